@@ -1,0 +1,230 @@
+"""Sketch: one drawing in the user's own units."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn import strokes
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import write_bytes, write_text
+
+Polyline = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """One drawing: its strokes as polylines, in the user's own units, y pointing down.
+
+    Make one with `Sketch.from_polylines`, `from_stroke3`, `from_stroke5` or `from_json`. It never
+    changes; `scaled`, `moved` and `fitted` return new ones. In a notebook it shows itself.
+
+    Attributes:
+        polylines: one array [n, 2] a stroke, in drawing order.
+        label: what is drawn, if known; captions use it.
+    """
+
+    polylines: tuple[Polyline, ...]
+    label: str | None = None
+
+    @classmethod
+    def from_polylines(cls, polylines: Iterable[npt.ArrayLike], label: str | None = None) -> Sketch:
+        """A sketch of polylines [n, 2]. Raises SketchRNNError on empty or non-finite ones."""
+        lines = [np.array(line, dtype=np.float64) for line in polylines]
+        strokes.polylines_to_stroke3(lines)  # the one check of shape and values
+        return cls._frozen(lines, label)
+
+    @classmethod
+    def from_stroke3(
+        cls, rows: npt.ArrayLike, start: npt.ArrayLike = (0.0, 0.0), label: str | None = None
+    ) -> Sketch:
+        """A sketch of stroke-3 rows [N, 3] (dx, dy, pen lifted), the pen starting at `start`."""
+        return cls._frozen(strokes.stroke3_to_polylines(rows, start), label)
+
+    @classmethod
+    def from_stroke5(
+        cls, array: npt.ArrayLike, start: npt.ArrayLike = (0.0, 0.0), label: str | None = None
+    ) -> Sketch:
+        """A sketch of stroke-5 rows [T, 5], read up to the first p3."""
+        return cls.from_stroke3(strokes.stroke5_to_stroke3(array), start, label)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Sketch:
+        """A sketch of `{"strokes": [{"points": [[x, y], ...]}, ...], "label": ...}`."""
+        try:
+            lines = [
+                np.array(stroke["points"], dtype=np.float64) for stroke in document["strokes"]
+            ]
+        except (KeyError, TypeError, ValueError):
+            raise SketchRNNError(
+                'a drawing in JSON is {"strokes": [{"points": [[x, y], ...]}, ...]}'
+            ) from None
+        label = document.get("label")
+        return cls.from_polylines(lines, None if label is None else str(label))
+
+    @classmethod
+    def _frozen(cls, lines: Iterable[Polyline], label: str | None) -> Sketch:
+        kept = []
+        for line in lines:
+            line.flags.writeable = False
+            kept.append(line)
+        return cls(tuple(kept), label)
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """The first point, where the pen is set down."""
+        x, y = self.polylines[0][0]
+        return float(x), float(y)
+
+    @property
+    def point_count(self) -> int:
+        """Number of points in all strokes."""
+        return sum(len(line) for line in self.polylines)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom) of all points."""
+        points = np.concatenate(self.polylines)
+        left, top = points.min(axis=0)
+        right, bottom = points.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """(width, height) of the bounds."""
+        left, top, right, bottom = self.bounds
+        return right - left, bottom - top
+
+    def to_stroke3(self) -> npt.NDArray[np.float64]:
+        """Stroke-3 rows [N, 3] with N = point_count - 1; the start point is in `start`."""
+        return strokes.polylines_to_stroke3(self.polylines)[0]
+
+    def to_stroke5(self, N_max: int) -> npt.NDArray[np.float32]:
+        """Stroke-5 [N_max, 5], padded with (0, 0, 0, 0, 1). Raises SketchRNNError if longer."""
+        return strokes.stroke3_to_stroke5(self.to_stroke3(), N_max)
+
+    def to_json(self) -> dict[str, Any]:
+        """The drawing as a JSON document; `from_json` reads it back."""
+        document: dict[str, Any] = {
+            "strokes": [{"points": line.tolist()} for line in self.polylines]
+        }
+        if self.label is not None:
+            document["label"] = self.label
+        return document
+
+    def scaled(self, factor: float) -> Sketch:
+        """A copy with every coordinate times `factor`."""
+        return self._frozen((line * factor for line in self.polylines), self.label)
+
+    def moved(self, dx: float, dy: float) -> Sketch:
+        """A copy moved by (dx, dy)."""
+        return self._frozen((line + (dx, dy) for line in self.polylines), self.label)
+
+    def fitted(self, width: float, height: float) -> Sketch:
+        """A copy scaled evenly and centred in the box (0, 0) to (width, height)."""
+        left, top, right, bottom = self.bounds
+        spans = [
+            box / span
+            for box, span in ((width, right - left), (height, bottom - top))
+            if span > 0
+        ]
+        factor = min(spans, default=1.0)
+        return self.scaled(factor).moved(
+            (width - factor * (left + right)) / 2, (height - factor * (top + bottom)) / 2
+        )
+
+    def to_svg(
+        self, *, stroke: str = "#1f1f24", stroke_width: float | None = None, margin: float = 0.06
+    ) -> str:
+        """An SVG document: one path a stroke, absolute M and L, the viewBox in the sketch's units.
+
+        Args:
+            stroke: colour of the line.
+            stroke_width: in the sketch's units; by default 1/90 of the larger side.
+            margin: white space around, as a part of the larger side.
+        """
+        left, top, right, bottom = self.bounds
+        side = max(right - left, bottom - top) or 1.0
+        pen = side / 90 if stroke_width is None else stroke_width
+        space = side * margin + pen / 2
+        box = (left - space, top - space, right - left + 2 * space, bottom - top + 2 * space)
+        decimals = decimals_for(side)
+        view = " ".join(number(value, decimals) for value in box)
+        pixels = 256 / max(box[2], box[3])
+        title = f"<title>{html.escape(self.label)}</title>" if self.label else ""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}"'
+            f' width="{number(box[2] * pixels, 2)}" height="{number(box[3] * pixels, 2)}">{title}'
+            f'<g fill="none" stroke="{html.escape(stroke)}" stroke-width="{number(pen, decimals + 1)}"'
+            f' stroke-linecap="round" stroke-linejoin="round">{self.svg_paths(decimals)}</g></svg>\n'
+        )
+
+    def svg_paths(self, decimals: int = 2) -> str:
+        """The strokes as SVG `<path>` elements, without any style."""
+        return "".join(f'<path d="{path_data(line, decimals)}"/>' for line in self.polylines)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
+        ending = Path(path).suffix.lower()
+        if ending == ".svg":
+            write_text(path, self.to_svg())
+        elif ending == ".png":
+            from sketchrnn.figures.png import svg_to_png
+
+            write_bytes(path, svg_to_png(self.to_svg(), width_px=512))
+        elif ending == ".json":
+            write_text(path, json.dumps(self.to_json()) + "\n")
+        else:
+            raise SketchRNNError(f"{path}: unknown ending; a drawing is saved as .svg, .png or .json")
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+    def __repr__(self) -> str:
+        label = f" {self.label!r}" if self.label else ""
+        width, height = self.size
+        return (
+            f"<Sketch{label}: {len(self.polylines)} strokes, {self.point_count} points,"
+            f" {width:g} x {height:g}>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sketch):
+            return NotImplemented
+        return (
+            self.label == other.label
+            and len(self.polylines) == len(other.polylines)
+            and all(map(np.array_equal, self.polylines, other.polylines))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.label, tuple(line.tobytes() for line in self.polylines)))
+
+
+def decimals_for(side: float) -> int:
+    """Decimals that keep a coordinate within 1/20,000 of a drawing of that size."""
+    return int(np.clip(np.ceil(4 - np.log10(side)), 0, 12)) if side > 0 else 2
+
+
+def number(value: float, decimals: int) -> str:
+    """A number as short as it can be written at that many decimals, never in exponent form."""
+    text = f"{value:.{decimals}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def path_data(line: npt.NDArray[np.floating[Any]], decimals: int = 2) -> str:
+    """SVG path data of one polyline: absolute M and L. A dot gets a zero-length L (a round cap)."""
+    points = [f"{number(x, decimals)} {number(y, decimals)}" for x, y in line]
+    if len(points) == 1:
+        points *= 2
+    return "M" + "L".join(points)

@@ -1,0 +1,18 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real drawings and reference weights; tests that need it skip without it."""
+    default = Path(__file__).resolve().parents[2] / "shared"
+    folder = Path(os.environ.get("SKETCHRNN_SHARED", default))
+    if not (folder / "README.md").is_file():
+        pytest.skip("no real drawings here: set SKETCHRNN_SHARED to the folder that holds them")
+    return folder
