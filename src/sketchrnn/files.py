@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +16,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
     If the block raises, the temporary file is removed and `path` stays as it was. The content is on
-    disk before the rename, so a power cut leaves either the old file or the new one.
+    disk before the rename, so a power cut leaves either the old file or the new one. A symbolic
+    link stays one: the file that it points to is replaced. A device or pipe is written to.
+
+    Raises:
+        OSError: the file cannot be written (a folder, no permission, disk full).
     """
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if target.exists() and not target.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / f"content{target.suffix}"
+            yield temporary
+            with temporary.open("rb") as content, target.open("wb") as device:
+                shutil.copyfileobj(content, device)
+        return
+    target = Path(os.path.realpath(target))  # Path.resolve raises RuntimeError on a link loop
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
         prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_bytes, write_text
 
 Polyline = npt.NDArray[np.float64]
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,12 @@ class Sketch:
     @classmethod
     def from_polylines(cls, polylines: Iterable[npt.ArrayLike], label: str | None = None) -> Sketch:
         """A sketch of polylines [n, 2]. Raises SketchRNNError on empty or non-finite ones."""
-        lines = [np.array(line, dtype=np.float64) for line in polylines]
+        try:
+            lines = [np.array(line, dtype=np.float64) for line in polylines]
+        except (TypeError, ValueError):
+            raise SketchRNNError(
+                "a drawing is a list of strokes, each an array of points [n, 2] of numbers"
+            ) from None
         strokes.polylines_to_stroke3(lines)  # the one check of shape and values
         return cls._frozen(lines, label)
 
@@ -47,7 +55,10 @@ class Sketch:
         cls, rows: npt.ArrayLike, start: npt.ArrayLike = (0.0, 0.0), label: str | None = None
     ) -> Sketch:
         """A sketch of stroke-3 rows [N, 3] (dx, dy, pen lifted), the pen starting at `start`."""
-        return cls._frozen(strokes.stroke3_to_polylines(rows, start), label)
+        origin = np.asarray(start, dtype=np.float64)
+        if origin.shape != (2,) or not np.isfinite(origin).all():
+            raise SketchRNNError(f"the start of a drawing must be two finite numbers, got {start!r}")
+        return cls._frozen(strokes.stroke3_to_polylines(rows, origin), label)
 
     @classmethod
     def from_stroke5(
@@ -60,9 +71,7 @@ class Sketch:
     def from_json(cls, document: Mapping[str, Any]) -> Sketch:
         """A sketch of `{"strokes": [{"points": [[x, y], ...]}, ...], "label": ...}`."""
         try:
-            lines = [
-                np.array(stroke["points"], dtype=np.float64) for stroke in document["strokes"]
-            ]
+            lines = [np.array(stroke["points"], dtype=np.float64) for stroke in document["strokes"]]
         except (KeyError, TypeError, ValueError):
             raise SketchRNNError(
                 'a drawing in JSON is {"strokes": [{"points": [[x, y], ...]}, ...]}'
@@ -122,19 +131,23 @@ class Sketch:
 
     def scaled(self, factor: float) -> Sketch:
         """A copy with every coordinate times `factor`."""
+        if not np.isfinite(factor):
+            raise SketchRNNError(f"cannot scale a drawing by {factor}; give a finite number")
         return self._frozen((line * factor for line in self.polylines), self.label)
 
     def moved(self, dx: float, dy: float) -> Sketch:
         """A copy moved by (dx, dy)."""
-        return self._frozen((line + (dx, dy) for line in self.polylines), self.label)
+        if not np.isfinite((dx, dy)).all():
+            raise SketchRNNError(f"cannot move a drawing by ({dx}, {dy}); give finite numbers")
+        return self._frozen((line + np.array([dx, dy]) for line in self.polylines), self.label)
 
     def fitted(self, width: float, height: float) -> Sketch:
         """A copy scaled evenly and centred in the box (0, 0) to (width, height)."""
+        if not (0 < width < np.inf and 0 < height < np.inf):
+            raise SketchRNNError(f"cannot fit a drawing in a box of {width} x {height}")
         left, top, right, bottom = self.bounds
         spans = [
-            box / span
-            for box, span in ((width, right - left), (height, bottom - top))
-            if span > 0
+            box / span for box, span in ((width, right - left), (height, bottom - top)) if span > 0
         ]
         factor = min(spans, default=1.0)
         return self.scaled(factor).moved(
@@ -159,12 +172,13 @@ class Sketch:
         decimals = decimals_for(side)
         view = " ".join(number(value, decimals) for value in box)
         pixels = 256 / max(box[2], box[3])
-        title = f"<title>{html.escape(self.label)}</title>" if self.label else ""
+        title = f"<title>{xml_text(self.label)}</title>" if self.label else ""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}"'
             f' width="{number(box[2] * pixels, 2)}" height="{number(box[3] * pixels, 2)}">{title}'
-            f'<g fill="none" stroke="{html.escape(stroke)}" stroke-width="{number(pen, decimals + 1)}"'
-            f' stroke-linecap="round" stroke-linejoin="round">{self.svg_paths(decimals)}</g></svg>\n'
+            f'<g fill="none" stroke="{xml_text(stroke)}" stroke-width="{number(pen, decimals + 1)}"'
+            ' stroke-linecap="round" stroke-linejoin="round">'
+            f"{self.svg_paths(decimals)}</g></svg>\n"
         )
 
     def svg_paths(self, decimals: int = 2) -> str:
@@ -179,11 +193,17 @@ class Sketch:
         elif ending == ".png":
             from sketchrnn.figures.png import svg_to_png
 
-            write_bytes(path, svg_to_png(self.to_svg(), width_px=512))
+            # The longer side gets 512 px. The drawing is moved to the origin, for the renderer's
+            # 32-bit coordinates would lose a small drawing far away from it.
+            left, top, right, bottom = self.bounds
+            side = max(right - left, bottom - top)
+            space = side * (2 * 0.06 + 1 / 90)
+            width_px = round(512 * (right - left + space) / (side + space)) if side else 512
+            write_bytes(path, svg_to_png(self.moved(-left, -top).to_svg(), width_px=width_px))
         elif ending == ".json":
             write_text(path, json.dumps(self.to_json()) + "\n")
         else:
-            raise SketchRNNError(f"{path}: unknown ending; a drawing is saved as .svg, .png or .json")
+            raise SketchRNNError(f"{path}: unknown ending; save a drawing as .svg, .png or .json")
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -228,3 +248,8 @@ def path_data(line: npt.NDArray[np.floating[Any]], decimals: int = 2) -> str:
     if len(points) == 1:
         points *= 2
     return "M" + "L".join(points)
+
+
+def xml_text(text: str) -> str:
+    """Text as it may stand in an XML document: escaped, without characters that XML forbids."""
+    return html.escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))

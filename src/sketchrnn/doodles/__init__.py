@@ -1,0 +1,93 @@
+"""A data set that the package draws itself: hand-like doodles with known factors.
+
+Each drawing comes with the values that it was drawn from (`FACTORS`), so that interpolation and
+analogies can be measured against the truth. See `docs/doodles.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sketchrnn.doodles import kinds as _kinds
+from sketchrnn.doodles.hand import EPSILON_PX, Hand, finish
+from sketchrnn.doodles.kinds import FACTORS, KINDS
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
+
+if TYPE_CHECKING:
+    from sketchrnn.data.dataset import Dataset
+
+__all__ = ["FACTORS", "KINDS", "Doodle", "doodle", "doodles", "doodles_dataset"]
+
+
+@dataclass(frozen=True)
+class Doodle:
+    """One drawing and what it was drawn from.
+
+    Attributes:
+        sketch: whole numbers, larger side 255; its label is the kind.
+        factors: every name of `FACTORS`; 0 where a factor does not apply to the kind.
+    """
+
+    sketch: Sketch
+    factors: dict[str, float]
+
+
+def doodle(kind: str, rng: np.random.Generator, **fixed: float) -> Doodle:
+    """Draw one doodle.
+
+    Args:
+        kind: one of `KINDS`.
+        rng: chooses the factors that are not fixed, and all slips of the hand. The factors are
+            chosen before the fixed ones replace them, so the same state of `rng` with another
+            value of, say, `tilt` gives the same drawing tilted otherwise.
+        fixed: values for factors that apply to the kind (0 for one that does not is allowed).
+
+    Raises:
+        SketchRNNError: an unknown kind or factor, or a value that the kind does not take.
+    """
+    _check_kinds((kind,))
+    ranges = _kinds.RANGES[kind]
+    for name, value in fixed.items():
+        if name not in FACTORS:
+            raise SketchRNNError(f"unknown factor {name!r}; the factors are {', '.join(FACTORS)}")
+        allowed = ranges.get(name, _kinds.always(0))
+        if not allowed.allows(value):
+            raise SketchRNNError(f"{kind}: {name} must be {allowed}, got {value}")
+    shares = rng.random(len(FACTORS)).tolist()
+    factors = {
+        name: float(fixed.get(name, ranges[name].at(share) if name in ranges else 0.0))
+        for name, share in zip(FACTORS, shares, strict=True)
+    }
+    strokes = _kinds.DRAW[kind](Hand(rng), factors)
+    return Doodle(Sketch.from_polylines(finish(strokes, factors["tilt"], rng), kind), factors)
+
+
+def doodles(count: int, seed: int = 0, kinds: Sequence[str] = KINDS) -> Iterator[Doodle]:
+    """Draw `count` doodles, one kind after the other; drawing i depends on (seed, i, kinds) only.
+
+    Raises:
+        SketchRNNError: an unknown kind, no kinds, a negative count or seed.
+    """
+    if count < 0 or seed < 0:
+        raise SketchRNNError(f"count and seed must be 0 or more, got {count} and {seed}")
+    _check_kinds(kinds)
+    return _stream(count, seed, 0, tuple(kinds))
+
+
+def _stream(count: int, seed: int, stream: int, kinds: tuple[str, ...]) -> Iterator[Doodle]:
+    for index in range(count):
+        sequence = np.random.SeedSequence(seed, spawn_key=(stream, index))
+        yield doodle(kinds[index % len(kinds)], np.random.Generator(np.random.PCG64(sequence)))
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise SketchRNNError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")
+    if not kinds:
+        raise SketchRNNError(f"name at least one kind; the kinds are {', '.join(KINDS)}")

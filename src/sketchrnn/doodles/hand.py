@@ -1,0 +1,177 @@
+"""A hand that draws: intended shapes -> dense pen paths -> a drawing prepared as QuickDraw's are.
+
+Shapes are in units of the figure (a head is 2 high), y pointing down, angles in degrees, clockwise
+on the screen, 0 pointing right. The slips of the hand are here: circles that do not quite close,
+lines that overshoot, corners that miss each other, a wobble along every stroke.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+Stroke = npt.NDArray[np.float64]  # [n, 2]
+Point = tuple[float, float]
+Part = list[Stroke]  # strokes that are drawn one after the other: an ear, both eyes, all whiskers
+
+BOX_PX = 255.0  # the larger side of a finished drawing
+SPACING_PX = 1.0
+EPSILON_PX = 2.0
+
+WOBBLE_PX = (0.7, 2.2)  # amplitude of each of the two waves, from a steady hand to a shaky one
+WAVELENGTHS_PX = ((35.0, 60.0), (90.0, 190.0))
+
+
+def _pace(count: int) -> Stroke:
+    """Where the pen is after equal times, 0 to 1: slow at both ends, fast between.
+
+    Half uniform, half the minimum-jerk profile of human movement (Flash and Hogan, 1985).
+    """
+    t = np.linspace(0.0, 1.0, count)
+    return 0.5 * t + 0.5 * t**3 * (10 - 15 * t + 6 * t**2)
+
+
+_PACE_LINE = _pace(5)
+_PACE_ARC = {count: _pace(count) for count in (10, 16, 28)}
+_t = _pace(7)[:-1]
+# Catmull-Rom: weights of four neighbouring points, for six positions between the middle two.
+_CATMULL_ROM = 0.5 * np.stack(
+    [-_t + 2 * _t**2 - _t**3, 2 - 5 * _t**2 + 3 * _t**3, _t + 4 * _t**2 - 3 * _t**3, _t**3 - _t**2],
+    axis=1,
+)
+
+
+class Hand:
+    """The hand of one person at one drawing; it draws shapes with small mistakes."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.counterclockwise = rng.random() < 0.8  # as most people draw circles
+        self.right_first = rng.random() < 0.25
+        self.care = 0.5 + 0.8 * rng.random()  # factor on all slips
+
+    def chance(self, probability: float) -> bool:
+        """True with that probability."""
+        return self.rng.random() < probability
+
+    def about(self, value: float, spread: float) -> float:
+        """`value` give or take `spread`, scaled by the care taken."""
+        return value + self.care * spread * (2 * self.rng.random() - 1)
+
+    def near(self, point: Point, spread: float) -> Point:
+        """A point near `point`, off by at most about `spread` in x and in y."""
+        return self.about(point[0], spread), self.about(point[1], spread)
+
+    def order(self, parts: Sequence[Part], probability: float = 0.4) -> Part:
+        """The strokes of all parts; sometimes two neighbouring parts change places."""
+        ordered = [part for part in parts if part]
+        if len(ordered) > 1 and self.chance(probability):
+            first = int(self.rng.random() * (len(ordered) - 1))
+            ordered[first], ordered[first + 1] = ordered[first + 1], ordered[first]
+        return list(chain.from_iterable(ordered))
+
+    def sides(self, left: Part, right: Part) -> Part:
+        """A left and a right part in the order of this person."""
+        return right + left if self.right_first else left + right
+
+    def arc(self, center: Point, radii: Point, start: float, sweep: float) -> Stroke:
+        """Part of an ellipse, its radius drifting a little on the way."""
+        t = _PACE_ARC[10 if radii[0] < 0.15 else 16 if radii[0] < 0.5 else 28]
+        angle = math.radians(start) + math.radians(sweep) * t
+        drift = 1.0 + self.about(0.0, 0.07) * (t - 0.5)
+        stroke = np.empty((len(t), 2))
+        stroke[:, 0] = center[0] + radii[0] * drift * np.cos(angle)
+        stroke[:, 1] = center[1] + radii[1] * drift * np.sin(angle)
+        return stroke
+
+    def loop(self, center: Point, radii: Point, start: float = -90.0) -> Stroke:
+        """An ellipse that begins near angle `start` and does not quite close, or overlaps."""
+        sweep = self.about(362.0, 16.0)
+        if self.counterclockwise:
+            sweep = -sweep
+        return self.arc(center, radii, self.about(start, 35.0), sweep)
+
+    def line(self, *points: Point, slip: float = 0.03, either_way: float = 0.2) -> Stroke:
+        """Straight edges through `points`; each is missed by up to `slip`.
+
+        With probability `either_way` the stroke is drawn from the other end.
+        """
+        corners = np.array([self.near(point, slip) for point in points])
+        if self.chance(either_way):
+            corners = corners[::-1]
+        edges = np.diff(corners, axis=0)
+        stroke = corners[:-1, None] + edges[:, None] * _PACE_LINE[:, None]
+        return stroke.reshape(-1, 2)
+
+    def curve(self, *points: Point, slip: float = 0.03, either_way: float = 0.2) -> Stroke:
+        """A smooth curve through `points`; slips as `line`."""
+        knots = np.array([self.near(point, slip) for point in points])
+        if self.chance(either_way):
+            knots = knots[::-1]
+        ends = 2 * knots[[0, -1]] - knots[[1, -2]]
+        padded = np.concatenate([ends[:1], knots, ends[1:]])
+        windows = np.stack([padded[i : len(knots) - 1 + i] for i in range(4)], axis=1)  # [k-1, 4, 2]
+        return np.concatenate([(_CATMULL_ROM @ windows).reshape(-1, 2), knots[-1:]])
+
+
+def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> list[Stroke]:
+    """Make dense strokes a drawing: tilted, wobbled, then prepared as QuickDraw's drawings are.
+
+    Align to the origin, larger side to 255, points every 1 px, Ramer-Douglas-Peucker with epsilon
+    2.0, whole numbers. All strokes go through each step at once.
+
+    Args:
+        drawn: strokes [n >= 2, 2] in the figure's units.
+        tilt: degrees, clockwise.
+        rng: chooses the wobble.
+    """
+    counts = np.array([len(stroke) for stroke in drawn])
+    points = np.concatenate(drawn)
+    cos, sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
+    points = _in_box(points @ np.array([[cos, sin], [-sin, cos]]))
+    points = _in_box(points + _wobble(_along(points), rng))
+
+    # Every 1 px along every stroke, and its last point, on one ruler that runs through all strokes.
+    along = _along(points)
+    ends = np.cumsum(counts) - 1
+    begins_px, ends_px = along[ends - counts + 1], along[ends]
+    stations = np.maximum(np.ceil((ends_px - begins_px) / SPACING_PX).astype(int), 1) + 1
+    firsts = np.cumsum(stations) - stations
+    strokes = np.repeat(np.arange(len(counts)), stations)
+    steps = np.arange(len(strokes)) - firsts[strokes]
+    ruler = np.minimum(begins_px[strokes] + SPACING_PX * steps, ends_px[strokes])
+    dense = np.column_stack([np.interp(ruler, along, points[:, axis]) for axis in (0, 1)])
+
+    # strokes.simplify, for all strokes in one call.
+    lines = shapely.linestrings(dense, indices=strokes)
+    simple = shapely.simplify(lines, EPSILON_PX, preserve_topology=False)
+    kept, owners = shapely.get_coordinates(simple, return_index=True)
+    return np.split(np.round(kept), np.flatnonzero(np.diff(owners)) + 1)
+
+
+def _in_box(points: Stroke) -> Stroke:
+    """Points moved to the origin, the larger side scaled to 255."""
+    low = points.min(axis=0)
+    return (points - low) * (BOX_PX / (points.max(axis=0) - low).max())
+
+
+def _along(points: Stroke) -> Stroke:
+    """The way of the pen up to each point, in the air too."""
+    along = np.zeros(len(points))
+    np.cumsum(np.hypot(*np.diff(points, axis=0).T), out=along[1:])
+    return along
+
+
+def _wobble(along: Stroke, rng: np.random.Generator) -> Stroke:
+    """Offsets [n, 2] that sway along the way of the pen: two slow waves in x and two in y."""
+    amplitude = WOBBLE_PX[0] + (WOBBLE_PX[1] - WOBBLE_PX[0]) * rng.random()
+    low, high = np.array(WAVELENGTHS_PX).T
+    wavelength, phase = rng.random((2, 2, 2))  # [axis, wave]
+    angle = along[:, None, None] / (low + (high - low) * wavelength) + phase
+    offsets: Stroke = amplitude * np.sin(2 * np.pi * angle).sum(axis=2)
+    return offsets

@@ -1,0 +1,316 @@
+"""SketchSheet: a labelled grid of drawings on one page."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.lettering import DESCENT, LINE_HEIGHT, text_path, text_width, wrap
+from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
+from sketchrnn.files import write_bytes, write_text
+from sketchrnn.sketch import Sketch, number, path_data, xml_text
+
+PAPER = "#ffffff"
+INK = "#1f1f24"
+QUIET = "#77777f"  # labels
+RULE = "#c9c9cf"  # the line between inputs and the rest
+INK_WIDTH = 1.3
+
+# All in px of the SVG; letter sizes are the heights of capitals.
+TITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 12.0, 7.5, 6.5
+LETTER_WEIGHT = 0.105  # line width of a letter, as a part of its size
+MARGIN = 28.0
+GAP = 0.24  # white space between two cells, as a part of `cell`
+ROW_LABEL_CELLS = 1.6  # a row label gets a new line at this many cells
+
+Captions = Sequence[Sequence[str | None]]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Lines of text with the middle, start or end (anchor 0.5, 0, 1) of each at x."""
+
+    lines: list[str]
+    x: float
+    top: float
+    size: float
+    anchor: float
+    color: str = QUIET
+
+    def to_svg(self) -> str:
+        data = "".join(
+            text_path(
+                line, self.x, self.top + self.size * (1 + LINE_HEIGHT * i), self.size, self.anchor
+            )
+            for i, line in enumerate(self.lines)
+        )
+        return (
+            f'<path class="label" aria-label="{xml_text(" ".join(self.lines))}"'
+            f' stroke="{self.color}" stroke-width="{number(LETTER_WEIGHT * self.size, 2)}"'
+            f' d="{data}"/>\n'
+        )
+
+
+def _height(lines: Sequence[str], size: float) -> float:
+    """The height of lines of text, descenders included."""
+    return size * (1 + LINE_HEIGHT * (len(lines) - 1) + DESCENT) if lines else 0.0
+
+
+class SketchSheet:
+    """A labelled grid of drawings: each fitted into its cell, all drawn with the same pen.
+
+    In a notebook it shows itself. The same drawings give the same bytes on every machine.
+
+    Args:
+        rows: rows of drawings; None leaves a cell empty. A row may be shorter than the others.
+        title: a line over the sheet.
+        row_labels: one a row, to the left of it.
+        column_labels: one a column, over it.
+        captions: one a drawing, below it: rows of str or None, in the shape of `rows`.
+        colors: one CSS colour a drawing: rows of str or None, in the shape of `rows`.
+        cell: the side of a cell, in px of the SVG.
+        common_scale: draw all with one factor (the largest fills its cell), so that sizes compare.
+        input_columns: a thin rule parts that many first columns, the inputs, from the rest.
+
+    Raises:
+        SketchRNNError: no drawing at all, or labels, captions or colours that do not fit the rows.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Sequence[Sketch | None]],
+        *,
+        title: str | None = None,
+        row_labels: Sequence[str] | None = None,
+        column_labels: Sequence[str] | None = None,
+        captions: Captions | None = None,
+        colors: Captions | None = None,
+        cell: float = 96,
+        common_scale: bool = False,
+        input_columns: int = 0,
+    ) -> None:
+        self.rows = [list(row) for row in rows]
+        self.columns = max(map(len, self.rows), default=0)
+        if not any(sketch is not None for row in self.rows for sketch in row):
+            raise SketchRNNError("a sheet needs at least one drawing; this one has none")
+        self.title = title
+        self.row_labels = _checked("row labels", row_labels, len(self.rows), "rows")
+        self.column_labels = _checked("column labels", column_labels, self.columns, "columns")
+        self.captions = self._per_cell("captions", captions)
+        self.colors = self._per_cell("colors", colors)
+        if not 0 < cell < math.inf:
+            raise SketchRNNError(f"cell is {cell}; the side of a cell must be over 0 px")
+        if not 0 <= input_columns <= self.columns:
+            raise SketchRNNError(
+                f"input_columns is {input_columns}, but the sheet has {self.columns} columns"
+            )
+        self.cell = cell
+        self.common_scale = common_scale
+        self.input_columns = input_columns
+
+    @classmethod
+    def grid(
+        cls,
+        sketches: Sequence[Sketch | None],
+        columns: int | None = None,
+        *,
+        captions: Sequence[str | None] | None = None,
+        colors: Sequence[str | None] | None = None,
+        **options: Any,
+    ) -> SketchSheet:
+        """A sheet of a flat list, row by row; about as wide as high where `columns` is not given.
+
+        Args:
+            sketches: the drawings.
+            columns: drawings a row.
+            captions, colors: one a drawing.
+            options: all other options of `SketchSheet`.
+        """
+        if columns is None:
+            columns = math.ceil(math.sqrt(len(sketches)))
+        if columns < 1 and sketches:
+            raise SketchRNNError(f"columns is {columns}; a sheet has at least one")
+        _checked("captions", captions, len(sketches), "drawings")
+        _checked("colors", colors, len(sketches), "drawings")
+
+        starts = range(0, len(sketches), max(columns, 1))
+        return cls(
+            [sketches[i : i + columns] for i in starts],
+            captions=None if captions is None else [captions[i : i + columns] for i in starts],
+            colors=None if colors is None else [colors[i : i + columns] for i in starts],
+            **options,
+        )
+
+    def to_svg(self) -> str:
+        """The sheet as an SVG document: one path a stroke, absolute M and L, no font, no id."""
+        cell, gap = self.cell, self.cell * GAP
+        texts: list[_Text] = []
+
+        # Columns, from left to right: margin, row labels, cells.
+        row_lines = [wrap(s, ROW_LABEL_CELLS * cell, LABEL_SIZE) for s in self.row_labels]
+        labels_width = max(
+            (text_width(line, LABEL_SIZE) for lines in row_lines for line in lines), default=0.0
+        )
+        grid_left = MARGIN + (labels_width + gap if labels_width else 0)
+        # A rule needs more room than a gap.
+        rule_room = gap if 0 < self.input_columns < self.columns else 0.0
+        lefts = [
+            grid_left + i * (cell + gap) + (rule_room if i >= self.input_columns else 0)
+            for i in range(self.columns)
+        ]
+        width = lefts[-1] + cell + MARGIN
+
+        # Rows, from top to bottom: margin, title, column labels, rows of cells with captions.
+        y = MARGIN
+        if self.title:
+            lines = wrap(self.title, width - 2 * MARGIN, TITLE_SIZE)
+            texts.append(_Text(lines, MARGIN, y, TITLE_SIZE, 0.0, INK))
+            y += _height(lines, TITLE_SIZE) + 1.2 * TITLE_SIZE
+        column_lines = [wrap(s, cell + 0.6 * gap, LABEL_SIZE) for s in self.column_labels]
+        if any(column_lines):
+            header = max(_height(lines, LABEL_SIZE) for lines in column_lines)
+            for left, lines in zip(lefts, column_lines, strict=True):
+                top = y + header - _height(lines, LABEL_SIZE)  # they stand on one line
+                texts.append(_Text(lines, left + cell / 2, top, LABEL_SIZE, 0.5))
+            y += header + LABEL_SIZE
+        grid_top = y
+        drawings: list[str] = []
+        scale = self._common_factor() if self.common_scale else None
+        for r, row in enumerate(self.rows):
+            label = row_lines[r] if row_lines else []
+            label_height = _height(label, LABEL_SIZE)
+            room = max(cell, label_height)
+            top = y + (room - cell) / 2
+            label_top = y + (room - label_height + DESCENT * LABEL_SIZE) / 2
+            texts.append(_Text(label, MARGIN + labels_width, label_top, LABEL_SIZE, 1.0))
+            captions_height = 0.0
+            for c, sketch in enumerate(row):
+                if sketch is not None:
+                    color = (self.colors[r][c] if self.colors else None) or INK
+                    drawings.append(self._drawing(sketch, lefts[c], top, scale, color))
+                caption = self.captions[r][c] if self.captions else None
+                lines = wrap(caption or "", cell + 0.6 * gap, CAPTION_SIZE)
+                caption_top = top + cell + CAPTION_SIZE
+                texts.append(_Text(lines, lefts[c] + cell / 2, caption_top, CAPTION_SIZE, 0.5))
+                captions_height = max(captions_height, _height(lines, CAPTION_SIZE))
+            y = max(y + room, top + cell + (captions_height and captions_height + CAPTION_SIZE))
+            y += gap
+        grid_bottom = y - gap
+        height = grid_bottom + MARGIN
+
+        rule = ""
+        if rule_room:
+            x = number((lefts[self.input_columns - 1] + cell + lefts[self.input_columns]) / 2, 2)
+            rule = (
+                f'<path class="rule" stroke="{RULE}" stroke-width="1"'
+                f' d="M{x} {number(grid_top, 2)}L{x} {number(grid_bottom, 2)}"/>\n'
+            )
+        w, h = number(width, 2), number(height, 2)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
+            f' width="{w}" height="{h}">\n'
+            + (f"<title>{xml_text(self.title)}</title>\n" if self.title else "")
+            + f'<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
+            + '<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n'
+            + rule
+            + "".join(text.to_svg() for text in texts if text.lines)
+            + "".join(drawings)
+            + "</g>\n</svg>\n"
+        )
+
+    def to_png(self, width_px: int | None = None) -> bytes:
+        """The sheet as a PNG; by default two pixels for each px of the SVG."""
+        svg = self.to_svg()
+        if width_px is None:
+            width = float(svg.split(' width="', 1)[1].split('"', 1)[0])
+            width_px = min(round(2 * width), LARGEST_WIDTH_PX)
+        return svg_to_png(svg, width_px)
+
+    def to_json(self) -> dict[str, Any]:
+        """The drawings in their own units, with the labels: a JSON document.
+
+        `{"rows": [[drawing or null, ...], ...]}` with drawings as `Sketch.to_json`, and the keys
+        title, row_labels, column_labels, captions, where the sheet has them.
+        """
+        document: dict[str, Any] = {}
+        for key in ("title", "row_labels", "column_labels", "captions"):
+            if getattr(self, key):
+                document[key] = getattr(self, key)
+        document["rows"] = [
+            [None if sketch is None else sketch.to_json() for sketch in row] for row in self.rows
+        ]
+        return document
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
+        ending = Path(path).suffix.lower()
+        if ending == ".svg":
+            write_text(path, self.to_svg())
+        elif ending == ".png":
+            write_bytes(path, self.to_png())
+        elif ending == ".json":
+            write_text(path, json.dumps(self.to_json()) + "\n")
+        else:
+            raise SketchRNNError(f"{path}: unknown ending; save a sheet as .svg, .png or .json")
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+    def __repr__(self) -> str:
+        title = f" {self.title!r}" if self.title else ""
+        return f"<SketchSheet{title}: {len(self.rows)} rows, {self.columns} columns>"
+
+    def _per_cell(self, name: str, values: Captions | None) -> list[list[str | None]]:
+        if values is None:
+            return []
+        rows = [list(row) for row in values]
+        if [len(row) for row in rows] != [len(row) for row in self.rows]:
+            raise SketchRNNError(
+                f"{name}: rows of {[len(row) for row in rows]} do not fit rows of"
+                f" {[len(row) for row in self.rows]} drawings; give one (or None) a drawing"
+            )
+        return rows
+
+    @property
+    def _room(self) -> float:
+        """The side of the box for the points of a drawing: half a pen width must stay inside."""
+        return max(self.cell - INK_WIDTH, self.cell / 2)
+
+    def _common_factor(self) -> float:
+        side = max(max(s.size) for row in self.rows for s in row if s is not None)
+        return self._room / side if side > 0 else 1.0
+
+    def _drawing(
+        self, sketch: Sketch, cell_left: float, cell_top: float, scale: float | None, color: str
+    ) -> str:
+        """The paths of one drawing, centred in its cell; `scale` None fits it."""
+        left, top, right, bottom = sketch.bounds
+        if scale is None:
+            side = max(right - left, bottom - top)
+            scale = self._room / side if side > 0 else 1.0
+        dx = cell_left + (self.cell - scale * (right - left)) / 2
+        dy = cell_top + (self.cell - scale * (bottom - top)) / 2
+        paths = "".join(
+            f'<path d="{path_data((line - (left, top)) * scale + (dx, dy))}"/>'
+            for line in sketch.polylines
+        )
+        title = f"<title>{xml_text(sketch.label)}</title>" if sketch.label else ""
+        return (
+            f'<g class="sketch" stroke="{xml_text(color)}" stroke-width="{INK_WIDTH}">'
+            f"{title}{paths}</g>\n"
+        )
+
+
+def _checked(name: str, labels: Sequence[str | None] | None, count: int, of: str) -> list[str]:
+    """The labels as a list; none of them is an empty list."""
+    if labels is None:
+        return []
+    if len(labels) != count:
+        raise SketchRNNError(f"{len(labels)} {name} for {count} {of}; give one each")
+    return [label or "" for label in labels]

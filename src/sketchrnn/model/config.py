@@ -1,0 +1,64 @@
+"""ModelConfig: every number that fixes the shape and the mathematics of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from sketchrnn.errors import SketchRNNError
+
+CellName = Literal["lstm", "layer_norm", "hyper"]
+CELL_NAMES: tuple[str, ...] = get_args(CellName)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a model, checked when built and stored with the weights.
+
+    Raises:
+        SketchRNNError: a value out of its bounds, naming field, value, bound.
+    """
+
+    N_max: int = field(metadata={"help": "longest drawing in points, the end not counted"})
+    conditional: bool = field(
+        default=True, metadata={"help": "with an encoder and z; else decoder only (section 3.3)"}
+    )
+    encoder_cell: CellName = field(
+        default="lstm", metadata={"help": "cell of both encoder directions"}
+    )
+    decoder_cell: CellName = field(default="lstm", metadata={"help": "cell of the decoder"})
+    encoder_size: int = field(
+        default=256, metadata={"help": "hidden units of each encoder direction"}
+    )
+    decoder_size: int = field(default=512, metadata={"help": "hidden units of the decoder"})
+    z_size: int = field(default=128, metadata={"help": "N_z, numbers in the latent vector z"})
+    mixtures: int = field(default=20, metadata={"help": "M, Gaussians in the output mixture"})
+    hyper_size: int = field(default=256, metadata={"help": "units of a HyperLSTM's small LSTM"})
+    hyper_embedding: int = field(default=32, metadata={"help": "a HyperLSTM's embedding N_z"})
+
+    def __post_init__(self) -> None:
+        for name in ("encoder_cell", "decoder_cell"):
+            if getattr(self, name) not in CELL_NAMES:
+                raise SketchRNNError(
+                    f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(CELL_NAMES)}"
+                )
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.type == "int" and (
+                isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000
+            ):
+                raise SketchRNNError(
+                    f"{item.name} must be a whole number from 1 to 1000000, got {value!r}"
+                )
+        if not isinstance(self.conditional, bool):
+            raise SketchRNNError(f"conditional must be true or false, got {self.conditional!r}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+        """Read a stored config; an unknown or missing field is an error, never a guess."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown or "N_max" not in values:
+            wrong = f"unknown field {unknown[0]!r}" if unknown else "field 'N_max' is missing"
+            raise SketchRNNError(f"the model config cannot be read: {wrong}")
+        return cls(**values)

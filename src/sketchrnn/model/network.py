@@ -1,0 +1,141 @@
+"""Network: encoder, decoder and head of the paper's figure 2, on scaled stroke-5 tensors.
+
+Shapes: B batch, T steps, H hidden, Z latent, M mixtures. Offsets are in scaled units here; the
+user's units are `drawing.model.Model`'s matter.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sketchrnn.model.cells import Cell, State, build_cell
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.mixture import Mixture, head_size
+from sketchrnn.model.unroll import last_output, reverse_by_length, unroll
+
+POINT = 5  # numbers in a stroke-5 row
+SMALL_WEIGHTS = 1e-3  # standard deviation of the weights to and from z (docs/deviations.md, row 14)
+
+
+class Network(nn.Module):
+    """The sequence-to-sequence VAE, or the decoder alone where `config.conditional` is false."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        decoder_input = POINT
+        if config.conditional:
+            decoder_input += config.z_size
+            size = config.encoder_size
+            self.encoder_forward = build_cell(config.encoder_cell, POINT, size, config)
+            self.encoder_backward = build_cell(config.encoder_cell, POINT, size, config)
+            self.to_mu = _small_linear(2 * size, config.z_size)
+            self.to_log_variance = _small_linear(2 * size, config.z_size)
+        self.decoder = build_cell(config.decoder_cell, decoder_input, config.decoder_size, config)
+        if config.conditional:
+            self.to_initial_state = _small_linear(config.z_size, sum(self.decoder.state_sizes))
+        self.head = nn.Linear(config.decoder_size, head_size(config.mixtures))
+        nn.init.xavier_uniform_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def encode(
+        self,
+        points_BT5: Tensor,
+        lengths_B: Tensor,
+        masks: tuple[Tensor | None, Tensor | None] = (None, None),
+        *,
+        plain: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Drawings -> mu and log-variance of q(z | S) (eq. 2 and the line after it).
+
+        Args:
+            points_BT5: stroke-5 rows without the start token; what lies past a length is not read.
+            lengths_B: true numbers of points N_s, at least 1.
+            masks: recurrent dropout masks [T, B, m] of the two directions.
+            plain: unroll with the plain loop.
+
+        Returns:
+            mu_BZ and log_variance_BZ.
+        """
+        x_TB5 = points_BT5[:, : int(lengths_B.max())].transpose(0, 1)
+        directions = (
+            (self.encoder_forward, x_TB5, masks[0]),
+            (self.encoder_backward, reverse_by_length(x_TB5, lengths_B), masks[1]),
+        )
+        finals = []
+        for cell, x, mask in directions:
+            state = cell.zero_state(points_BT5)
+            h_TBH, _ = unroll(cell, cell.project(x), state, mask, plain=plain)
+            finals.append(last_output(h_TBH, lengths_B))
+        h_BH = torch.cat(finals, dim=1)
+        return self.to_mu(h_BH), self.to_log_variance(h_BH)
+
+    def initial_state(self, z_BZ: Tensor | None, batch_size: int = 1) -> State:
+        """tanh(W_z z + b_z), split into the parts of the state; zeros for a decoder-only model."""
+        if z_BZ is None:
+            return self.decoder.zero_state(self.head.weight.new_empty(batch_size, 0))
+        state = torch.tanh(self.to_initial_state(z_BZ))
+        return tuple(part.contiguous() for part in state.split(self.decoder.state_sizes, dim=1))
+
+    def decode(
+        self,
+        inputs_BT5: Tensor,
+        z_BZ: Tensor | None,
+        state: State | None = None,
+        mask: Tensor | None = None,
+        *,
+        plain: bool = False,
+    ) -> tuple[Mixture, State]:
+        """The distribution of each next point, given the points before it.
+
+        Args:
+            inputs_BT5: S_0 ... S_{T-1}, the start token first.
+            z_BZ: latent vectors, None for a decoder-only model.
+            state: to go on from; by default the initial state of z.
+            mask: recurrent dropout masks [T, B, m].
+            plain: unroll with the plain loop.
+
+        Returns:
+            Mixture with leading shape [B, T], and the state after the last step.
+        """
+        if state is None:
+            state = self.initial_state(z_BZ, len(inputs_BT5))
+        projected_TBP = self._project(inputs_BT5.transpose(0, 1), z_BZ)
+        h_TBH, state = unroll(self.decoder, projected_TBP, state, mask, plain=plain)
+        return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), state
+
+    def _project(self, x_TB5: Tensor, z_BZ: Tensor | None) -> Tensor:
+        """`decoder.project([x; z])`: z is the same at every step, so its product is formed once."""
+        if z_BZ is None:
+            return self.decoder.project(x_TB5)
+        weights, bias = self.decoder.input_weights()
+        from_z_BP = z_BZ @ weights[POINT:]
+        return x_TB5 @ weights[:POINT] + (from_z_BP if bias is None else from_z_BP + bias)
+
+    def dropout_masks(
+        self, batch_size: int, steps: int, keep: float, generator: torch.Generator
+    ) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
+        """Fresh recurrent dropout masks (0 or 1/keep) for the two encoder directions and the decoder.
+
+        Every step of every row has its own mask (docs/deviations.md, row 9). keep = 1 gives None.
+        """
+        if keep >= 1:
+            return (None, None), None
+
+        def draw(cell: Cell) -> Tensor:
+            shape = (steps, batch_size, sum(cell.mask_sizes))
+            device = self.head.weight.device
+            chance = torch.rand(shape, generator=generator, device=device)
+            return chance.lt_(keep).div_(keep)
+
+        if not self.config.conditional:
+            return (None, None), draw(self.decoder)
+        return (draw(self.encoder_forward), draw(self.encoder_backward)), draw(self.decoder)
+
+
+def _small_linear(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=SMALL_WEIGHTS)
+    nn.init.zeros_(layer.bias)
+    return layer

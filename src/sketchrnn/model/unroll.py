@@ -1,0 +1,255 @@
+"""Running a cell over time: the plain loop, and faster ways that give the plain loop's answer.
+
+Shapes: T steps (first, so that a step is contiguous), B batch, D input, P projected, H hidden,
+m all dropout masks of a step side by side.
+
+The plain loop is the reference. `fast` runs the LSTM and the layer-norm LSTM as one autograd node
+with a hand-derived backward pass: the products over the input and the weight gradients are taken out
+of the loop as one product each, and nothing but the state is computed step by step. Both give the
+plain loop's outputs and gradients (tests/test_unroll.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sketchrnn.model.cells import (
+    FORGET_BIAS,
+    GATES,
+    LAYER_NORM_EPSILON,
+    Cell,
+    LayerNormLSTMCell,
+    LSTMCell,
+    State,
+)
+
+
+def unroll(
+    cell: Cell,
+    projected_TBP: Tensor,
+    state: State,
+    masks_TBm: Tensor | None = None,
+    *,
+    plain: bool = False,
+) -> tuple[Tensor, State]:
+    """Run a cell over T steps.
+
+    Args:
+        cell: any of the three.
+        projected_TBP: `cell.project` of the inputs of all steps.
+        state: before the first step.
+        masks_TBm: recurrent dropout masks (0 or 1/keep), or None.
+        plain: the loop over `cell.step` even where a faster way exists.
+
+    Returns:
+        h of every step [T, B, H], and the state after the last step.
+    """
+    if not plain and isinstance(cell, LSTMCell | LayerNormLSTMCell):
+        return _fast(cell, projected_TBP, state, masks_TBm)
+    outputs = []
+    masks = [None] * len(projected_TBP) if masks_TBm is None else masks_TBm.unbind(0)
+    for projected, mask in zip(projected_TBP.unbind(0), masks, strict=True):
+        state = cell.step(projected, state, mask)
+        outputs.append(state[0])
+    return torch.stack(outputs), state
+
+
+def reverse_by_length(x_TB: Tensor, lengths_B: Tensor) -> Tensor:
+    """Reverse the first N_s of T steps of each of B rows [T, B, ...]; the padding stays in place."""
+    step = torch.arange(len(x_TB), device=x_TB.device)[:, None]
+    backward = lengths_B[None, :] - 1 - step
+    index_TB = torch.where(backward >= 0, backward, step)
+    return x_TB[index_TB, torch.arange(x_TB.shape[1], device=x_TB.device)]
+
+
+def last_output(h_TBH: Tensor, lengths_B: Tensor) -> Tensor:
+    """h after step N_s of each row [B, H]: what comes later, over padding, is never read."""
+    return h_TBH[lengths_B - 1, torch.arange(h_TBH.shape[1], device=h_TBH.device)]
+
+
+def _fast(
+    cell: LSTMCell | LayerNormLSTMCell, projected: Tensor, state: State, masks: Tensor | None
+) -> tuple[Tensor, State]:
+    norms: tuple[Tensor, ...] = ()
+    if isinstance(cell, LayerNormLSTMCell):
+        norms = (cell.gates_norm.gamma, cell.gates_norm.beta, cell.c_norm.gamma, cell.c_norm.beta)
+    h_TBH, c_T = _GatedUnroll.apply(projected, *state, cell.W_hh, masks, *norms)
+    return h_TBH, (h_TBH[-1], c_T)
+
+
+class _GatedUnroll(torch.autograd.Function):
+    """LSTM or layer-norm LSTM over T steps as one node of the graph.
+
+    Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also the
+    normalised values and 1/deviation. Backward goes through the steps in reverse with the adjoints of
+    h and c, writes the adjoint of each step's pre-activation in place, and forms the gradients of
+    W_hh, gamma and beta from all steps at once.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        projected: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        W_hh: Tensor,
+        masks: Tensor | None,
+        gates_gamma: Tensor | None = None,
+        gates_beta: Tensor | None = None,
+        c_gamma: Tensor | None = None,
+        c_beta: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        T, B, H4 = projected.shape
+        H = H4 // GATES
+        norm = gates_gamma is not None
+        keep = any(ctx.needs_input_grad)
+        kept = T if keep else 1  # without gradients one step's room is used over and over
+
+        new = projected.new_empty
+        h_all, c_all = new(T, B, H), new(kept + 1, B, H)
+        gates_all = new(kept, B, H4)  # i, tanh g (before the mask), f, o
+        squashed_all = new(kept, B, H)  # tanh of c, or of LN(c)
+        candidate = new(B, H)
+        if norm:
+            assert gates_gamma is not None and gates_beta is not None
+            assert c_gamma is not None and c_beta is not None
+            normal_all, c_normal_all = new(kept, B, H4), new(kept, B, H)
+            rstd_all, c_rstd_all = new(kept, B * GATES, 1), new(kept, B, 1)
+            # +1 for the forget gate joins the shift, once
+            shift = gates_beta.clone()
+            shift[2 * H : 3 * H] += FORGET_BIAS
+
+        c_all[0] = c0
+        h = h0
+        masks_by_step = None if masks is None else masks.unbind(0)
+        for t, x in enumerate(projected.unbind(0)):
+            s = t if keep else 0
+            gates, squashed = gates_all[s], squashed_all[s]
+            c, c_new = (c_all[s], c_all[s + 1]) if keep else (c_all[t % 2], c_all[(t + 1) % 2])
+            torch.addmm(x, h, W_hh, out=gates)
+            if norm:
+                normal, _, rstd = torch.native_layer_norm(
+                    gates.view(B * GATES, H), (H,), None, None, LAYER_NORM_EPSILON
+                )
+                normal = normal.view(B, H4)
+                torch.addcmul(shift, normal, gates_gamma, out=gates)
+                if keep:
+                    normal_all[s], rstd_all[s] = normal, rstd
+            else:
+                gates[:, 2 * H : 3 * H] += FORGET_BIAS
+            gates[:, :H].sigmoid_()
+            gates[:, H : 2 * H].tanh_()
+            gates[:, 2 * H :].sigmoid_()
+            i, g, f, o = gates.chunk(GATES, dim=1)
+            torch.mul(i, g, out=candidate)
+            if masks_by_step is not None:
+                candidate *= masks_by_step[t]
+            torch.addcmul(candidate, f, c, out=c_new)
+            if norm:
+                c_normal, _, c_rstd = torch.native_layer_norm(
+                    c_new, (H,), None, None, LAYER_NORM_EPSILON
+                )
+                torch.addcmul(c_beta, c_normal, c_gamma, out=squashed)
+                squashed.tanh_()
+                if keep:
+                    c_normal_all[s], c_rstd_all[s] = c_normal, c_rstd
+            else:
+                torch.tanh(c_new, out=squashed)
+            h = h_all[t]
+            torch.mul(o, squashed, out=h)
+
+        c_T = (c_all[T] if keep else c_all[T % 2]).clone()
+        if keep:
+            saved = [h0, W_hh, h_all, c_all, gates_all, squashed_all]
+            if norm:
+                saved += [gates_gamma, c_gamma, normal_all, rstd_all, c_normal_all, c_rstd_all]
+            ctx.save_for_backward(*saved)
+            ctx.masks = masks
+            ctx.norm = norm
+        return h_all, c_T
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, dh_all: Tensor, dc_T: Tensor) -> tuple[Tensor | None, ...]:
+        norm = ctx.norm
+        h0, W_hh, h_all, c_all, gates_all, squashed_all, *rest = ctx.saved_tensors
+        T, B, H4 = gates_all.shape
+        H = H4 // GATES
+        if norm:
+            gates_gamma, c_gamma, normal_all, rstd_all, c_normal_all, c_rstd_all = rest
+            d_affine_all = torch.empty_like(gates_all)  # adjoint after the gates' layer norm
+            d_squash_all = torch.empty_like(squashed_all)  # the same for c's
+            zero_mean, c_zero_mean = rstd_all.new_zeros(B * GATES, 1), rstd_all.new_zeros(B, 1)
+        d_pre_all = torch.empty_like(gates_all)  # adjoint of projected + h W_hh
+        W_t = W_hh.t()
+        dc = dc_T.clone()
+        dh_next = torch.zeros_like(h0)
+        masks = None if ctx.masks is None else ctx.masks.unbind(0)
+        dh_steps = dh_all.unbind(0)
+
+        for t in reversed(range(T)):
+            i, g, f, o = gates_all[t].chunk(GATES, dim=1)
+            squashed = squashed_all[t]
+            d_pre = d_pre_all[t]
+            dh = dh_steps[t] + dh_next
+            d_out = d_affine_all[t] if norm else d_pre
+            d_i, d_g, d_f, d_o = d_out.chunk(GATES, dim=1)
+
+            _sigmoid_adjoint(dh * squashed, o, d_o)
+            d_squash = d_squash_all[t] if norm else torch.empty_like(dh)
+            _tanh_adjoint(dh.mul_(o), squashed, d_squash)
+            if norm:
+                dc += _layer_norm_adjoint(
+                    d_squash * c_gamma, c_normal_all[t], c_rstd_all[t], c_zero_mean, H
+                )
+            else:
+                dc += d_squash
+            _sigmoid_adjoint(dc * c_all[t], f, d_f)
+            masked = dc if masks is None else dc * masks[t]
+            _sigmoid_adjoint(masked * g, i, d_i)
+            _tanh_adjoint(masked * i, g, d_g)
+            dc *= f
+            if norm:
+                d_pre.copy_(
+                    _layer_norm_adjoint(
+                        (d_out * gates_gamma).view(B * GATES, H),
+                        normal_all[t].view(B * GATES, H),
+                        rstd_all[t],
+                        zero_mean,
+                        H,
+                    ).view(B, H4)
+                )
+            torch.mm(d_pre, W_t, out=dh_next)
+
+        flat = d_pre_all.view(T * B, H4)
+        h_before = torch.cat([h0[None], h_all[:-1]]).view(T * B, H)
+        dW_hh = h_before.t() @ flat if ctx.needs_input_grad[3] else None
+        gradients: tuple[Tensor | None, ...] = (d_pre_all, dh_next, dc, dW_hh, None)
+        if norm:
+            gradients += (
+                (d_affine_all * normal_all).sum(dim=(0, 1)),
+                d_affine_all.sum(dim=(0, 1)),
+                (d_squash_all * c_normal_all).sum(dim=(0, 1)),
+                d_squash_all.sum(dim=(0, 1)),
+            )
+        return gradients
+
+
+def _sigmoid_adjoint(d: Tensor, y: Tensor, out: Tensor) -> None:
+    """d * y (1 - y) into `out`, y being the sigmoid's value."""
+    torch.ops.aten.sigmoid_backward.grad_input(d, y, grad_input=out)
+
+
+def _tanh_adjoint(d: Tensor, y: Tensor, out: Tensor) -> None:
+    """d * (1 - y^2) into `out`, y being tanh's value."""
+    torch.ops.aten.tanh_backward.grad_input(d, y, grad_input=out)
+
+
+def _layer_norm_adjoint(d: Tensor, normal: Tensor, rstd: Tensor, zero: Tensor, H: int) -> Tensor:
+    """Adjoint of y = (x - mean) rstd, from y itself: rstd (d - mean(d) - y mean(d y))."""
+    mean_d = d.mean(dim=1, keepdim=True)
+    mean_dy = (d * normal).mean(dim=1, keepdim=True)
+    return torch.addcmul(d - mean_d, normal, mean_dy, value=-1).mul_(rstd)

@@ -1,0 +1,1 @@
+"""Learning from drawings: loss, schedules, the loop, checkpoints, evaluation."""

@@ -1,0 +1,66 @@
+"""The losses of the paper: L_s and L_p (eq. 9), L_R, L_KL (eq. 10, as the supplement has it).
+
+All are in nats, one number a drawing; the caller takes the mean. Shapes: B batch, T = N_max steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sketchrnn import strokes
+from sketchrnn.model.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class ReconstructionLoss:
+    """The parts of L_R for each of B drawings, all divided by N_max.
+
+    Attributes:
+        L_s: [B], offsets of the N_s true points.
+        L_p: [B], pen states over all N_max steps, padding included: the paper's convention.
+        L_p_masked: [B], pen states of the true points and the first end only: N_s + 1 steps.
+    """
+
+    L_s: Tensor
+    L_p: Tensor
+    L_p_masked: Tensor
+
+    @property
+    def L_R(self) -> Tensor:
+        """L_s + L_p (eq. 9)."""
+        return self.L_s + self.L_p
+
+
+def reconstruction_loss(
+    mixture: Mixture, targets_BT5: Tensor, lengths_B: Tensor
+) -> ReconstructionLoss:
+    """L_s and L_p of the points S_1 ... S_N_max under their predicted distributions (eq. 9).
+
+    Args:
+        mixture: leading shape [B, N_max].
+        targets_BT5: stroke-5 [B, N_max, 5], padded with (0, 0, 0, 0, 1).
+        lengths_B: N_s of each drawing.
+    """
+    N_max = targets_BT5.shape[1]
+    step = torch.arange(N_max, device=lengths_B.device)
+    drawn_BT = step[None, :] < lengths_B[:, None]
+    log_density_BT = mixture.log_density(targets_BT5[..., strokes.XY])
+    log_pen_BT = mixture.log_pen(targets_BT5[..., strokes.PEN])
+    # `where`, not a product: a loss over padding must not enter, whatever its value
+    offsets_B = torch.where(drawn_BT, log_density_BT, 0.0).sum(dim=1)
+    pen_masked_B = torch.where(step[None, :] <= lengths_B[:, None], log_pen_BT, 0.0).sum(dim=1)
+    return ReconstructionLoss(
+        L_s=-offsets_B / N_max, L_p=-log_pen_BT.sum(dim=1) / N_max, L_p_masked=-pen_masked_B / N_max
+    )
+
+
+def kl_loss(mu_BZ: Tensor, log_variance_BZ: Tensor) -> Tensor:
+    """KL divergence of N(mu, sigma^2) from N(0, 1), mean over the N_z numbers of z: [B].
+
+    -(1 + s - mu^2 - e^s) / (2 N_z) with s the log-variance: the supplement's eq. 2 (eq. 10 of the
+    paper prints s^2 for s; docs/deviations.md, row 1).
+    """
+    return -0.5 * (1 + log_variance_BZ - mu_BZ.square() - log_variance_BZ.exp()).mean(dim=1)
