@@ -98,7 +98,7 @@ def download(
         folder: created if it is not there.
         base_url: another place that holds the same files; by default the environment variable
             SKETCHRNN_QUICKDRAW_URL, else `QUICKDRAW_URL`.
-        retries: tries in a row that may bring nothing new, after the first, before giving up.
+        retries: how many retries in a row may bring nothing new before it gives up.
         timeout_s: seconds without a byte after which a connection counts as broken.
         backoff_s: seconds to wait before the first retry; doubled with each further one.
         progress: called with every block that arrives.
@@ -360,7 +360,7 @@ class _Client:
         return file.path
 
     def _patiently(self, file: _File, attempt: Callable[[], _Result]) -> _Result:
-        """Call `attempt` until it succeeds or brings nothing new `retries` + 1 times in a row.
+        """Call `attempt` until it succeeds, or `retries` retries in a row bring nothing new.
 
         New is what goes beyond the farthest byte so far, so that a server that can only start
         anew, and always breaks off, does not keep us for ever.
@@ -378,8 +378,8 @@ class _Client:
                 if failures > self.retries:
                     kept = f"; {file.part_bytes:,} bytes are kept in {file.part}"
                     raise SketchRNNError(
-                        f"{file.url}: {error}; gave up after {failures} tries in a row that brought"
-                        f" nothing new{kept if file.part_bytes else ''}; run again later"
+                        f"{file.url}: {error}; gave up after {self.retries} retries without a new"
+                        f" byte{kept if file.part_bytes else ''}; run again later"
                     ) from None
                 wait_s = self.backoff_s * 2 ** (failures - 1)
                 wait_s = min(max(wait_s, error.retry_after_s or 0), LONGEST_WAIT_S)
@@ -391,14 +391,9 @@ class _Client:
         self, file: _File, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> HTTPResponse:
         """Send one request; the answer is a good one (status 2xx), to be closed by the caller."""
+        agent = {"User-Agent": f"sketchrnn/{__version__}"}
         request = urllib.request.Request(
-            file.url,
-            headers={
-                "User-Agent": f"sketchrnn/{__version__}",
-                "Accept-Encoding": "identity",
-                **(headers or {}),
-            },
-            method=method,
+            file.url, headers={**agent, **(headers or {})}, method=method
         )
         try:
             response: HTTPResponse = self.opener.open(request, timeout=self.timeout_s)

@@ -116,8 +116,8 @@ class _GatedUnroll(torch.autograd.Function):
         if norm:
             assert gates_gamma is not None and gates_beta is not None
             assert c_gamma is not None and c_beta is not None
-            normal_all, c_normal_all = new(kept, B, H4), new(kept, B, H)
-            rstd_all, c_rstd_all = new(kept, B * GATES, 1), new(kept, B, 1)
+            pre_all = new(kept, B, H4)
+            stats, c_stats = [], []  # mean and 1/deviation of each step
             # +1 for the forget gate joins the shift, once
             shift = gates_beta.clone()
             shift[2 * H : 3 * H] += FORGET_BIAS
@@ -129,16 +129,16 @@ class _GatedUnroll(torch.autograd.Function):
             s = t if keep else 0
             gates, squashed = gates_all[s], squashed_all[s]
             c, c_new = (c_all[s], c_all[s + 1]) if keep else (c_all[t % 2], c_all[(t + 1) % 2])
-            torch.addmm(x, h, W_hh, out=gates)
             if norm:
-                normal, _, rstd = torch.native_layer_norm(
-                    gates.view(B * GATES, H), (H,), None, None, LAYER_NORM_EPSILON
+                pre = pre_all[s]
+                torch.addmm(x, h, W_hh, out=pre)
+                normal, mean, rstd = torch.native_layer_norm(
+                    pre.view(B * GATES, H), (H,), None, None, LAYER_NORM_EPSILON
                 )
-                normal = normal.view(B, H4)
-                torch.addcmul(shift, normal, gates_gamma, out=gates)
-                if keep:
-                    normal_all[s], rstd_all[s] = normal, rstd
+                torch.addcmul(shift, normal.view(B, H4), gates_gamma, out=gates)
+                stats.append((mean, rstd))
             else:
+                torch.addmm(x, h, W_hh, out=gates)
                 gates[:, 2 * H : 3 * H] += FORGET_BIAS
             gates[:, :H].sigmoid_()
             gates[:, H : 2 * H].tanh_()
@@ -149,13 +149,11 @@ class _GatedUnroll(torch.autograd.Function):
                 candidate *= masks_by_step[t]
             torch.addcmul(candidate, f, c, out=c_new)
             if norm:
-                c_normal, _, c_rstd = torch.native_layer_norm(
-                    c_new, (H,), None, None, LAYER_NORM_EPSILON
+                normal, mean, rstd = torch.native_layer_norm(
+                    c_new, (H,), c_gamma, c_beta, LAYER_NORM_EPSILON
                 )
-                torch.addcmul(c_beta, c_normal, c_gamma, out=squashed)
-                squashed.tanh_()
-                if keep:
-                    c_normal_all[s], c_rstd_all[s] = c_normal, c_rstd
+                torch.tanh(normal, out=squashed)
+                c_stats.append((mean, rstd))
             else:
                 torch.tanh(c_new, out=squashed)
             h = h_all[t]
@@ -165,7 +163,8 @@ class _GatedUnroll(torch.autograd.Function):
         if keep:
             saved = [h0, W_hh, h_all, c_all, gates_all, squashed_all]
             if norm:
-                saved += [gates_gamma, c_gamma, normal_all, rstd_all, c_normal_all, c_rstd_all]
+                saved += [gates_gamma, c_gamma, pre_all]
+                ctx.stats, ctx.c_stats = stats, c_stats
             ctx.save_for_backward(*saved)
             ctx.masks = masks
             ctx.norm = norm
@@ -179,10 +178,10 @@ class _GatedUnroll(torch.autograd.Function):
         T, B, H4 = gates_all.shape
         H = H4 // GATES
         if norm:
-            gates_gamma, c_gamma, normal_all, rstd_all, c_normal_all, c_rstd_all = rest
+            gates_gamma, c_gamma, pre_all = rest
+            stats, c_stats = ctx.stats, ctx.c_stats
             d_affine_all = torch.empty_like(gates_all)  # adjoint after the gates' layer norm
             d_squash_all = torch.empty_like(squashed_all)  # the same for c's
-            zero_mean, c_zero_mean = rstd_all.new_zeros(B * GATES, 1), rstd_all.new_zeros(B, 1)
         d_pre_all = torch.empty_like(gates_all)  # adjoint of projected + h W_hh
         W_t = W_hh.t()
         dc = dc_T.clone()
@@ -202,9 +201,7 @@ class _GatedUnroll(torch.autograd.Function):
             d_squash = d_squash_all[t] if norm else torch.empty_like(dh)
             _tanh_adjoint(dh.mul_(o), squashed, d_squash)
             if norm:
-                dc += _layer_norm_adjoint(
-                    d_squash * c_gamma, c_normal_all[t], c_rstd_all[t], c_zero_mean, H
-                )
+                dc += _layer_norm_adjoint(d_squash, c_all[t + 1], *c_stats[t], c_gamma)
             else:
                 dc += d_squash
             _sigmoid_adjoint(dc * c_all[t], f, d_f)
@@ -213,15 +210,9 @@ class _GatedUnroll(torch.autograd.Function):
             _tanh_adjoint(masked * i, g, d_g)
             dc *= f
             if norm:
-                d_pre.copy_(
-                    _layer_norm_adjoint(
-                        (d_out * gates_gamma).view(B * GATES, H),
-                        normal_all[t].view(B * GATES, H),
-                        rstd_all[t],
-                        zero_mean,
-                        H,
-                    ).view(B, H4)
-                )
+                d_normal = (d_out * gates_gamma).view(B * GATES, H)
+                pre = pre_all[t].view(B * GATES, H)
+                d_pre.copy_(_layer_norm_adjoint(d_normal, pre, *stats[t]).view(B, H4))
             torch.mm(d_pre, W_t, out=dh_next)
 
         flat = d_pre_all.view(T * B, H4)
@@ -230,10 +221,8 @@ class _GatedUnroll(torch.autograd.Function):
         gradients: tuple[Tensor | None, ...] = (d_pre_all, dh_next, dc, dW_hh, None)
         if norm:
             gradients += (
-                (d_affine_all * normal_all).sum(dim=(0, 1)),
-                d_affine_all.sum(dim=(0, 1)),
-                (d_squash_all * c_normal_all).sum(dim=(0, 1)),
-                d_squash_all.sum(dim=(0, 1)),
+                *_affine_gradients(d_affine_all.view(T, B * GATES, H), pre_all, stats, H4),
+                *_affine_gradients(d_squash_all, c_all[1:], c_stats, H),
             )
         return gradients
 
@@ -248,8 +237,21 @@ def _tanh_adjoint(d: Tensor, y: Tensor, out: Tensor) -> None:
     torch.ops.aten.tanh_backward.grad_input(d, y, grad_input=out)
 
 
-def _layer_norm_adjoint(d: Tensor, normal: Tensor, rstd: Tensor, zero: Tensor, H: int) -> Tensor:
-    """Adjoint of y = (x - mean) rstd, from y itself: rstd (d - mean(d) - y mean(d y))."""
-    mean_d = d.mean(dim=1, keepdim=True)
-    mean_dy = (d * normal).mean(dim=1, keepdim=True)
-    return torch.addcmul(d - mean_d, normal, mean_dy, value=-1).mul_(rstd)
+def _layer_norm_adjoint(
+    d: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, gamma: Tensor | None = None
+) -> Tensor:
+    """Adjoint of x for y = (x - mean) rstd gamma, d being that of y."""
+    wanted = [True, False, False]  # x only: gamma's and beta's are formed from all steps at once
+    dx: Tensor = torch.ops.aten.native_layer_norm_backward(
+        d, x, (x.shape[1],), mean, rstd, gamma, None, wanted
+    )[0]
+    return dx
+
+
+def _affine_gradients(
+    d: Tensor, x: Tensor, stats: list[tuple[Tensor, Tensor]], size: int
+) -> tuple[Tensor, Tensor]:
+    """Gradients of gamma and beta [size] of y = (x - mean) rstd gamma + beta over all steps."""
+    mean, rstd = (torch.stack(values) for values in zip(*stats, strict=True))
+    normal = (x.reshape(d.shape) - mean).mul_(rstd)
+    return normal.mul_(d).view(-1, size).sum(dim=0), d.view(-1, size).sum(dim=0)

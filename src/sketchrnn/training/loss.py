@@ -21,12 +21,15 @@ class ReconstructionLoss:
     Attributes:
         L_s: [B], offsets of the N_s true points.
         L_p: [B], pen states over all N_max steps, padding included: the paper's convention.
-        L_p_masked: [B], pen states of the true points and the first end only: N_s + 1 steps.
+        L_p_masked: [B], pen states of the N_s true points only: the reference notebook's convention.
+        L_p_to_end: [B], pen states of the true points and the end that follows: what a drawing's own
+            likelihood needs.
     """
 
     L_s: Tensor
     L_p: Tensor
     L_p_masked: Tensor
+    L_p_to_end: Tensor
 
     @property
     def L_R(self) -> Tensor:
@@ -49,11 +52,17 @@ def reconstruction_loss(
     drawn_BT = step[None, :] < lengths_B[:, None]
     log_density_BT = mixture.log_density(targets_BT5[..., strokes.XY])
     log_pen_BT = mixture.log_pen(targets_BT5[..., strokes.PEN])
-    # `where`, not a product: a loss over padding must not enter, whatever its value
-    offsets_B = torch.where(drawn_BT, log_density_BT, 0.0).sum(dim=1)
-    pen_masked_B = torch.where(step[None, :] <= lengths_B[:, None], log_pen_BT, 0.0).sum(dim=1)
+    to_end_BT = step[None, :] <= lengths_B[:, None]
+
+    def total(log_BT: Tensor, where_BT: Tensor) -> Tensor:
+        # `where`, not a product: what lies over padding must not enter, whatever its value
+        return -torch.where(where_BT, log_BT, 0.0).sum(dim=1) / N_max
+
     return ReconstructionLoss(
-        L_s=-offsets_B / N_max, L_p=-log_pen_BT.sum(dim=1) / N_max, L_p_masked=-pen_masked_B / N_max
+        L_s=total(log_density_BT, drawn_BT),
+        L_p=-log_pen_BT.sum(dim=1) / N_max,
+        L_p_masked=total(log_pen_BT, drawn_BT),
+        L_p_to_end=total(log_pen_BT, to_end_BT),
     )
 
 

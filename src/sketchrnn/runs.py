@@ -1,0 +1,135 @@
+"""The run folder: what a training writes and everything else reads.
+
+    RUN/config.json         model, training, data: what was asked for
+    RUN/best.safetensors    weights with the best validation loss
+    RUN/last.safetensors    weights, Adam's moments and the place in the run: what --resume needs
+    RUN/log.jsonl           one JSON line a record
+    RUN/sheets/             drawings of the model at each evaluation
+    RUN/tensorboard/        the same numbers for TensorBoard
+
+Weights are safetensors and config is JSON, so nothing that is read can run code. `last` is one file,
+replaced in one step, so a run that is killed at any moment leaves a folder that resumes. All random
+numbers of a step are a function of (seed, step), so the place in the run is the random state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import write_bytes, write_text
+from sketchrnn.model.config import ModelConfig
+
+FORMAT = 1
+CONFIG, BEST, LAST, LOG = "config.json", "best.safetensors", "last.safetensors", "log.jsonl"
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a model must know of the drawings it learned from.
+
+    Attributes:
+        scale: one scaled unit in the user's units: the standard deviation of the training offsets.
+        classes: names of what was drawn.
+        epsilon: Ramer-Douglas-Peucker epsilon in units of the 0-255 box, None where unknown.
+        mean_length: mean number of points of a training drawing.
+        sources: the files, so that a run can be resumed by its name alone.
+        max_points: longer drawings were left out; None: none were.
+        counts: drawings in each split, after that.
+        fingerprint: of the training drawings; a resumed run must find the same.
+        provenance: one line a source.
+    """
+
+    scale: float
+    classes: tuple[str, ...] = ()
+    epsilon: float | None = None
+    mean_length: float = 0.0
+    sources: tuple[str, ...] = ()
+    max_points: int | None = None
+    counts: Mapping[str, int] | None = None
+    fingerprint: str = ""
+    provenance: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What `config.json` holds. `training` is kept as stored: only the training reads it."""
+
+    model: ModelConfig
+    data: DataFacts
+    training: Mapping[str, Any]
+
+
+def write_config(run: Path, config: RunConfig) -> None:
+    """Write RUN/config.json."""
+    document = {
+        "format": FORMAT,
+        "model": asdict(config.model),
+        "data": asdict(config.data),
+        "training": dict(config.training),
+    }
+    write_text(run / CONFIG, json.dumps(document, indent=2) + "\n")
+
+
+def read_config(run: str | os.PathLike[str]) -> RunConfig:
+    """Read RUN/config.json. Raises SketchRNNError naming what is missing or wrong."""
+    path = Path(run) / CONFIG
+    if not Path(run).exists():
+        raise SketchRNNError(f"{run}: there is no such run folder; `sketchrnn train` makes one")
+    if not path.is_file():
+        raise SketchRNNError(f"{run}: not a run folder, it has no {CONFIG}")
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        if document["format"] != FORMAT:
+            raise SketchRNNError(
+                f"{path}: format {document['format']!r} is not one that this version reads"
+            )
+        data = document["data"]
+        for name in ("classes", "sources", "provenance"):
+            data[name] = tuple(data[name])
+        if not float(data["scale"]) > 0:
+            raise SketchRNNError(f"{path}: the scale must be a number over 0, got {data['scale']}")
+        return RunConfig(
+            ModelConfig.from_dict(document["model"]), DataFacts(**data), document["training"]
+        )
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{path}: {error}".replace(f"{path}: {path}", f"{path}")) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise SketchRNNError(f"{path}: damaged ({error}); restore it or train anew") from None
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write tensors, and facts as JSON, as one safetensors file: whole, or not at all."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_bytes(path, save(plain, {"about": json.dumps(dict(about))}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_tensors` wrote. Raises SketchRNNError for a missing or damaged file."""
+    if not path.is_file():
+        raise SketchRNNError(f"{path}: missing; the run folder has no weights yet, or lost them")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise SketchRNNError(f"{path}: not a weight file, or damaged ({error})") from None
+
+
+def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+    """Put weights into a network. Raises SketchRNNError where names or shapes do not fit."""
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        problem = str(error).splitlines()[-1].strip()
+        raise SketchRNNError(f"{where}: the weights do not fit the config: {problem}") from None

@@ -1,0 +1,128 @@
+"""Measuring a model on every drawing of a split, exactly: no dropout, no floor, no annealing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sketchrnn.data.batches import Batch
+from sketchrnn.model.network import Network
+from sketchrnn.training.loss import kl_loss, reconstruction_loss
+
+Losses = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The losses of each of n drawings, in nats; all but `nats_per_drawing` are divided by N_max.
+
+    Attributes:
+        L_s, L_p: eq. 9, L_p over all N_max steps (the paper's convention).
+        L_p_masked: L_p over the N_s true points only (the reference notebook's convention).
+        L_KL: raw, [n]; None for a decoder-only model.
+        nats_per_drawing: -log p(drawing | z) in the user's units: the N_s points and the end, not
+            divided by anything; it does not depend on N_max or on the scale.
+        lengths: N_s.
+    """
+
+    N_max: int
+    scale: float
+    lengths: npt.NDArray[np.int64]
+    L_s: Losses
+    L_p: Losses
+    L_p_masked: Losses
+    nats_per_drawing: Losses
+    L_KL: Losses | None
+
+    @property
+    def L_R(self) -> Losses:
+        """L_s + L_p."""
+        return self.L_s + self.L_p
+
+    @property
+    def L_R_masked(self) -> Losses:
+        """L_s + L_p_masked."""
+        return self.L_s + self.L_p_masked
+
+    def loss(self, w_KL: float) -> float:
+        """The mean of eq. 11 with the full weight, what models are chosen by."""
+        L_KL = 0.0 if self.L_KL is None else float(self.L_KL.mean())
+        return float(self.L_R.mean()) + w_KL * L_KL
+
+    def summary(self, KL_min: float) -> dict[str, Any]:
+        """What `sketchrnn evaluate --json` prints; each loss as its mean and standard error."""
+        result: dict[str, Any] = {
+            "n": len(self.lengths),
+            "N_max": self.N_max,
+            "mean_length": float(self.lengths.mean()),
+            "scale": self.scale,
+        }
+        for name in ("L_R", "L_s", "L_p", "L_KL", "L_R_masked", "nats_per_drawing"):
+            values = getattr(self, name)
+            result[name] = None if values is None else mean_and_stderr(values)
+        # the floor is a bound on the mean of a batch (suppl. eq. 4), so it is put on the mean here
+        floored = result["L_KL"]
+        if floored is not None and floored["mean"] < KL_min:
+            floored = {"mean": KL_min, "stderr": 0.0}
+        result["L_KL_floored"] = floored
+        return result
+
+
+def mean_and_stderr(values: Losses) -> dict[str, float]:
+    """The mean and its standard error (0 for a single value)."""
+    n = len(values)
+    spread = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    return {"mean": float(values.mean()), "stderr": spread}
+
+
+def evaluate(
+    network: Network, batches: Iterable[Batch], scale: float, *, seed: int = 0
+) -> Evaluation:
+    """Measure `network` on all drawings of `batches` (see `data.batches.evaluation_batches`).
+
+    z is sampled from q(z | S) as in the paper, from a generator of its own seeded with `seed`.
+    """
+    device = network.head.weight.device
+    generator = torch.Generator().manual_seed(seed)
+    columns: dict[str, list[Losses]] = {}
+    lengths: list[npt.NDArray[np.int64]] = []
+    N_max = network.config.N_max
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        for batch in batches:
+            x_BT5 = torch.from_numpy(batch.x_BT5).to(device)
+            lengths_B = torch.from_numpy(batch.lengths_B).to(device)
+            targets_BT5 = x_BT5[:, 1:]
+            z_BZ = None
+            row: dict[str, torch.Tensor] = {}
+            if network.config.conditional:
+                mu, log_variance = network.encode(targets_BT5, lengths_B)
+                noise = torch.randn(mu.shape, generator=generator).to(device)
+                z_BZ = mu + torch.exp(log_variance / 2) * noise
+                row["L_KL"] = kl_loss(mu, log_variance)
+            mixture, _ = network.decode(x_BT5[:, :-1], z_BZ)
+            loss = reconstruction_loss(mixture, targets_BT5, lengths_B)
+            row |= {"L_s": loss.L_s, "L_p": loss.L_p, "L_p_masked": loss.L_p_masked}
+            # A density in scaled units is scale^2 times the density in the user's units.
+            row["nats_per_drawing"] = N_max * (loss.L_s + loss.L_p_to_end) + (
+                2 * math.log(scale) * lengths_B
+            )
+            for name, values in row.items():
+                columns.setdefault(name, []).append(values.double().cpu().numpy())
+            lengths.append(batch.lengths_B)
+    network.train(was_training)
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return Evaluation(
+        N_max=N_max,
+        scale=scale,
+        lengths=np.concatenate(lengths),
+        L_KL=joined.pop("L_KL", None),
+        **joined,
+    )

@@ -1,0 +1,424 @@
+"""The training loop: one visible function that yields a record a step.
+
+    for record in train(run, dataset, model_config, training_config): ...
+
+Every random number of step k is a function of (seed, k): which drawings, how they are augmented, the
+dropout masks and z. So a resumed run has the losses of an uninterrupted one, and no random state has
+to be saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sketchrnn.data.batches import Batch, evaluation_batches, training_batches
+from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import write_text
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.network import Network
+from sketchrnn.runs import (
+    BEST,
+    CONFIG,
+    LAST,
+    LOG,
+    DataFacts,
+    RunConfig,
+    load_tensors,
+    load_weights,
+    read_config,
+    save_tensors,
+    write_config,
+)
+from sketchrnn.training.config import TrainingConfig
+from sketchrnn.training.evaluate import evaluate
+from sketchrnn.training.loss import kl_loss, reconstruction_loss
+from sketchrnn.training.schedules import kl_weight, learning_rate
+
+Record = dict[str, Any]
+
+ADAM_BETAS = (0.9, 0.999)
+ADAM_EPSILON = 1e-8
+FALLBACKS = 3  # times that a loss which is not finite may throw the run back
+FALLBACK_RATE = 0.5  # what each of them leaves of the learning rate
+EVALUATION_BATCH = 200
+CHECKPOINT_SECONDS = 120.0
+
+
+class Trainer:
+    """Network, Adam and the place in the run; `step` makes one step, `save` and `restore` keep it."""
+
+    def __init__(
+        self, model: ModelConfig, training: TrainingConfig, scale: float, device: torch.device
+    ) -> None:
+        self.training = training
+        self.scale = scale
+        self.device = device
+        with torch.random.fork_rng():
+            torch.manual_seed(training.seed)
+            self.network = Network(model).to(device)
+        self.adam = torch.optim.Adam(
+            self.network.parameters(), betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
+        )
+        self.generator = torch.Generator(device)
+        self.steps_done = 0
+        self.seconds = 0.0
+        self.rate_factor = 1.0
+        self.fallbacks = 0
+        self.best_loss = math.inf
+        self.best_step = 0
+        self.evaluations_without_gain = 0
+
+    def step(self, batch: Batch) -> Record | None:
+        """Forward, backward, clip, Adam. None if the loss or a gradient is not finite: nothing done.
+
+        The losses are eq. 9 and the supplement's eq. 2 to 4, the means over the batch.
+        """
+        step, config = self.steps_done, self.training
+        rate = self.rate_factor * learning_rate(
+            step, config.learning_rate, config.learning_rate_decay, config.min_learning_rate
+        )
+        weight = kl_weight(step, config.w_KL, config.eta_min, config.R)
+        self.generator.manual_seed(_mix(config.seed, step))
+        record: Record = {"kind": "train", "step": step + 1, "learning_rate": rate}
+
+        x_BT5 = torch.from_numpy(batch.x_BT5).to(self.device)
+        lengths_B = torch.from_numpy(batch.lengths_B).to(self.device)
+        network = self.network.train()
+        encoder_masks, decoder_mask = network.dropout_masks(
+            len(x_BT5), x_BT5.shape[1] - 1, config.recurrent_keep, self.generator
+        )
+        z_BZ: Tensor | None = None
+        if network.config.conditional:
+            mu, log_variance = network.encode(x_BT5[:, 1:], lengths_B, encoder_masks)
+            noise = torch.randn(mu.shape, generator=self.generator, device=self.device)
+            z_BZ = mu + torch.exp(log_variance / 2) * noise
+            L_KL = kl_loss(mu, log_variance).mean()
+        mixture, _ = network.decode(x_BT5[:, :-1], z_BZ, mask=decoder_mask)
+        parts = reconstruction_loss(mixture, x_BT5[:, 1:], lengths_B)
+        loss = L_R = parts.L_R.mean()
+        if network.config.conditional:
+            loss = L_R + weight * L_KL.clamp(min=config.KL_min)
+        if not torch.isfinite(loss):
+            return None
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if not self._clip():
+            return None
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self.adam.step()
+        self.steps_done += 1
+        record |= {
+            "L_R": L_R.item(),
+            "L_s": parts.L_s.mean().item(),
+            "L_p": parts.L_p.mean().item(),
+            "loss": loss.item(),
+        }
+        if network.config.conditional:
+            record |= {"L_KL": L_KL.item(), "kl_weight": weight}
+        return record
+
+    def _clip(self) -> bool:
+        """Bound the gradients in place; False if one of them is not finite."""
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not torch.isfinite(norm):
+            return False
+        bound = self.training.gradient_clip
+        if self.training.clip_by == "value":
+            torch.nn.utils.clip_grad_value_(self.network.parameters(), bound)
+        else:
+            torch.nn.utils.clip_grads_with_norm_(self.network.parameters(), bound, norm)
+        return True
+
+    def validate(self, drawings: Drawings) -> Record:
+        """Losses on all validation drawings, and whether they are the best so far (eq. 11)."""
+        network = self.network
+        batches = evaluation_batches(
+            drawings, EVALUATION_BATCH, network.config.N_max, self.scale
+        )
+        result = evaluate(network, batches, self.scale, seed=self.training.seed)
+        loss = result.loss(self.training.w_KL)
+        record: Record = {
+            "kind": "evaluate",
+            "step": self.steps_done,
+            "loss": loss,
+            "L_R": float(result.L_R.mean()),
+            "L_s": float(result.L_s.mean()),
+            "L_p": float(result.L_p.mean()),
+            "seconds": self.seconds,
+        }
+        if result.L_KL is not None:
+            record["L_KL"] = float(result.L_KL.mean())
+        record["best"] = loss < self.best_loss
+        if record["best"]:
+            self.best_loss, self.best_step = loss, self.steps_done
+            self.evaluations_without_gain = 0
+        else:
+            self.evaluations_without_gain += 1
+        return record
+
+    def save(self, path: Path) -> None:
+        """Everything that `restore` needs, as one file."""
+        tensors = {f"weights/{name}": p for name, p in self.network.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            state = self.adam.state.get(parameter)
+            if state:
+                tensors[f"adam_m/{name}"] = state["exp_avg"]
+                tensors[f"adam_v/{name}"] = state["exp_avg_sq"]
+        place = {name: getattr(self, name) for name in _PLACE}
+        if math.isinf(self.best_loss):
+            place["best_loss"] = None
+        save_tensors(path, tensors, place)
+
+    def restore(self, path: Path, *, weights_only: bool = False) -> None:
+        """Go back to a saved place. Raises SketchRNNError if the file is missing or does not fit."""
+        tensors, place = load_tensors(path)
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "adam_m": {}, "adam_v": {}}
+        try:
+            for name, value in tensors.items():
+                part, _, parameter_name = name.partition("/")
+                parts[part][parameter_name] = value
+            values = {name: place[name] for name in _PLACE}
+        except KeyError as error:
+            raise SketchRNNError(f"{path}: not a checkpoint of a training: no {error}") from None
+        load_weights(self.network, parts["weights"], path)
+        self.adam.state.clear()
+        for name, parameter in self.network.named_parameters():
+            if name in parts["adam_m"]:
+                self.adam.state[parameter] = {
+                    "step": torch.tensor(float(values["steps_done"]), device=self.device),
+                    "exp_avg": parts["adam_m"][name].to(self.device),
+                    "exp_avg_sq": parts["adam_v"][name].to(self.device),
+                }
+        for name, value in values.items():
+            setattr(self, name, value)
+        if self.best_loss is None:
+            self.best_loss = math.inf
+
+
+_PLACE = (
+    "steps_done",
+    "seconds",
+    "rate_factor",
+    "fallbacks",
+    "best_loss",
+    "best_step",
+    "evaluations_without_gain",
+)
+
+
+def train(
+    run: str | os.PathLike[str],
+    dataset: Dataset,
+    model: ModelConfig,
+    training: TrainingConfig,
+    *,
+    device: torch.device | None = None,
+    sources: tuple[str, ...] = (),
+    max_points: int | None = None,
+    resume: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Record]:
+    """Train, keep the run folder, and yield every record as it is logged.
+
+    Records have a `kind`: "train" (one a step), "evaluate", "fallback" (a loss was not finite),
+    "end" (with a `reason`).
+
+    Args:
+        run: the folder; must not hold a run already, unless `resume`.
+        dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
+        model, training: the configs; stored in the folder.
+        device: where to compute.
+        sources, max_points: stored, so that `--resume` needs only the folder.
+        resume: go on from the last checkpoint of the folder.
+        should_stop: asked after each step; true saves and ends cleanly.
+
+    Raises:
+        SketchRNNError: the folder holds a run (or none, with `resume`), other drawings than before,
+            no validation drawings, or a loss that stays not finite.
+    """
+    folder = Path(run)
+    facts = describe(dataset, sources, max_points)
+    trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"))
+    if not len(dataset.valid):
+        raise SketchRNNError(
+            f"{dataset.name}: there are no validation drawings; prepare the data with --valid"
+        )
+    if resume:
+        stored = read_config(folder)
+        if stored.data.fingerprint != facts.fingerprint:
+            raise SketchRNNError(
+                f"{folder}: was trained on other drawings than these; give the same data files"
+            )
+        trainer.restore(folder / LAST)
+        _cut_log(folder / LOG, trainer.steps_done)
+    else:
+        if (folder / CONFIG).exists():
+            raise SketchRNNError(
+                f"{folder}: holds a run already; go on with --resume, or name another folder"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        write_config(folder, RunConfig(model, facts, asdict(training)))
+        trainer.save(folder / LAST)
+
+    with (folder / LOG).open("a", encoding="utf-8") as log:
+
+        def logged(record: Record) -> Record:
+            log.write(json.dumps(record) + "\n")
+            log.flush()
+            return record
+
+        yield from _steps(folder, trainer, dataset, logged, should_stop)
+
+
+def _steps(
+    folder: Path,
+    trainer: Trainer,
+    dataset: Dataset,
+    logged: Callable[[Record], Record],
+    should_stop: Callable[[], bool],
+) -> Iterator[Record]:
+    config = trainer.training
+
+    def batches() -> Iterator[Batch]:
+        return training_batches(
+            dataset.train,
+            config.batch_size,
+            trainer.network.config.N_max,
+            trainer.scale,
+            seed=config.seed,
+            start_step=trainer.steps_done,
+            augment_scale=config.augment_scale,
+            drop_probability=config.drop_probability,
+        )
+
+    coming = batches()
+    saved_at = time.monotonic()
+    reason = ""
+    while not reason:
+        if trainer.steps_done >= config.max_steps:
+            reason = f"all {config.max_steps} steps done"
+            break
+        started = time.monotonic()
+        record = trainer.step(next(coming))
+        if record is None:
+            failed_at = trainer.steps_done + 1
+            fallbacks, factor = trainer.fallbacks + 1, trainer.rate_factor * FALLBACK_RATE
+            trainer.restore(folder / LAST)
+            trainer.fallbacks, trainer.rate_factor = fallbacks, factor
+            if fallbacks > FALLBACKS:
+                raise SketchRNNError(
+                    f"{folder}: the loss of step {failed_at} is not a finite number, after"
+                    f" {FALLBACKS} tries with lower rates; the last good state (step"
+                    f" {trainer.steps_done}) is kept: try --learning-rate"
+                    f" {config.learning_rate * factor:g}, or look for broken drawings"
+                )
+            yield logged(
+                {
+                    "kind": "fallback",
+                    "step": trainer.steps_done,
+                    "failed_step": failed_at,
+                    "rate_factor": factor,
+                }
+            )
+            coming = batches()
+            continue
+        seconds = time.monotonic() - started
+        trainer.seconds += seconds
+        record["sketches_per_s"] = config.batch_size / seconds
+        record["seconds"] = trainer.seconds
+        yield logged(record)
+
+        if should_stop():
+            reason = "stopped"
+        elif config.max_minutes and trainer.seconds >= 60 * config.max_minutes:
+            reason = f"{config.max_minutes:g} minutes are over"
+        last_step = bool(reason) or trainer.steps_done >= config.max_steps
+        due = trainer.steps_done % config.evaluate_every == 0
+        if due or (last_step and reason != "stopped"):
+            evaluation = logged(trainer.validate(dataset.valid))
+            if evaluation["best"]:
+                save_tensors(
+                    folder / BEST,
+                    trainer.network.state_dict(),
+                    {"step": trainer.steps_done, "loss": trainer.best_loss},
+                )
+            if config.patience and trainer.evaluations_without_gain >= config.patience:
+                reason = f"no gain in {config.patience} validations"
+        if due or last_step or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+            trainer.save(folder / LAST)
+            saved_at = time.monotonic()
+        if due or (last_step and reason != "stopped"):
+            yield evaluation
+    yield logged(
+        {
+            "kind": "end",
+            "step": trainer.steps_done,
+            "reason": reason,
+            "best_step": trainer.best_step,
+            "best_loss": None if math.isinf(trainer.best_loss) else trainer.best_loss,
+            "seconds": trainer.seconds,
+        }
+    )
+
+
+def describe(dataset: Dataset, sources: tuple[str, ...], max_points: int | None) -> DataFacts:
+    """The facts of a data set that are stored with the weights."""
+    digest = hashlib.sha256()
+    for _, rows in dataset.train.chunks():
+        digest.update(rows.astype("<f4").tobytes())
+    digest.update(dataset.train.lengths.astype("<i8").tobytes())
+    return DataFacts(
+        scale=dataset.scale,
+        classes=dataset.classes,
+        epsilon=dataset.epsilon,
+        mean_length=float(dataset.train.lengths.mean()),
+        sources=sources,
+        max_points=max_points,
+        counts={name: len(split) for name, split in dataset.splits.items()},
+        fingerprint=digest.hexdigest(),
+        provenance=dataset.provenance,
+    )
+
+
+def read_log(run: str | os.PathLike[str]) -> list[Record]:
+    """The records of a run; a last line that a kill cut short is left out."""
+    path = Path(run) / LOG
+    if not path.is_file():
+        raise SketchRNNError(f"{run}: not a run folder, it has no {LOG}")
+    records = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def _cut_log(path: Path, steps_done: int) -> None:
+    """Leave out what was logged after the checkpoint: the resumed run logs it again."""
+    if path.exists():
+        kept = [
+            record
+            for record in read_log(path.parent)
+            if record["step"] <= steps_done and record["kind"] != "end"
+        ]
+        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+
+
+def _mix(seed: int, step: int) -> int:
+    """One 63-bit seed for each (seed, step), unlike those near it."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{step}".encode()).digest()[:8], "little") >> 1
