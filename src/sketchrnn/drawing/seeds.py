@@ -1,0 +1,40 @@
+"""Random numbers for drawing: every drawing has its own stream, fixed by (seed, its number).
+
+So drawing 7 of seed 1 is the same drawing whether it is made alone or among a thousand, on a CPU or
+on a GPU, and PyTorch's and NumPy's global generators are never touched.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn.errors import SketchRNNError
+
+PRIOR_STREAM, POSTERIOR_STREAM, POINT_STREAM = 0, 1, 2
+
+
+def choose_seed(seed: int | None) -> int:
+    """`seed` itself, or where it is None one of this moment's, short enough to type again.
+
+    Raises:
+        SketchRNNError: a negative seed.
+    """
+    if seed is None:
+        return secrets.randbelow(1_000_000)
+    if seed < 0:
+        raise SketchRNNError(f"a seed is a whole number from 0 up, got {seed}")
+    return seed
+
+
+def generator(seed: int, stream: int, number: int) -> np.random.Generator:
+    """The generator of drawing `number` for one purpose."""
+    return np.random.Generator(np.random.PCG64([seed, stream, number]))
+
+
+def normal_vectors(seed: int, stream: int, count: int, size: int) -> npt.NDArray[np.float32]:
+    """[count, size] standard normal numbers, one row a drawing."""
+    rows = [generator(seed, stream, number).standard_normal(size) for number in range(count)]
+    return np.array(rows, dtype=np.float32).reshape(count, size)
