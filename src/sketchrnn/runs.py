@@ -32,6 +32,7 @@ from sketchrnn.model.config import ModelConfig
 
 FORMAT = 1
 CONFIG, BEST, LAST, LOG = "config.json", "best.safetensors", "last.safetensors", "log.jsonl"
+SHEETS, TENSORBOARD = "sheets", "tensorboard"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Sketch:
         """A sketch of stroke-3 rows [N, 3] (dx, dy, pen lifted), the pen starting at `start`."""
         origin = np.asarray(start, dtype=np.float64)
         if origin.shape != (2,) or not np.isfinite(origin).all():
-            raise SketchRNNError(f"the start of a drawing must be two finite numbers, got {start!r}")
+            raise SketchRNNError(f"the start of a drawing is two finite numbers, got {start!r}")
         return cls._frozen(strokes.stroke3_to_polylines(rows, origin), label)
 
     @classmethod

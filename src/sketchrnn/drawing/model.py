@@ -73,7 +73,7 @@ class Model:
     @property
     def z_size(self) -> int:
         """Numbers in z. Raises SketchRNNError for a decoder-only model."""
-        self._need_encoder("z")
+        self.need_encoder("z")
         return self.network.config.z_size
 
     def generate(
@@ -102,7 +102,7 @@ class Model:
         check_temperature(temperature)
         seed = choose_seed(seed)
         if z is not None:
-            self._need_encoder("z")
+            self.need_encoder("z")
             vectors = self._check_z(z)
             if len(vectors) not in (1, n):
                 raise SketchRNNError(f"{len(vectors)} vectors z for {n} drawings: give one or {n}")
@@ -136,7 +136,7 @@ class Model:
         Raises:
             SketchRNNError: a decoder-only model, or a drawing with more than N_max points.
         """
-        self._need_encoder("encode")
+        self.need_encoder("encode")
         many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
         parts = []
         for first in range(0, len(many), ENCODE_BATCH):
@@ -157,7 +157,7 @@ class Model:
         self, z: npt.ArrayLike, *, temperature: float = 0.5, seed: int | None = None
     ) -> SketchList:
         """One drawing for each latent vector of z [Z] or [n, Z]."""
-        self._need_encoder("decode")
+        self.need_encoder("decode")
         vectors = self._check_z(z)
         return self.generate(len(vectors), z=vectors, temperature=temperature, seed=seed)
 
@@ -200,7 +200,8 @@ class Model:
     def _device(self) -> torch.device:
         return self.network.head.weight.device
 
-    def _need_encoder(self, what: str) -> None:
+    def need_encoder(self, what: str) -> None:
+        """Raise SketchRNNError, naming `what` cannot be done, if this is a decoder-only model."""
         if not self.conditional:
             raise SketchRNNError(
                 f"{self.name} is a decoder-only model: it has no encoder and no z, so {what} is not"

@@ -12,6 +12,7 @@ a point of the curve, in the middle (as in TrueType outlines).
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
@@ -97,7 +98,7 @@ b 7 0a0m 0i0E7E7M0M0i
 c 6 6g5E0E0M5M6k
 d 7 7a7m 7i7E0E0M7M7i
 e 7 0i7i7E0E0M6M7k
-f 4 5a2A2d2m 0e4e
+f 4 4a2A2d2m 0e4e
 g 7 7e7m7Q3q1Q0p 7i7E0E0M7M7i
 h 6 0a0m 0i0E6E6i6m
 i 0 0e0m 0a0b
@@ -139,6 +140,8 @@ _MISSING = "6 0b6b6m0m0b"  # a box for what has no glyph
 _SPACE = "3"
 _ALIKE = str.maketrans("‘’“”−‐‑", "''\"\"–--")
 
+_PIECE = re.compile(r"\s*\S+?(?:(?<=[a-z][_/-])|(?=\s|$))")  # what `wrap` keeps together
+
 _GLYPHS = {line[0]: line[2:] for line in _GLYPHS_TEXT.strip().splitlines()} | {" ": _SPACE}
 
 Points = npt.NDArray[np.float64]
@@ -151,23 +154,24 @@ def text_width(text: str, size: float) -> float:
 
 
 def wrap(text: str, width: float, size: float) -> list[str]:
-    """Break text into lines no wider than `width`: at spaces, within a word where it must be."""
+    """Break text into lines no wider than `width`.
+
+    At spaces and after the _ - / of a name where that is possible, else within a word.
+    """
     lines: list[str] = []
     line = ""
-    for word in text.split():
-        joined = f"{line} {word}" if line else word
-        if text_width(joined, size) <= width:
-            line = joined
+    for piece in _PIECE.findall(text):
+        if text_width((line + piece).strip(), size) <= width:
+            line += piece
             continue
-        if line:
-            lines.append(line)
+        lines.append(line)
         line = ""
-        for character in word:
-            if line and text_width(line + character, size) > width:
+        for character in piece.strip():
+            if text_width(line + character, size) > width:
                 lines.append(line)
                 line = ""
             line += character
-    return [*lines, line] if line else lines
+    return [kept for kept in (line.strip() for line in [*lines, line]) if kept]
 
 
 def text_path(text: str, x: float, baseline: float, size: float, anchor: float = 0.0) -> str:

@@ -23,7 +23,11 @@ def svg_to_png(svg: str, width_px: int) -> bytes:
         raise SketchRNNError(f"width {width_px} px: a PNG is 1 to {LARGEST_WIDTH_PX} px wide")
     try:
         png = resvg_py.svg_to_bytes(
-            svg_string=svg, width=int(width_px), background="#ffffff", skip_system_fonts=True
+            svg_string=svg,
+            width=int(width_px),
+            dpi=96,  # else lengths in pt or mm count as 0
+            background="#ffffff",
+            skip_system_fonts=True,
         )
     except ValueError as error:
         raise SketchRNNError(f"cannot draw this SVG: {error}") from None

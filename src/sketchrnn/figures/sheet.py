@@ -18,13 +18,13 @@ from sketchrnn.sketch import Sketch, number, path_data, xml_text
 
 PAPER = "#ffffff"
 INK = "#1f1f24"
-QUIET = "#77777f"  # labels
+QUIET = "#6b6b73"  # labels
 RULE = "#c9c9cf"  # the line between inputs and the rest
 INK_WIDTH = 1.3
 
 # All in px of the SVG; letter sizes are the heights of capitals.
-TITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 12.0, 7.5, 6.5
-LETTER_WEIGHT = 0.105  # line width of a letter, as a part of its size
+TITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 12.0, 8.0, 7.0
+LETTER_WEIGHT = 0.115  # line width of a letter, as a part of its size
 MARGIN = 28.0
 GAP = 0.24  # white space between two cells, as a part of `cell`
 ROW_LABEL_CELLS = 1.6  # a row label gets a new line at this many cells
@@ -34,8 +34,9 @@ Captions = Sequence[Sequence[str | None]]
 
 @dataclass(frozen=True)
 class _Text:
-    """Lines of text with the middle, start or end (anchor 0.5, 0, 1) of each at x."""
+    """A label broken into lines, the start, middle or end (anchor 0, 0.5, 1) of each at x."""
 
+    text: str
     lines: list[str]
     x: float
     top: float
@@ -51,7 +52,7 @@ class _Text:
             for i, line in enumerate(self.lines)
         )
         return (
-            f'<path class="label" aria-label="{xml_text(" ".join(self.lines))}"'
+            f'<path class="label" aria-label="{xml_text(self.text)}"'
             f' stroke="{self.color}" stroke-width="{number(LETTER_WEIGHT * self.size, 2)}"'
             f' d="{data}"/>\n'
         )
@@ -149,86 +150,12 @@ class SketchSheet:
 
     def to_svg(self) -> str:
         """The sheet as an SVG document: one path a stroke, absolute M and L, no font, no id."""
-        cell, gap = self.cell, self.cell * GAP
-        texts: list[_Text] = []
-
-        # Columns, from left to right: margin, row labels, cells.
-        row_lines = [wrap(s, ROW_LABEL_CELLS * cell, LABEL_SIZE) for s in self.row_labels]
-        labels_width = max(
-            (text_width(line, LABEL_SIZE) for lines in row_lines for line in lines), default=0.0
-        )
-        grid_left = MARGIN + (labels_width + gap if labels_width else 0)
-        # A rule needs more room than a gap.
-        rule_room = gap if 0 < self.input_columns < self.columns else 0.0
-        lefts = [
-            grid_left + i * (cell + gap) + (rule_room if i >= self.input_columns else 0)
-            for i in range(self.columns)
-        ]
-        width = lefts[-1] + cell + MARGIN
-
-        # Rows, from top to bottom: margin, title, column labels, rows of cells with captions.
-        y = MARGIN
-        if self.title:
-            lines = wrap(self.title, width - 2 * MARGIN, TITLE_SIZE)
-            texts.append(_Text(lines, MARGIN, y, TITLE_SIZE, 0.0, INK))
-            y += _height(lines, TITLE_SIZE) + 1.2 * TITLE_SIZE
-        column_lines = [wrap(s, cell + 0.6 * gap, LABEL_SIZE) for s in self.column_labels]
-        if any(column_lines):
-            header = max(_height(lines, LABEL_SIZE) for lines in column_lines)
-            for left, lines in zip(lefts, column_lines, strict=True):
-                top = y + header - _height(lines, LABEL_SIZE)  # they stand on one line
-                texts.append(_Text(lines, left + cell / 2, top, LABEL_SIZE, 0.5))
-            y += header + LABEL_SIZE
-        grid_top = y
-        drawings: list[str] = []
-        scale = self._common_factor() if self.common_scale else None
-        for r, row in enumerate(self.rows):
-            label = row_lines[r] if row_lines else []
-            label_height = _height(label, LABEL_SIZE)
-            room = max(cell, label_height)
-            top = y + (room - cell) / 2
-            label_top = y + (room - label_height + DESCENT * LABEL_SIZE) / 2
-            texts.append(_Text(label, MARGIN + labels_width, label_top, LABEL_SIZE, 1.0))
-            captions_height = 0.0
-            for c, sketch in enumerate(row):
-                if sketch is not None:
-                    color = (self.colors[r][c] if self.colors else None) or INK
-                    drawings.append(self._drawing(sketch, lefts[c], top, scale, color))
-                caption = self.captions[r][c] if self.captions else None
-                lines = wrap(caption or "", cell + 0.6 * gap, CAPTION_SIZE)
-                caption_top = top + cell + CAPTION_SIZE
-                texts.append(_Text(lines, lefts[c] + cell / 2, caption_top, CAPTION_SIZE, 0.5))
-                captions_height = max(captions_height, _height(lines, CAPTION_SIZE))
-            y = max(y + room, top + cell + (captions_height and captions_height + CAPTION_SIZE))
-            y += gap
-        grid_bottom = y - gap
-        height = grid_bottom + MARGIN
-
-        rule = ""
-        if rule_room:
-            x = number((lefts[self.input_columns - 1] + cell + lefts[self.input_columns]) / 2, 2)
-            rule = (
-                f'<path class="rule" stroke="{RULE}" stroke-width="1"'
-                f' d="M{x} {number(grid_top, 2)}L{x} {number(grid_bottom, 2)}"/>\n'
-            )
-        w, h = number(width, 2), number(height, 2)
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
-            f' width="{w}" height="{h}">\n'
-            + (f"<title>{xml_text(self.title)}</title>\n" if self.title else "")
-            + f'<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
-            + '<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n'
-            + rule
-            + "".join(text.to_svg() for text in texts if text.lines)
-            + "".join(drawings)
-            + "</g>\n</svg>\n"
-        )
+        return self._render()[0]
 
     def to_png(self, width_px: int | None = None) -> bytes:
         """The sheet as a PNG; by default two pixels for each px of the SVG."""
-        svg = self.to_svg()
+        svg, width = self._render()
         if width_px is None:
-            width = float(svg.split(' width="', 1)[1].split('"', 1)[0])
             width_px = min(round(2 * width), LARGEST_WIDTH_PX)
         return svg_to_png(svg, width_px)
 
@@ -265,6 +192,89 @@ class SketchSheet:
     def __repr__(self) -> str:
         title = f" {self.title!r}" if self.title else ""
         return f"<SketchSheet{title}: {len(self.rows)} rows, {self.columns} columns>"
+
+    def _render(self) -> tuple[str, float]:
+        """The SVG document and its width."""
+        cell, gap = self.cell, self.cell * GAP
+        texts: list[_Text] = []
+
+        # Columns, from left to right: margin, row labels, cells.
+        labels_width = max(
+            (
+                text_width(line, LABEL_SIZE)
+                for label in self.row_labels
+                for line in wrap(label, ROW_LABEL_CELLS * cell, LABEL_SIZE)
+            ),
+            default=0.0,
+        )
+        grid_left = MARGIN + (labels_width + gap if labels_width else 0)
+        # A rule needs more room than a gap.
+        rule_room = gap if 0 < self.input_columns < self.columns else 0.0
+        lefts = [
+            grid_left + i * (cell + gap) + (rule_room if i >= self.input_columns else 0)
+            for i in range(self.columns)
+        ]
+        width = lefts[-1] + cell + MARGIN
+
+        # Rows, from top to bottom: margin, title, column labels, rows of cells with captions.
+        y = MARGIN
+        if self.title:
+            lines = wrap(self.title, width - 2 * MARGIN, TITLE_SIZE)
+            texts.append(_Text(self.title, lines, MARGIN, y, TITLE_SIZE, 0.0, INK))
+            y += _height(lines, TITLE_SIZE) + 1.2 * TITLE_SIZE
+        column_lines = [wrap(s, cell + 0.6 * gap, LABEL_SIZE) for s in self.column_labels]
+        if any(column_lines):
+            header = max(_height(lines, LABEL_SIZE) for lines in column_lines)
+            for text, left, lines in zip(self.column_labels, lefts, column_lines, strict=True):
+                top = y + header - _height(lines, LABEL_SIZE)  # they stand on one line
+                texts.append(_Text(text, lines, left + cell / 2, top, LABEL_SIZE, 0.5))
+            y += header + LABEL_SIZE
+        grid_top = y
+        drawings: list[str] = []
+        scale = self._common_factor() if self.common_scale else None
+        for r, row in enumerate(self.rows):
+            text = self.row_labels[r] if self.row_labels else ""
+            lines = wrap(text, ROW_LABEL_CELLS * cell, LABEL_SIZE)
+            label_height = _height(lines, LABEL_SIZE)
+            room = max(cell, label_height)
+            top = y + (room - cell) / 2
+            label_top = y + (room - label_height + DESCENT * LABEL_SIZE) / 2
+            texts.append(_Text(text, lines, MARGIN + labels_width, label_top, LABEL_SIZE, 1.0))
+            captions_height = 0.0
+            for c, sketch in enumerate(row):
+                if sketch is not None:
+                    color = (self.colors[r][c] if self.colors else None) or INK
+                    drawings.append(self._drawing(sketch, lefts[c], top, scale, color))
+                text = (self.captions[r][c] if self.captions else None) or ""
+                lines = wrap(text, cell + 0.6 * gap, CAPTION_SIZE)
+                middle, caption_top = lefts[c] + cell / 2, top + cell + CAPTION_SIZE
+                texts.append(_Text(text, lines, middle, caption_top, CAPTION_SIZE, 0.5))
+                captions_height = max(captions_height, _height(lines, CAPTION_SIZE))
+            y = max(y + room, top + cell + (captions_height and captions_height + CAPTION_SIZE))
+            y += gap
+        grid_bottom = y - gap
+        height = grid_bottom + MARGIN
+
+        rule = ""
+        if rule_room:
+            x = number((lefts[self.input_columns - 1] + cell + lefts[self.input_columns]) / 2, 2)
+            rule = (
+                f'<path class="rule" stroke="{RULE}" stroke-width="1"'
+                f' d="M{x} {number(grid_top, 2)}L{x} {number(grid_bottom, 2)}"/>\n'
+            )
+        w, h = number(width, 2), number(height, 2)
+        svg = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
+            f' width="{w}" height="{h}">\n'
+            + (f"<title>{xml_text(self.title)}</title>\n" if self.title else "")
+            + f'<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
+            + '<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n'
+            + rule
+            + "".join(text.to_svg() for text in texts if text.lines)
+            + "".join(drawings)
+            + "</g>\n</svg>\n"
+        )
+        return svg, width
 
     def _per_cell(self, name: str, values: Captions | None) -> list[list[str | None]]:
         if values is None:

@@ -17,6 +17,8 @@ from sketchrnn.training.loss import kl_loss, reconstruction_loss
 
 Losses = npt.NDArray[np.float64]
 
+EVALUATION_BATCH = 200  # drawings measured at once; the result does not depend on it
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -10,14 +10,12 @@ to be saved.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,14 +23,13 @@ from torch import Tensor
 from sketchrnn.data.batches import Batch, evaluation_batches, training_batches
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import (
     BEST,
     CONFIG,
     LAST,
-    LOG,
+    SHEETS,
     DataFacts,
     RunConfig,
     load_tensors,
@@ -42,18 +39,18 @@ from sketchrnn.runs import (
     write_config,
 )
 from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.evaluate import evaluate
+from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
+from sketchrnn.training.logs import Record, RunLog, cut_log
 from sketchrnn.training.loss import kl_loss, reconstruction_loss
 from sketchrnn.training.schedules import kl_weight, learning_rate
-
-Record = dict[str, Any]
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
 FALLBACKS = 3  # times that a loss which is not finite may throw the run back
 FALLBACK_RATE = 0.5  # what each of them leaves of the learning rate
-EVALUATION_BATCH = 200
+
 CHECKPOINT_SECONDS = 120.0
+SHEET_DRAWINGS, SHEET_TEMPERATURES = 10, (0.2, 0.5, 0.8)
 
 
 class Trainer:
@@ -264,7 +261,7 @@ def train(
                 f"{folder}: was trained on other drawings than these; give the same data files"
             )
         trainer.restore(folder / LAST)
-        _cut_log(folder / LOG, trainer.steps_done)
+        cut_log(folder, trainer.steps_done)
     else:
         if (folder / CONFIG).exists():
             raise SketchRNNError(
@@ -274,21 +271,16 @@ def train(
         write_config(folder, RunConfig(model, facts, asdict(training)))
         trainer.save(folder / LAST)
 
-    with (folder / LOG).open("a", encoding="utf-8") as log:
-
-        def logged(record: Record) -> Record:
-            log.write(json.dumps(record) + "\n")
-            log.flush()
-            return record
-
-        yield from _steps(folder, trainer, dataset, logged, should_stop)
+    with RunLog(folder, trainer.steps_done) as log:
+        yield from _steps(folder, trainer, dataset, facts, log, should_stop)
 
 
 def _steps(
     folder: Path,
     trainer: Trainer,
     dataset: Dataset,
-    logged: Callable[[Record], Record],
+    facts: DataFacts,
+    log: RunLog,
     should_stop: Callable[[], bool],
 ) -> Iterator[Record]:
     config = trainer.training
@@ -326,7 +318,7 @@ def _steps(
                     f" {trainer.steps_done}) is kept: try --learning-rate"
                     f" {config.learning_rate * factor:g}, or look for broken drawings"
                 )
-            yield logged(
+            yield log.write(
                 {
                     "kind": "fallback",
                     "step": trainer.steps_done,
@@ -340,7 +332,7 @@ def _steps(
         trainer.seconds += seconds
         record["sketches_per_s"] = config.batch_size / seconds
         record["seconds"] = trainer.seconds
-        yield logged(record)
+        yield log.write(record)
 
         if should_stop():
             reason = "stopped"
@@ -349,7 +341,7 @@ def _steps(
         last_step = bool(reason) or trainer.steps_done >= config.max_steps
         due = trainer.steps_done % config.evaluate_every == 0
         if due or (last_step and reason != "stopped"):
-            evaluation = logged(trainer.validate(dataset.valid))
+            evaluation = log.write(trainer.validate(dataset.valid))
             if evaluation["best"]:
                 save_tensors(
                     folder / BEST,
@@ -362,8 +354,9 @@ def _steps(
             trainer.save(folder / LAST)
             saved_at = time.monotonic()
         if due or (last_step and reason != "stopped"):
+            _draw_sheet(folder, trainer, facts)
             yield evaluation
-    yield logged(
+    yield log.write(
         {
             "kind": "end",
             "step": trainer.steps_done,
@@ -373,6 +366,22 @@ def _steps(
             "seconds": trainer.seconds,
         }
     )
+
+
+def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:
+    """RUN/sheets/step_N.svg: what the model draws at this point."""
+    from sketchrnn.drawing.model import Model
+    from sketchrnn.drawing.sheets import temperature_sheet
+
+    model = Model(trainer.network, facts, folder.name)
+    sheet = temperature_sheet(
+        model,
+        SHEET_DRAWINGS,
+        SHEET_TEMPERATURES,
+        seed=trainer.training.seed,
+        title=f"step {trainer.steps_done}",
+    )
+    sheet.save(folder / SHEETS / f"step_{trainer.steps_done:06d}.svg")
 
 
 def describe(dataset: Dataset, sources: tuple[str, ...], max_points: int | None) -> DataFacts:
@@ -392,31 +401,6 @@ def describe(dataset: Dataset, sources: tuple[str, ...], max_points: int | None)
         fingerprint=digest.hexdigest(),
         provenance=dataset.provenance,
     )
-
-
-def read_log(run: str | os.PathLike[str]) -> list[Record]:
-    """The records of a run; a last line that a kill cut short is left out."""
-    path = Path(run) / LOG
-    if not path.is_file():
-        raise SketchRNNError(f"{run}: not a run folder, it has no {LOG}")
-    records = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
-
-
-def _cut_log(path: Path, steps_done: int) -> None:
-    """Leave out what was logged after the checkpoint: the resumed run logs it again."""
-    if path.exists():
-        kept = [
-            record
-            for record in read_log(path.parent)
-            if record["step"] <= steps_done and record["kind"] != "end"
-        ]
-        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
 
 
 def _mix(seed: int, step: int) -> int:

@@ -1,0 +1,39 @@
+"""`sketchrnn demo`: the whole path in a few minutes, and a page of pictures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="the whole path in a few minutes, with a page of pictures",
+        description="Train a small model, draw with it and write a page of pictures.",
+    )
+    parser.add_argument(
+        "data",
+        nargs="*",
+        metavar="DATA",
+        help="data files, or doodles[:COUNT[:SEED]] (default: doodles, drawn by the package itself)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="default: demo"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=2.5, metavar="M", help="of training (default 2.5)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of everything (default 1)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo and say where the page is."""
+    from sketchrnn.demo import demo
+
+    page = demo(
+        list(arguments.data), arguments.output, minutes=arguments.minutes, seed=arguments.seed
+    )
+    print(f"open {page}")
+    return 0

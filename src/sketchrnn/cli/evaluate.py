@@ -1,0 +1,96 @@
+"""`sketchrnn evaluate`: the losses of a model on a split, exactly."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+NAMES = {
+    "L_R": "over all N_max steps (the paper's convention)",
+    "L_s": "offsets",
+    "L_p": "pen, over all N_max steps",
+    "L_R_masked": "pen over the N_s true points only (the reference notebook's convention)",
+    "L_KL": "raw",
+    "L_KL_floored": "not under KL_min, as in the training loss",
+    "nats_per_drawing": "a whole drawing, in the user's units: needs no N_max and no scale",
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure a model on drawings",
+        description="The losses of a model on every drawing of a split, with their standard errors:"
+        " no dropout, no annealing. Two L_R compare only on equally prepared drawings, so N_max,"
+        " mean length, scale and epsilon are printed beside them.",
+    )
+    parser.add_argument("model", metavar="RUN", help="run folder")
+    parser.add_argument("data", nargs="+", metavar="DATA", help="data files, or doodles:COUNT:SEED")
+    parser.add_argument("--split", default="test", help="train, valid or test (default test)")
+    parser.add_argument(
+        "--which", choices=("best", "last"), default="best", help="which weights (default best)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the sampled z (default 0)")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print."""
+    from sketchrnn.data.batches import evaluation_batches
+    from sketchrnn.data.sources import read_sources
+    from sketchrnn.drawing.model import load
+    from sketchrnn.errors import SketchRNNError
+    from sketchrnn.runs import read_config
+    from sketchrnn.training.config import TrainingConfig
+    from sketchrnn.training.devices import choose_device, prepare_cpu
+    from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
+
+    device = choose_device(arguments.device)
+    if device.type == "cpu":
+        prepare_cpu()
+    model = load(arguments.model, device=str(device), which=arguments.which)
+    training = TrainingConfig.from_dict(dict(read_config(arguments.model).training))
+    dataset = read_sources(arguments.data)
+    every = dataset.split(arguments.split)
+    drawings = every.select(every.lengths <= model.N_max)
+    left_out = len(every) - len(drawings)
+    if not len(drawings):
+        raise SketchRNNError(
+            f"{dataset.name}: {arguments.split} has no drawings of at most {model.N_max} points"
+        )
+    scale = model.facts.scale
+    batches = evaluation_batches(drawings, EVALUATION_BATCH, model.N_max, scale)
+    result = evaluate(model.network, batches, scale, seed=arguments.seed)
+    summary = result.summary(training.KL_min) | {
+        "epsilon": dataset.epsilon,
+        "split": arguments.split,
+        "left_out": left_out,
+    }
+    if left_out:
+        print(
+            f"left out: {left_out} {arguments.split} drawings with more than"
+            f" N_max = {model.N_max} points",
+            file=sys.stderr,
+        )
+    if arguments.json:
+        print(json.dumps(summary, indent=2))
+    else:
+        _print_table(summary)
+    return 0
+
+
+def _print_table(summary: dict[str, Any]) -> None:
+    epsilon = "unknown" if summary["epsilon"] is None else f"{summary['epsilon']:g} px"
+    print(
+        f"{summary['n']} {summary['split']} drawings; N_max {summary['N_max']}, mean length"
+        f" {summary['mean_length']:.1f}, scale {summary['scale']:.4g}, epsilon {epsilon}"
+    )
+    for name, meaning in NAMES.items():
+        value = summary[name]
+        if value is not None:
+            print(f"{name:17}{value['mean']:10.4f} ± {value['stderr']:.4f}   {meaning}")
+    print("L_R is a negative log density: it may be negative, and lower is better.")

@@ -1,0 +1,63 @@
+"""Command-line flags from the fields of a config dataclass: one typed flag with help a field."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Collection
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+def add_fields(
+    group: argparse._ArgumentGroup, config: type[Any], *, skip: Collection[str] = ()
+) -> None:
+    """Add a flag for each field of `config`; a flag that is not given sets nothing.
+
+    Names become flags with dashes: `encoder_cell` is --encoder-cell, `w_KL` is --w-KL.
+    """
+    types = get_type_hints(config)
+    for item in dataclasses.fields(config):
+        if item.name in skip:
+            continue
+        kind = types[item.name]
+        options: dict[str, Any] = {"type": _whole_number if kind is int else kind}
+        if get_origin(kind) is Literal:
+            options = {"choices": get_args(kind)}
+        else:
+            options["metavar"] = "N" if kind is int else "X"
+        group.add_argument(
+            flag(item.name),
+            dest=item.name,
+            default=argparse.SUPPRESS,
+            help=item.metadata["help"].replace("%", "%%"),
+            **options,
+        )
+
+
+def flag(name: str) -> str:
+    """The flag of a field."""
+    return "--" + name.replace("_", "-")
+
+
+def given_fields(
+    arguments: argparse.Namespace, config: type[Any], *, skip: Collection[str] = ()
+) -> dict[str, Any]:
+    """The fields of `config` that the command line sets."""
+    names = {item.name for item in dataclasses.fields(config)} - set(skip)
+    return {name: value for name, value in vars(arguments).items() if name in names}
+
+
+def _whole_number(text: str) -> int:
+    """An int that may be written 20_000 or 2e4."""
+    try:
+        return int(text)
+    except ValueError:
+        value = float(text)
+        if value != int(value):
+            raise
+        return int(value)
+
+
+_whole_number.__name__ = "whole number"  # what argparse says that it expected
+
+AddParser = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]

@@ -1,0 +1,198 @@
+"""The whole path on one page: drawings in, a model trained, drawings out."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from sketchrnn.data.batches import evaluation_batches
+from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.sources import DOODLES, read_sources
+from sketchrnn.drawing.model import Model, load
+from sketchrnn.drawing.sheets import (
+    choose_inputs,
+    interpolation,
+    reconstruction_sheet,
+    temperature_sheet,
+)
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.curves import loss_curves_svg
+from sketchrnn.figures.page import Section, write_page
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.runs import CONFIG, read_config
+from sketchrnn.sketch import Sketch
+from sketchrnn.training.config import PRESETS
+from sketchrnn.training.devices import choose_device, prepare_cpu
+from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
+from sketchrnn.training.logs import read_log
+from sketchrnn.training.loop import train
+
+MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
+EVALUATE_EVERY = 200
+TEMPERATURES = (0.1, 0.3, 0.5, 0.8, 1.0)
+RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
+SHOWN = 10
+INTERPOLATIONS, STEPS = 4, 9
+
+
+def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
+    """Train a small model on `data` (the doodles where it is empty) and write a page of pictures.
+
+    Args:
+        data: as for `sketchrnn train`.
+        folder: gets `index.html`, the pictures as .svg, and the run in `run/`, made anew each time.
+        minutes: of training.
+        seed: of everything.
+
+    Returns:
+        the page.
+    """
+    if not minutes > 0:
+        raise SketchRNNError(f"--minutes must be over 0, got {minutes:g}")
+    sources = data or [DOODLES]
+    dataset, dropped = read_sources(sources).limited(MAX_POINTS)
+    dataset, _ = dataset.limited(dataset.N_max)
+    left_out = sum(dropped.values())
+    run = folder / "run"
+    _clear(run)
+    _train(dataset, run, minutes, seed)
+    model = load(run)
+    _say("drawing ...")
+    sections = _sections(dataset, model, run, sources, left_out, seed)
+    for section in sections:
+        if section.svg:
+            name = section.heading.lower().replace(" ", "-")
+            (folder / f"{name}.svg").write_text(section.svg, encoding="utf-8")
+    page = folder / "index.html"
+    count = f"{len(dataset.train):,}"
+    write_page(
+        page,
+        "A machine that draws",
+        f"A small network looked at {count} drawings ({', '.join(dataset.classes)}) for"
+        f" {minutes:g} minutes on this machine, point by point. Then it drew the pictures below.",
+        sections,
+    )
+    return page
+
+
+def _train(dataset: Dataset, run: Path, minutes: float, seed: int) -> None:
+    from sketchrnn.cli.train import Progress, StopSignals
+
+    device = choose_device("auto")
+    if device.type == "cpu":
+        prepare_cpu()
+    preset = PRESETS["laptop"]
+    training = replace(
+        preset.training, max_minutes=minutes, seed=seed, evaluate_every=EVALUATE_EVERY, patience=0
+    )
+    model = ModelConfig(N_max=dataset.N_max, **preset.model)
+    _say(f"training on {len(dataset.train):,} drawings for {minutes:g} minutes, on {device}")
+    with StopSignals() as stop, Progress(training) as progress:
+        for record in train(run, dataset, model, training, device=device, should_stop=stop):
+            progress.show(record)
+
+
+def _sections(
+    dataset: Dataset, model: Model, run: Path, sources: list[str], left_out: int, seed: int
+) -> list[Section]:
+    data = " ".join(sources)
+    split = "test" if len(dataset.test) else "valid"
+    inputs = choose_inputs(dataset, split, 6, model.N_max, seed)
+    left = f" {left_out} drawings of over {MAX_POINTS} points were left out." if left_out else ""
+    return [
+        Section(
+            "Training drawings",
+            "What it learned from." + left,
+            _training_sheet(dataset, seed).to_svg(),
+            command=f"sketchrnn data inspect {data} --svg sheet.svg",
+        ),
+        Section(
+            "New drawings",
+            "Drawn by the model from nothing but random numbers. The temperature τ says how far it"
+            " strays from what it thinks most likely.",
+            temperature_sheet(model, SHOWN, TEMPERATURES, seed).to_svg(),
+            command=f"sketchrnn generate {run} --temperature 0.1 0.3 0.5 0.8 1.0 -o sheet.svg",
+        ),
+        Section(
+            "Reconstructions",
+            "Drawings that it has never seen, squeezed into one vector z and drawn again from it.",
+            reconstruction_sheet(model, inputs, RECONSTRUCTION_TEMPERATURES, seed).to_svg(),
+            command=f"sketchrnn reconstruct {run} {data} -o sheet.svg",
+        ),
+        Section(
+            "Interpolation",
+            "The way from one drawing's z to another's, drawn at nine stops.",
+            _interpolation_sheet(dataset, model, split, seed).to_svg(),
+        ),
+        Section(
+            "Learning",
+            "L_R is the negative log density of the true points, so it may fall below zero; L_KL is"
+            " how much z tells.",
+            loss_curves_svg(read_log(run)),
+            table=_loss_table(dataset, model, run, split),
+            command=f"sketchrnn evaluate {run} {data}",
+        ),
+    ]
+
+
+def _training_sheet(dataset: Dataset, seed: int) -> SketchSheet:
+    """Ten training drawings of each of the first few classes."""
+    rows, labels = [], []
+    for label, name in list(enumerate(dataset.classes))[:8]:
+        of_class = dataset.train.select(dataset.train.labels == label)
+        if len(of_class):
+            rows.append(choose_inputs(replace(dataset, train=of_class), "train", SHOWN, MAX_POINTS, seed))
+            labels.append(name.replace("_", " "))
+    return SketchSheet(rows, row_labels=labels)
+
+
+def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) -> SketchSheet:
+    """Ways between drawings, of different classes where there are several."""
+    drawings = dataset.split(split)
+    pool = choose_inputs(dataset, split, len(drawings), model.N_max, seed)
+    by_class: dict[str | None, list[Sketch]] = {}
+    for sketch in pool:
+        by_class.setdefault(sketch.label, []).append(sketch)
+    names = list(by_class)
+    ends: list[Sketch] = [
+        by_class[names[i % len(names)]][i // len(names) % len(by_class[names[i % len(names)]])]
+        for i in range(INTERPOLATIONS + 1)
+    ]
+    rows = [
+        list(interpolation(model, first, last, STEPS, temperature=0.05, seed=seed))
+        for first, last in pairwise(ends)
+    ]
+    return SketchSheet(rows)
+
+
+def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[list[str]]:
+    scale = model.facts.scale
+    batches = evaluation_batches(dataset.split(split), EVALUATION_BATCH, model.N_max, scale)
+    KL_min = float(read_config(run).training["KL_min"])
+    summary = evaluate(model.network, batches, scale).summary(KL_min)
+    rows = [["loss", "mean", "standard error"]]
+    for name in ("L_R", "L_s", "L_p", "L_KL", "nats_per_drawing"):
+        value = summary[name]
+        rows.append([name.replace("_per_", " a "), f"{value['mean']:.3f}", f"{value['stderr']:.3f}"])
+    facts = (
+        f"{summary['n']} {split} drawings, N_max {summary['N_max']}, mean length"
+        f" {summary['mean_length']:.1f}, scale {summary['scale']:.4g}"
+    )
+    rows.append([facts, "", ""])
+    return rows
+
+
+def _clear(run: Path) -> None:
+    """Remove the run of an earlier demo, and nothing else."""
+    if run.exists():
+        if not (run / CONFIG).is_file():
+            raise SketchRNNError(f"{run}: exists and is not a run folder; move it away")
+        shutil.rmtree(run)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

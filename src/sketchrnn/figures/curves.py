@@ -1,0 +1,193 @@
+"""Training curves from the log of a run."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.png import svg_to_png
+from sketchrnn.figures.sheet import INK, PAPER, QUIET, RULE
+from sketchrnn.files import write_bytes, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+ACCENT = "#c8452f"  # validation, and what stands on the right axis
+PNG_WIDTH_PX = 1800
+
+Record = Mapping[str, Any]
+Points = tuple[list[float], list[float]]
+
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "sketchrnn",  # the same log gives the same bytes
+    "svg.fonttype": "path",  # no font needed to show it
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 8,
+    "text.color": INK,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": RULE,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": QUIET,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "grid.color": "#ececf0",
+    "grid.linewidth": 0.7,
+    "lines.solid_capstyle": "round",
+    "lines.solid_joinstyle": "round",
+    "legend.frameon": False,
+    "legend.labelcolor": QUIET,
+}
+
+
+def loss_curves(log: Sequence[Record], path: str | os.PathLike[str]) -> None:
+    """Draw the curves of a training log to .svg or .png, by the ending of `path`.
+
+    Raises:
+        SketchRNNError: as `loss_curves_svg`, or another ending.
+    """
+    ending = Path(path).suffix.lower()
+    if ending == ".svg":
+        write_text(path, loss_curves_svg(log))
+    elif ending == ".png":
+        write_bytes(path, svg_to_png(loss_curves_svg(log), PNG_WIDTH_PX))
+    else:
+        raise SketchRNNError(f"{path}: unknown ending; save curves as .svg or .png")
+
+
+def loss_curves_svg(log: Sequence[Record]) -> str:
+    """The curves of a training log as an SVG: L_R, and L_KL, learning rate, speed where logged.
+
+    Args:
+        log: records with `kind` ("train" or "evaluate"), `step`, and any of L_R, L_KL, kl_weight,
+            learning_rate, sketches_per_s. Of two records of one kind and step the later counts: a
+            run that was resumed has gone over some steps again.
+
+    Raises:
+        SketchRNNError: no record with an L_R, or matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+        from matplotlib.ticker import MaxNLocator
+    except ImportError:
+        raise SketchRNNError(
+            "drawing curves needs matplotlib: pip install 'sketchrnn[plots]'"
+        ) from None
+
+    panels = [draw for draw, key in _PANELS if _series(log, "train", key)[0]]
+    if _series(log, "evaluate", "L_R")[0] and _draw_L_R not in panels:
+        panels.insert(0, _draw_L_R)
+    if _draw_L_R not in panels:
+        raise SketchRNNError("the training log has no L_R yet; train some steps first")
+
+    with matplotlib.rc_context(STYLE):
+        columns = min(len(panels), 2)
+        rows = math.ceil(len(panels) / columns)
+        figure = Figure(
+            figsize=(4.6 * columns, 2.8 * rows),
+            layout=ConstrainedLayoutEngine(w_pad=0.18, h_pad=0.18, wspace=0.04, hspace=0.06),
+            facecolor=PAPER,
+        )
+        for index, draw in enumerate(panels):
+            axes = figure.add_subplot(rows, columns, index + 1)
+            axes.grid(axis="y")
+            axes.set_axisbelow(True)
+            draw(axes, log)
+            axes.set_xlabel("step")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.margins(x=0.02)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def _series(log: Sequence[Record], kind: str, key: str) -> Points:
+    """Steps and values of one quantity, by step; values that are not finite are left out."""
+    values = {
+        int(record["step"]): float(record[key])
+        for record in log
+        if record.get("kind") == kind and key in record
+    }
+    steps = sorted(step for step, value in values.items() if math.isfinite(value))
+    return [float(step) for step in steps], [values[int(step)] for step in steps]
+
+
+def _draw_L_R(axes: Axes, log: Sequence[Record]) -> None:
+    axes.set_title("$L_R$, nats a point")
+    _train_and_validation(axes, log, "L_R")
+
+
+def _draw_L_KL(axes: Axes, log: Sequence[Record]) -> None:
+    axes.set_title("$L_{KL}$, nats")
+    _train_and_validation(axes, log, "L_KL")
+    axes.set_ylim(bottom=0)
+    weight = _series(log, "train", "kl_weight")
+    if weight[0]:
+        right = axes.twinx()
+        right.plot(*weight, color=QUIET, linewidth=0.9, linestyle=(0, (1, 3)), label="weight")
+        right.set_ylim(0, 1.05 * max(weight[1]) or 1)
+        right.spines["right"].set_visible(True)
+        lines = [*axes.get_lines(), *right.get_lines()]
+        _legend(axes, lines)
+
+
+def _draw_learning_rate(axes: Axes, log: Sequence[Record]) -> None:
+    axes.set_title("Learning rate × 1000")
+    steps, rates = _series(log, "train", "learning_rate")
+    axes.plot(steps, [1000 * rate for rate in rates], color=INK, linewidth=1.1)
+    axes.set_ylim(bottom=0)
+
+
+def _draw_speed(axes: Axes, log: Sequence[Record]) -> None:
+    axes.set_title("Speed, drawings a second")
+    axes.plot(*_series(log, "train", "sketches_per_s"), color=INK, linewidth=1.1)
+    axes.set_ylim(bottom=0)
+
+
+def _train_and_validation(axes: Axes, log: Sequence[Record], key: str) -> None:
+    """Training as a thin line of ink, validation as dots joined by a line."""
+    axes.plot(*_series(log, "train", key), color=INK, linewidth=0.9, alpha=0.75, label="training")
+    validation = _series(log, "evaluate", key)
+    if validation[0]:
+        axes.plot(
+            *validation, color=ACCENT, linewidth=1.3, marker="o", markersize=3, label="validation"
+        )
+        _legend(axes, axes.get_lines())
+
+
+def _legend(axes: Axes, lines: Sequence[Line2D]) -> None:
+    """The names of the lines in one row above the panel, where they cover nothing."""
+    axes.legend(
+        lines,
+        [str(line.get_label()) for line in lines],
+        loc="lower right",
+        bbox_to_anchor=(1.01, 0.99),
+        ncols=len(lines),
+        handlelength=1.5,
+        columnspacing=1.2,
+        borderaxespad=0.2,
+    )
+
+
+_PANELS = (
+    (_draw_L_R, "L_R"),
+    (_draw_L_KL, "L_KL"),
+    (_draw_learning_rate, "learning_rate"),
+    (_draw_speed, "sketches_per_s"),
+)
