@@ -42,9 +42,7 @@ def main() -> None:
         fields = preset.model | {"encoder_cell": cell, "decoder_cell": cell}
         model = ModelConfig(N_max=arguments.N_max, **fields)
         trainer = Trainer(model, preset.training, dataset.scale, device)
-        batch = next(
-            training_batches(dataset.train, 100, arguments.N_max, dataset.scale, seed=0)
-        )
+        batch = next(training_batches(dataset.train, 100, arguments.N_max, dataset.scale, seed=0))
         seconds: dict[str, list[float]] = {"plain": [], "fast": []}
         for _ in range(arguments.repeats + 1):
             for way in seconds:  # in turn, so that a noisy machine is noisy for both

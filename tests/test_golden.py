@@ -63,7 +63,11 @@ def cell_name(arrays: Arrays, scope: str) -> str:
 def config_of(arrays: Arrays) -> ModelConfig:
     conditional = "var/ENC_RNN_mu/super_linear_w" in arrays
     decoder = cell_name(arrays, "RNN")
-    kernels = [name for name in arrays if name.startswith("var/") and name.endswith("/hyper_ix/zw/super_linear_w")]
+    kernels = [
+        name
+        for name in arrays
+        if name.startswith("var/") and name.endswith("/hyper_ix/zw/super_linear_w")
+    ]
     hyper_size, embedding = arrays[kernels[0]].shape if kernels else (256, 32)
     decoder_size, outputs = arrays["var/RNN/output_w"].shape
     sizes: dict[str, int] = {}

@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sketchrnn import __version__
+from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
 
 VERBS = ("demo", "data", "train", "evaluate", "generate", "reconstruct")
@@ -19,12 +20,26 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """argparse's, with one metavar for the short and the long flag together."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse, with its errors on one line."""
+    """argparse, with its errors on one line, and flags only by their full names."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": HelpFormatter, "allow_abbrev": False} | options)
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where help is; exit code 2."""
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        line = " ".join(message.split())
+        self.exit(BAD_INPUT, f"{self.prog}: error: {line} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,7 +48,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="sketchrnn",
         description="Teach a machine to draw from people's drawings, and draw with it.",
         epilog="Start with: sketchrnn demo",
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sketchrnn {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -54,17 +68,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return int(code)
     except SketchRNNError as error:
-        return _say(str(error))
+        return _say(_as_typed(str(error), arguments))
     except BrokenPipeError:  # the reader of our output has closed it: `sketchrnn ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 0
     except OSError as error:
+        _give_up_output()
         where = f"{error.filename}: " if error.filename else ""
         hint = "; free some space and try again" if error.errno == errno.ENOSPC else ""
         return _say(f"{where}{error.strerror or error}{hint}")
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _say("not enough memory for this; take a smaller model or smaller batches")
     except KeyboardInterrupt:
         print("sketchrnn: stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def _as_typed(message: str, arguments: argparse.Namespace) -> str:
+    """`batch_size must be ...` as `--batch-size must be ...`, where that is what was typed."""
+    name, must_be, rest = message.partition(" must be ")
+    return f"{flag(name)}{must_be}{rest}" if must_be and name in vars(arguments) else message
+
+
+def _give_up_output() -> None:
+    """If standard output cannot be written, send what is still to come to nowhere.
+
+    Python writes the rest when it ends, and would report that failure, too.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """PyTorch has an exception of its own for a GPU, and a bare RuntimeError for the CPU."""
+    known = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in known)
 
 
 def _say(message: str) -> int:

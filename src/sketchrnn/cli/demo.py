@@ -17,7 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "data",
         nargs="*",
         metavar="DATA",
-        help="data files, or doodles[:COUNT[:SEED]] (default: doodles, drawn by the package itself)",
+        help="data files, or doodles[:COUNT[:SEED]] (default: doodles, which the package draws)",
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="default: demo"

@@ -53,7 +53,7 @@ def _whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         value = float(text)
-        if value != int(value):
+        if not value.is_integer():  # inf and nan neither
             raise
         return int(value)
 

@@ -28,7 +28,9 @@ def add_drawing_options(parser: argparse.ArgumentParser, temperatures: list[floa
         help=f"0: the most likely; 1: the full variety (default {shown})",
     )
     parser.add_argument(
-        "--seed", type=int, help="the same seed, the same drawings (default: one is chosen and said)"
+        "--seed",
+        type=int,
+        help="the same seed, the same drawings (default: one is chosen and said)",
     )
     parser.add_argument(
         "-o",

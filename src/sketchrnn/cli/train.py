@@ -27,8 +27,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="learn from drawings",
-        description="Learn from drawings. Ctrl-C saves and ends; --resume goes on where it ended, as"
-        " if it had never stopped. A preset sets all numbers below; a flag changes one of them.",
+        description="Learn from drawings. Ctrl-C saves and ends; --resume goes on where it ended,"
+        " as if it had never stopped. A preset sets all numbers below; a flag changes one of them.",
     )
     parser.add_argument(
         "data",
@@ -78,22 +78,23 @@ def run(arguments: argparse.Namespace) -> int:
         _say(f"left out, with more than {max_points} points: {_counts(dropped)}")
     model = ModelConfig(N_max=dataset.N_max, **model_fields)
     dataset = _readable(dataset, model.N_max)
+    stop = StopSignals()
+    records = train(
+        arguments.output,
+        dataset,
+        model,
+        training,
+        device=device,
+        sources=tuple(_absolute(source) for source in sources),
+        max_points=max_points,
+        resume=arguments.resume,
+        should_stop=stop,
+    )
     _say(
         f"{dataset.name}: {_counts({name: len(part) for name, part in dataset.splits.items()})};"
         f" N_max {model.N_max}, scale {dataset.scale:.4g}, computing on {device}"
     )
-    with StopSignals() as stop, Progress(training) as progress:
-        records = train(
-            arguments.output,
-            dataset,
-            model,
-            training,
-            device=device,
-            sources=tuple(_absolute(source) for source in sources),
-            max_points=max_points,
-            resume=arguments.resume,
-            should_stop=stop,
-        )
+    with stop, Progress(training) as progress:
         for record in records:
             progress.show(record)
     _say(f"the run is in {arguments.output}; draw with: sketchrnn generate {arguments.output}")
@@ -117,8 +118,9 @@ def _settings(
     from sketchrnn.runs import read_config
 
     stored = read_config(arguments.output)
+    limited = arguments.max_points is not None
     fixed = sorted((set(given_model) | set(given_training)) - set(MAY_CHANGE))
-    if fixed or hasattr(arguments, "preset") or arguments.unconditional or arguments.max_points:
+    if fixed or hasattr(arguments, "preset") or arguments.unconditional or limited:
         named = flag(fixed[0]) if fixed else "--preset, --unconditional or --max-points"
         may = ", ".join(flag(name) for name in MAY_CHANGE)
         raise SketchRNNError(f"{named} cannot change in a run that is resumed; only {may} can")
@@ -130,9 +132,7 @@ def _settings(
 
 def _readable(dataset: Dataset, N_max: int) -> Dataset:
     """The data set without validation and test drawings over N_max; says how many those are."""
-    longer = {
-        name: int((part.lengths > N_max).sum()) for name, part in dataset.splits.items()
-    }
+    longer = {name: int((part.lengths > N_max).sum()) for name, part in dataset.splits.items()}
     if not any(longer.values()):
         return dataset
     _say(f"left out, longer than the longest training drawing ({N_max}): {_counts(longer)}")
@@ -159,6 +159,7 @@ class StopSignals:
         self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:
+        """Whether a signal has come."""
         return self.wanted
 
     def __enter__(self) -> StopSignals:
@@ -188,7 +189,8 @@ class Progress:
         from rich.progress import Progress as Bars
 
         self.training = training
-        self.console = Console(stderr=True, highlight=False)
+        # soft_wrap: a log's lines are not broken where a terminal's would be
+        self.console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self.bars = Bars(
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=24),
@@ -253,16 +255,15 @@ class Progress:
         due = record["seconds"] - self.shown_seconds >= self.LINE_SECONDS
         if self.bars.disable and due:
             self.shown_seconds = record["seconds"]
-            self.console.print(
-                f"step {record['step']}/{self.training.max_steps}  {text}", soft_wrap=True
-            )
+            self.console.print(f"step {record['step']}/{self.training.max_steps}  {text}")
 
     def _seconds_left(self, record: dict[str, Any]) -> float:
-        steps = self.training.max_steps - record["step"]
+        steps: int = self.training.max_steps - record["step"]
         by_steps = steps * self.training.batch_size / self.rate
-        if self.training.max_minutes:
-            return min(by_steps, max(0.0, 60 * self.training.max_minutes - record["seconds"]))
-        return by_steps
+        if not self.training.max_minutes:
+            return by_steps
+        seconds: float = record["seconds"]
+        return min(by_steps, max(0.0, 60 * self.training.max_minutes - seconds))
 
 
 def _losses(record: dict[str, Any]) -> str:

@@ -77,8 +77,8 @@ def sample_strokes(
         state: State = network.initial_state(z_nZ, count)
         weights, bias = cell.input_weights()
         x_weights = weights[:5]
-        constant = weights.new_zeros(count, weights.shape[1]) if bias is None else bias.expand(
-            count, -1
+        constant = (
+            weights.new_zeros(count, weights.shape[1]) if bias is None else bias.expand(count, -1)
         )
         if z_nZ is not None:
             constant = constant + z_nZ @ weights[5:]
@@ -123,9 +123,7 @@ def sample_strokes(
     return [rows[:length] for rows, length in zip(drawn, lengths, strict=True)]
 
 
-def sample_point(
-    mixture: Mixture, uniform: Tensor, normal: Tensor, temperature: float
-) -> Tensor:
+def sample_point(mixture: Mixture, uniform: Tensor, normal: Tensor, temperature: float) -> Tensor:
     """One stroke-5 row for each row of the mixture [A, ...], at temperature tau > 0 (eq. 8).
 
     Args:

@@ -93,4 +93,5 @@ def slerp(
     angle = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
     if np.sin(angle) < 1e-6:
         return (1 - share) * start + share * end
-    return (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
+    start_share, end_share = np.sin([(1 - share) * angle, share * angle]) / np.sin(angle)
+    return np.asarray(start_share * start + end_share * end)

@@ -129,8 +129,8 @@ def _dequantise(blob: Any, shape: Any, where: str) -> Array:
         raise SketchRNNError(
             f"{where}: has {len(content)} bytes, its shape {shape} needs {2 * math.prod(shape)}"
         )
-    values: Array = (np.frombuffer(content, "<i2").astype(np.float32) / 32767 * 10).reshape(shape)
-    return values
+    values = np.frombuffer(content, "<i2").astype(np.float32) / np.float32(32767) * np.float32(10)
+    return np.asarray(values.reshape(shape), dtype=np.float32)
 
 
 def _config(weights: dict[str, Array], N_max: int, path: Path) -> ModelConfig:
@@ -146,7 +146,7 @@ def _config(weights: dict[str, Array], N_max: int, path: Path) -> ModelConfig:
         "decoder.W_hh": (H, 4 * H),
         "decoder.bias": (4 * H,),
     }
-    sizes: dict[str, int] = {}
+    sizes: dict[str, Any] = {}
     if "to_mu.weight" in dims:
         E, Z = dims["encoder_forward.W_hh"][0], D - 5
         sizes = {"encoder_size": E, "z_size": Z}

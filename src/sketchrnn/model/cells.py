@@ -64,9 +64,9 @@ class Cell(nn.Module):
 class LSTMCell(Cell):
     """Hochreiter and Schmidhuber 1997 with a forget gate; recurrent dropout on the candidate g.
 
-        i, g, f, o = x W_xh + h W_hh + b
-        c' = sigma(f + 1) c + sigma(i) mask tanh(g)
-        h' = sigma(o) tanh(c')
+    i, g, f, o = x W_xh + h W_hh + b
+    c' = sigma(f + 1) c + sigma(i) mask tanh(g)
+    h' = sigma(o) tanh(c')
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -90,9 +90,9 @@ class LSTMCell(Cell):
 class LayerNormLSTMCell(Cell):
     """LSTM with layer normalisation (Ba, Kiros, Hinton 2016), as the reference code does it.
 
-        i, g, f, o = LN_gates(x W_xh + h W_hh)          each gate normalised by itself, no bias
-        c' = sigma(f + 1) c + sigma(i) mask tanh(g)
-        h' = sigma(o) tanh(LN_c(c'))
+    i, g, f, o = LN_gates(x W_xh + h W_hh)          each gate normalised by itself, no bias
+    c' = sigma(f + 1) c + sigma(i) mask tanh(g)
+    h' = sigma(o) tanh(LN_c(c'))
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -118,11 +118,11 @@ class LayerNormLSTMCell(Cell):
 class HyperLSTMCell(Cell):
     """HyperLSTM (Ha, Dai, Le 2016) with layer norm: a small LSTM scales the large one's gates.
 
-        k', n' = LayerNormLSTM([x; h]; k, n)                      the small LSTM, Y units
-        a_y = (k' W_zw + b_zw) W_alpha,   y in {x-part, h-part} of each gate
-        b_h = (k' W_zb) W_beta,           h-part of each gate
-        i, g, f, o = LN_gates(a_x (x W_xh) + a_h (h W_hh) + b_h + b)
-        c', h' as in LayerNormLSTMCell
+    k', n' = LayerNormLSTM([x; h]; k, n)                      the small LSTM, Y units
+    a_y = (k' W_zw + b_zw) W_alpha,   y in {x-part, h-part} of each gate
+    b_h = (k' W_zb) W_beta,           h-part of each gate
+    i, g, f, o = LN_gates(a_x (x W_xh) + a_h (h W_hh) + b_h + b)
+    c', h' as in LayerNormLSTMCell
     """
 
     def __init__(
@@ -157,7 +157,9 @@ class HyperLSTMCell(Cell):
         h, c, k, n = state
         H4 = GATES * self.hidden_size
         x_part, hyper_part = projected[:, :H4], projected[:, H4:]
-        mask_h, mask_k = (None, None) if mask is None else mask.split(self.mask_sizes, dim=1)
+        mask_h, mask_k = (
+            (None, None) if mask is None else torch.split(mask, list(self.mask_sizes), dim=1)
+        )
         hyper_part = hyper_part + h @ self.hyper.W_xh[self.input_size :]
         k, n = self.hyper.step(hyper_part, (k, n), mask_k)
 

@@ -53,7 +53,7 @@ class Mixture:
     def from_head(cls, y: Tensor) -> Mixture:
         """Read the outputs y [..., 6 M + 3] of the last layer (eq. 4 to 6; pen logits first)."""
         mixtures = (y.shape[-1] - PEN_STATES) // PARAMETERS
-        return cls(*y.split([PEN_STATES] + [mixtures] * PARAMETERS, dim=-1))
+        return cls(*torch.split(y, [PEN_STATES] + [mixtures] * PARAMETERS, dim=-1))
 
     @property
     def rho(self) -> Tensor:

@@ -76,7 +76,9 @@ class Network(nn.Module):
         if z_BZ is None:
             return self.decoder.zero_state(self.head.weight.new_empty(batch_size, 0))
         state = torch.tanh(self.to_initial_state(z_BZ))
-        return tuple(part.contiguous() for part in state.split(self.decoder.state_sizes, dim=1))
+        return tuple(
+            part.contiguous() for part in torch.split(state, list(self.decoder.state_sizes), dim=1)
+        )
 
     def decode(
         self,

@@ -76,35 +76,35 @@ def _fast(
     norms: tuple[Tensor, ...] = ()
     if isinstance(cell, LayerNormLSTMCell):
         norms = (cell.gates_norm.gamma, cell.gates_norm.beta, cell.c_norm.gamma, cell.c_norm.beta)
-    h_TBH, c_T = _GatedUnroll.apply(projected, *state, cell.W_hh, masks, *norms)
+    h_TBH, c_T = _GatedUnroll.apply(  # type: ignore[no-untyped-call]
+        projected, *state, cell.W_hh, masks, *norms
+    )
     return h_TBH, (h_TBH[-1], c_T)
 
 
 class _GatedUnroll(torch.autograd.Function):
     """LSTM or layer-norm LSTM over T steps as one node of the graph.
 
-    Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also the
-    normalised values and 1/deviation. Backward goes through the steps in reverse with the adjoints of
-    h and c, writes the adjoint of each step's pre-activation in place, and forms the gradients of
-    W_hh, gamma and beta from all steps at once.
+    Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also what
+    was normalised, its mean and 1/deviation. Backward goes through the steps in reverse with the
+    adjoints of h and c, writes the adjoint of each step's pre-activation in place, and forms the
+    gradients of W_hh, gamma and beta from all steps at once. Without layer norm the last four inputs
+    are left out.
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         projected: Tensor,
         h0: Tensor,
         c0: Tensor,
         W_hh: Tensor,
         masks: Tensor | None,
-        gates_gamma: Tensor | None = None,
-        gates_beta: Tensor | None = None,
-        c_gamma: Tensor | None = None,
-        c_beta: Tensor | None = None,
+        *norms: Tensor,
     ) -> tuple[Tensor, Tensor]:
         T, B, H4 = projected.shape
         H = H4 // GATES
-        norm = gates_gamma is not None
+        norm = bool(norms)
         keep = any(ctx.needs_input_grad)
         kept = T if keep else 1  # without gradients one step's room is used over and over
 
@@ -114,8 +114,7 @@ class _GatedUnroll(torch.autograd.Function):
         squashed_all = new(kept, B, H)  # tanh of c, or of LN(c)
         candidate = new(B, H)
         if norm:
-            assert gates_gamma is not None and gates_beta is not None
-            assert c_gamma is not None and c_beta is not None
+            gates_gamma, gates_beta, c_gamma, c_beta = norms
             pre_all = new(kept, B, H4)
             stats, c_stats = [], []  # mean and 1/deviation of each step
             # +1 for the forget gate joins the shift, once

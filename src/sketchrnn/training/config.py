@@ -35,7 +35,8 @@ class TrainingConfig:
         default=0.01, metadata={"help": "annealing: part of w_KL at step 0 (suppl. eq. 3)"}
     )
     R: float = field(
-        default=0.9995, metadata={"help": "annealing: 1 - eta shrinks by this a step (suppl. eq. 3)"}
+        default=0.9995,
+        metadata={"help": "annealing: 1 - eta shrinks by this a step (suppl. eq. 3)"},
     )
     KL_min: float = field(
         default=0.20, metadata={"help": "floor of L_KL in the training loss (suppl. eq. 4)"}

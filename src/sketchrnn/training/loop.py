@@ -48,6 +48,7 @@ ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
 FALLBACKS = 3  # times that a loss which is not finite may throw the run back
 FALLBACK_RATE = 0.5  # what each of them leaves of the learning rate
+STOPPED = "stopped"  # the reason of a run that was asked to stop
 
 CHECKPOINT_SECONDS = 120.0
 SHEET_DRAWINGS, SHEET_TEMPERATURES = 10, (0.2, 0.5, 0.8)
@@ -143,9 +144,7 @@ class Trainer:
     def validate(self, drawings: Drawings) -> Record:
         """Losses on all validation drawings, and whether they are the best so far (eq. 11)."""
         network = self.network
-        batches = evaluation_batches(
-            drawings, EVALUATION_BATCH, network.config.N_max, self.scale
-        )
+        batches = evaluation_batches(drawings, EVALUATION_BATCH, network.config.N_max, self.scale)
         result = evaluate(network, batches, self.scale, seed=self.training.seed)
         loss = result.loss(self.training.w_KL)
         record: Record = {
@@ -175,12 +174,9 @@ class Trainer:
             if state:
                 tensors[f"adam_m/{name}"] = state["exp_avg"]
                 tensors[f"adam_v/{name}"] = state["exp_avg_sq"]
-        place = {name: getattr(self, name) for name in _PLACE}
-        if math.isinf(self.best_loss):
-            place["best_loss"] = None
-        save_tensors(path, tensors, place)
+        save_tensors(path, tensors, {name: getattr(self, name) for name in _PLACE})
 
-    def restore(self, path: Path, *, weights_only: bool = False) -> None:
+    def restore(self, path: Path) -> None:
         """Go back to a saved place. Raises SketchRNNError if the file is missing or does not fit."""
         tensors, place = load_tensors(path)
         parts: dict[str, dict[str, Tensor]] = {"weights": {}, "adam_m": {}, "adam_v": {}}
@@ -202,8 +198,6 @@ class Trainer:
                 }
         for name, value in values.items():
             setattr(self, name, value)
-        if self.best_loss is None:
-            self.best_loss = math.inf
 
 
 _PLACE = (
@@ -231,7 +225,7 @@ def train(
 ) -> Iterator[Record]:
     """Train, keep the run folder, and yield every record as it is logged.
 
-    Records have a `kind`: "train" (one a step), "evaluate", "fallback" (a loss was not finite),
+    Bad input is found, and the folder made, before the first record is asked for. Records have a `kind`: "train" (one a step), "evaluate", "fallback" (a loss was not finite),
     "end" (with a `reason`).
 
     Args:
@@ -248,12 +242,13 @@ def train(
             no validation drawings, or a loss that stays not finite.
     """
     folder = Path(run)
+    need_validation(dataset)
+    if not resume and (folder / CONFIG).exists():
+        raise SketchRNNError(
+            f"{folder}: holds a run already; go on with --resume, or name another folder"
+        )
     facts = describe(dataset, sources, max_points)
     trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"))
-    if not len(dataset.valid):
-        raise SketchRNNError(
-            f"{dataset.name}: there are no validation drawings; prepare the data with --valid"
-        )
     if resume:
         stored = read_config(folder)
         if stored.data.fingerprint != facts.fingerprint:
@@ -261,16 +256,44 @@ def train(
                 f"{folder}: was trained on other drawings than these; give the same data files"
             )
         trainer.restore(folder / LAST)
+        write_config(
+            folder, RunConfig(model, stored.data, asdict(training))
+        )  # max_steps may be new
         cut_log(folder, trainer.steps_done)
     else:
-        if (folder / CONFIG).exists():
-            raise SketchRNNError(
-                f"{folder}: holds a run already; go on with --resume, or name another folder"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        write_config(folder, RunConfig(model, facts, asdict(training)))
-        trainer.save(folder / LAST)
+        _begin(folder, trainer, RunConfig(model, facts, asdict(training)))
+    return _logged_steps(folder, trainer, dataset, facts, should_stop)
 
+
+def need_validation(dataset: Dataset) -> None:
+    """Raise SketchRNNError for a data set without validation drawings."""
+    if not len(dataset.valid):
+        raise SketchRNNError(
+            f"{dataset.name}: there are no validation drawings; prepare the data with --valid"
+        )
+
+
+def _begin(folder: Path, trainer: Trainer, config: RunConfig) -> None:
+    """Make the run folder: whole, or not at all."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        trainer.save(folder / LAST)  # before the config, which makes the folder a run that resumes
+        write_config(folder, config)
+    except BaseException:
+        (folder / LAST).unlink(missing_ok=True)
+        if is_new:
+            folder.rmdir()
+        raise
+
+
+def _logged_steps(
+    folder: Path,
+    trainer: Trainer,
+    dataset: Dataset,
+    facts: DataFacts,
+    should_stop: Callable[[], bool],
+) -> Iterator[Record]:
     with RunLog(folder, trainer.steps_done) as log:
         yield from _steps(folder, trainer, dataset, facts, log, should_stop)
 
@@ -299,11 +322,8 @@ def _steps(
 
     coming = batches()
     saved_at = time.monotonic()
-    reason = ""
+    reason = _why_done(trainer)
     while not reason:
-        if trainer.steps_done >= config.max_steps:
-            reason = f"all {config.max_steps} steps done"
-            break
         started = time.monotonic()
         record = trainer.step(next(coming))
         if record is None:
@@ -318,6 +338,7 @@ def _steps(
                     f" {trainer.steps_done}) is kept: try --learning-rate"
                     f" {config.learning_rate * factor:g}, or look for broken drawings"
                 )
+            trainer.save(folder / LAST)  # a resumed run must know of it
             yield log.write(
                 {
                     "kind": "fallback",
@@ -334,13 +355,11 @@ def _steps(
         record["seconds"] = trainer.seconds
         yield log.write(record)
 
-        if should_stop():
-            reason = "stopped"
-        elif config.max_minutes and trainer.seconds >= 60 * config.max_minutes:
-            reason = f"{config.max_minutes:g} minutes are over"
-        last_step = bool(reason) or trainer.steps_done >= config.max_steps
-        due = trainer.steps_done % config.evaluate_every == 0
-        if due or (last_step and reason != "stopped"):
+        reason = _why_done(trainer)
+        due = bool(reason) or trainer.steps_done % config.evaluate_every == 0
+        if not reason and should_stop():
+            reason = STOPPED
+        if due:
             evaluation = log.write(trainer.validate(dataset.valid))
             if evaluation["best"]:
                 save_tensors(
@@ -348,12 +367,11 @@ def _steps(
                     trainer.network.state_dict(),
                     {"step": trainer.steps_done, "loss": trainer.best_loss},
                 )
-            if config.patience and trainer.evaluations_without_gain >= config.patience:
-                reason = f"no gain in {config.patience} validations"
-        if due or last_step or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+            reason = reason or _why_done(trainer)
+        if due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
             trainer.save(folder / LAST)
             saved_at = time.monotonic()
-        if due or (last_step and reason != "stopped"):
+        if due:
             _draw_sheet(folder, trainer, facts)
             yield evaluation
     yield log.write(
@@ -366,6 +384,18 @@ def _steps(
             "seconds": trainer.seconds,
         }
     )
+
+
+def _why_done(trainer: Trainer) -> str:
+    """Why the run is at its end; empty while it is not."""
+    config = trainer.training
+    if trainer.steps_done >= config.max_steps:
+        return f"all {config.max_steps} steps done"
+    if config.max_minutes and trainer.seconds >= 60 * config.max_minutes:
+        return f"{config.max_minutes:g} minutes are over"
+    if config.patience and trainer.evaluations_without_gain >= config.patience:
+        return f"no gain in {config.patience} validations"
+    return ""
 
 
 def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:

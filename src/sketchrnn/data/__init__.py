@@ -1,0 +1,1 @@
+"""Drawings in files and in batches. No torch here."""

@@ -1,0 +1,254 @@
+"""`sketchrnn data inspect`: what is in a data set, in numbers and as drawings to look at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sketchrnn import strokes
+from sketchrnn.data.dataset import SPLITS, Dataset, Drawings, IntArray, bounds_of
+from sketchrnn.data.tables import text_table
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
+
+HISTOGRAM_BARS = 20
+BAR_WIDTH = 50
+PREVIEW_COLUMNS = 10
+PREVIEW_CLASSES = 12
+PREVIEW_ROWS_OF_ONE_CLASS = 5
+
+
+@dataclass(frozen=True)
+class Range:
+    """How some number is distributed over the drawings."""
+
+    min: float
+    median: float
+    mean: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Any) -> Range:
+        """The range of `values`, at least one."""
+        return cls(
+            float(np.min(values)),
+            float(np.median(values)),
+            float(np.mean(values)),
+            float(np.max(values)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.min:g} to {self.max:g}, median {self.median:g}, mean {float(self.mean):.4g}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One drawing: where it is and how long it is (rows)."""
+
+    split: str
+    index: int
+    label: str
+    length: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is in a data set.
+
+    Attributes:
+        counts: drawings by split and class.
+        points: rows by split.
+        lengths: rows of a drawing, over all splits.
+        bar_rows, bars: the histogram of the lengths: how many rows a bar spans, and how many
+            drawings are of 1 to bar_rows rows, of bar_rows + 1 to 2 bar_rows, ...
+        strokes: strokes of a drawing.
+        shortest, median, longest: drawings of these lengths.
+        N_max, scale, epsilon: see Dataset.
+        longer_than_training: drawings by split that have more than N_max rows.
+        clamped: offsets over +-1000 px, which are clamped in training.
+        factors: the range of each named number.
+        provenance: one line a source.
+    """
+
+    name: str
+    counts: dict[str, dict[str, int]]
+    points: dict[str, int]
+    lengths: Range
+    bar_rows: int
+    bars: list[int]
+    strokes: Range
+    shortest: Place
+    median: Place
+    longest: Place
+    N_max: int
+    scale: float
+    epsilon: float | None
+    longer_than_training: dict[str, int]
+    clamped: int
+    factors: dict[str, Range]
+    provenance: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as a JSON document."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """The summary to be read by people."""
+        rows: list[list[object]] = [
+            [name, *(self.counts[split][name] for split in SPLITS)] for name in self.counts["train"]
+        ]
+        if len(rows) > 1:
+            rows.append(["together", *(sum(self.counts[split].values()) for split in SPLITS)])
+        rows.append(["points", *(self.points[split] for split in SPLITS)])
+        epsilon = "unknown" if self.epsilon is None else f"{self.epsilon:g} px of a box of 255"
+        places = (("shortest", self.shortest), ("median", self.median), ("longest", self.longest))
+        lines = [
+            f"{self.name}",
+            "",
+            text_table(["class", *SPLITS], rows),
+            f"points a drawing   {self.lengths}",
+            *(
+                f"  {name:<16} {place.length} points: {place.split} {place.index} ({place.label})"
+                for name, place in places
+            ),
+            f"strokes a drawing  {self.strokes}",
+            f"N_max              {self.N_max} (the longest training drawing)",
+            f"scale              {self.scale:.4f} px (standard deviation of the training offsets)",
+            f"epsilon            {epsilon}",
+        ]
+        for split, count in self.longer_than_training.items():
+            if count:
+                lines.append(f"longer than N_max  {count} of {split}")
+        if self.clamped:
+            lines.append(f"outliers           {self.clamped} offsets over 1000 px, to be clamped")
+        lines += [f"factor {name:<12}{values}" for name, values in self.factors.items()]
+        lines += [f"source             {line}" for line in self.provenance]
+        lines += ["", "points a drawing: drawings", self._histogram()]
+        return "\n".join(lines)
+
+    def _histogram(self) -> str:
+        last = len(self.bars) * self.bar_rows
+        width = 2 * len(str(last)) + 1
+        most = max(self.bars)
+        lines = []
+        for number, count in enumerate(self.bars):
+            first, end = number * self.bar_rows + 1, (number + 1) * self.bar_rows
+            span = f"{first}-{end}" if self.bar_rows > 1 else str(first)
+            bar = "#" * -(-BAR_WIDTH * count // most)  # rounded up: one drawing is seen
+            lines.append(f"{span:>{width}}  {bar} {count:,}".rstrip())
+        return "\n".join(lines) + "\n"
+
+
+def summarize(dataset: Dataset) -> Summary:
+    """Look through a data set; its rows pass through memory in chunks.
+
+    Raises:
+        SketchRNNError: there are no training drawings.
+    """
+    splits = dataset.splits
+    N_max = dataset.N_max  # the first thing that an empty set fails on
+    lengths = np.concatenate([split.lengths for split in splits.values()])
+    by_length = np.argsort(lengths, kind="stable")
+    bar_rows = _round_up(int(lengths.max()) / HISTOGRAM_BARS)
+    stroke_counts, clamped = [], 0
+    for split in splits.values():
+        for chosen, rows in split.chunks():
+            stroke_counts.append(_strokes(rows, bounds_of(split.lengths[chosen])))
+            offsets = rows[:, strokes.XY].astype(np.float32)
+            clamped += int((np.abs(offsets) > strokes.OFFSET_LIMIT_PX).sum())
+    return Summary(
+        name=dataset.name,
+        counts={name: _class_counts(split, dataset) for name, split in splits.items()},
+        points={name: int(split.lengths.sum()) for name, split in splits.items()},
+        lengths=Range.of(lengths),
+        bar_rows=bar_rows,
+        bars=np.bincount((lengths - 1) // bar_rows).tolist(),
+        strokes=Range.of(np.concatenate(stroke_counts)),
+        shortest=_place(dataset, int(by_length[0])),
+        median=_place(dataset, int(by_length[len(by_length) // 2])),
+        longest=_place(dataset, int(by_length[-1])),
+        N_max=N_max,
+        scale=dataset.scale,
+        epsilon=dataset.epsilon,
+        longer_than_training={
+            name: int((split.lengths > N_max).sum()) for name, split in splits.items()
+        },
+        clamped=clamped,
+        factors={
+            name: Range.of(
+                np.concatenate(
+                    [
+                        split.factors[:, column]
+                        for split in splits.values()
+                        if split.factors is not None
+                    ]
+                )
+            )
+            for column, name in enumerate(dataset.factor_names)
+        },
+        provenance=list(dataset.provenance),
+    )
+
+
+def preview(dataset: Dataset) -> tuple[list[list[Sketch]], list[str] | None]:
+    """Training drawings to look at, each class from its shortest to its longest, and row labels.
+
+    Several classes have a row each (the first twelve); a single one has five rows.
+
+    Raises:
+        SketchRNNError: there are no training drawings.
+    """
+    train = dataset.train
+    several = len(dataset.classes) > 1
+    count = PREVIEW_COLUMNS * (1 if several else PREVIEW_ROWS_OF_ONE_CLASS)
+    rows: list[list[Sketch]] = []
+    labels: list[str] = []
+    for label, name in enumerate(dataset.classes[:PREVIEW_CLASSES]):
+        members = np.flatnonzero(train.labels == label)
+        if not len(members):
+            continue
+        members = members[np.argsort(train.lengths[members], kind="stable")]
+        places = np.unique(np.linspace(0, len(members) - 1, count).round().astype(int))
+        sketches = [dataset.sketch("train", int(index)) for index in members[places]]
+        for first in range(0, len(sketches), PREVIEW_COLUMNS):
+            rows.append(sketches[first : first + PREVIEW_COLUMNS])
+            labels.append(name)
+    if not rows:
+        raise SketchRNNError(f"{dataset.name}: there are no training drawings")
+    return rows, labels if several else None
+
+
+def _strokes(rows: strokes.AnyArray, bounds: IntArray) -> IntArray:
+    """Strokes of each drawing; the last one counts even if it does not lift the pen."""
+    lifts = rows[:, strokes.PEN_UP] == 1
+    lifts[bounds[1:] - 1] = True
+    return np.add.reduceat(lifts.astype(np.int64), bounds[:-1])
+
+
+def _class_counts(split: Drawings, dataset: Dataset) -> dict[str, int]:
+    counts = np.bincount(split.labels, minlength=len(dataset.classes)).tolist()
+    return dict(zip(dataset.classes, counts, strict=True))
+
+
+def _place(dataset: Dataset, number: int) -> Place:
+    """Drawing `number`, counted through train, valid and test."""
+    name, index = "train", number
+    for name in SPLITS:
+        if index < len(dataset.split(name)):
+            break
+        index -= len(dataset.split(name))
+    split = dataset.split(name)
+    label = dataset.classes[int(split.labels[index])]
+    return Place(name, index, label, int(split.lengths[index]))
+
+
+def _round_up(value: float) -> int:
+    """The next of 1, 2, 5, 10, 20, 50, ..."""
+    power = 1
+    while True:
+        for step in (power, 2 * power, 5 * power):
+            if step >= value:
+                return step
+        power *= 10

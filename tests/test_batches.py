@@ -1,0 +1,205 @@
+"""Batches against plain loops over points, and their order against its definition."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sketchrnn import strokes
+from sketchrnn.data.batches import (
+    drop_points,
+    evaluation_batches,
+    make_batch,
+    training_batches,
+)
+from sketchrnn.data.dataset import Drawings
+from sketchrnn.errors import SketchRNNError
+
+
+def random_drawings(count: int, seed: int = 0, longest: int = 40) -> Drawings:
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for _ in range(count):
+        rows = rng.integers(-60, 60, (rng.integers(1, longest + 1), 3)).astype(np.int16)
+        rows[:, strokes.PEN_UP] = rng.random(len(rows)) < 0.15
+        rows[-1, strokes.PEN_UP] = 1
+        arrays.append(rows)
+    return Drawings.from_arrays(arrays)
+
+
+def plain_drop(rows: list[list[float]], uniform: list[float], probability: float) -> list:
+    """One drawing, one point after the other; rows (dx, dy, pen lifted)."""
+    kept: list[list[float]] = []
+    number = 0  # of the point in its stroke
+    for index, ((dx, dy, lifted), chance) in enumerate(zip(rows, uniform, strict=True)):
+        is_last = lifted == 1 or index == len(rows) - 1
+        if number >= 3 and not is_last and chance < probability:
+            kept[-1][0] += dx
+            kept[-1][1] += dy
+        else:
+            kept.append([dx, dy, lifted])
+        number = 0 if lifted == 1 else number + 1
+    return kept
+
+
+def reference_augment(rows: list[list[float]], uniform: list[float], probability: float) -> list:
+    """The rule as the authors state it: a count within the stroke, and the last kept point."""
+    result = []
+    last_kept = [0.0, 0.0, 1.0]
+    count = 0
+    for (dx, dy, lifted), chance in zip(rows, uniform, strict=True):
+        count = 0 if lifted == 1 or last_kept[2] == 1 else count + 1
+        if lifted == 0 and last_kept[2] == 0 and count > 2 and chance < probability:
+            last_kept[0] += dx
+            last_kept[1] += dy
+        else:
+            last_kept = [dx, dy, lifted]
+            result.append(last_kept)
+    return result
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+def test_drop_points_against_plain_loops(seed: int, probability: float) -> None:
+    drawings = random_drawings(5, seed)
+    rows = drawings.gather(np.arange(5))
+    uniform = np.random.default_rng(seed).random(len(rows))
+    offsets, pen_up, lengths = drop_points(
+        rows[:, strokes.XY].astype(np.float64),
+        rows[:, strokes.PEN_UP] == 1,
+        drawings.lengths,
+        uniform,
+        probability,
+    )
+    numbers = np.split(uniform, drawings.ends[:-1])
+    for plain in (plain_drop, reference_augment):
+        expected = [
+            plain(drawing.tolist(), chances.tolist(), probability)
+            for drawing, chances in zip(drawings, numbers, strict=True)
+        ]
+        assert lengths.tolist() == [len(drawing) for drawing in expected]
+        joined = list(itertools.chain.from_iterable(expected))
+        assert np.column_stack([offsets, pen_up]).tolist() == joined
+
+
+def test_drop_points_keeps_the_end_of_a_drawing_that_does_not_lift_the_pen() -> None:
+    ends = np.array([5, 5])
+    offsets, pen_up, lengths = drop_points(
+        np.ones((10, 2)), np.zeros(10, bool), ends, np.zeros(10), 1.0
+    )
+    assert lengths.tolist() == [4, 4]  # three first ones and the last
+    assert offsets[:, strokes.DX].tolist() == [1, 1, 2, 1] * 2
+    assert not pen_up.any()
+
+
+def test_a_batch_by_hand() -> None:
+    drawings = Drawings.from_arrays(
+        [np.array([[2, -4, 0], [6, 0, 1]]), np.array([[2000, -3000, 1]])]
+    )
+    batch = make_batch(drawings, [1, 0], N_max=3, scale=2.0)
+    start, end = [0, 0, 1, 0, 0], [0, 0, 0, 0, 1]
+    assert batch.x_BT5.tolist() == [
+        [start, [500, -500, 0, 1, 0], end, end],
+        [start, [1, -2, 1, 0, 0], [3, 0, 0, 1, 0], end],
+    ]
+    assert batch.x_BT5.dtype == np.float32
+    assert batch.lengths_B.tolist() == [1, 2]
+    assert batch.indices_B.tolist() == [1, 0]
+
+
+def test_batches_hold_the_drawings_in_stroke5() -> None:
+    drawings = random_drawings(30)
+    batch = make_batch(drawings, np.arange(30), N_max=45, scale=1.0)
+    for index, x_T5 in enumerate(batch.x_BT5):
+        assert np.array_equal(x_T5[1:], strokes.stroke3_to_stroke5(drawings[index], 45))
+
+
+def test_scaling_is_one_factor_a_drawing_and_axis() -> None:
+    drawings = random_drawings(200)
+    plain = make_batch(drawings, np.arange(200), 40, 1.0)
+    rng = np.random.default_rng(3)
+    scaled = make_batch(drawings, np.arange(200), 40, 1.0, augment_scale=0.15, rng=rng)
+    totals = [np.abs(batch.x_BT5[:, 1:, strokes.XY]).sum(axis=1) for batch in (plain, scaled)]
+    factors = totals[1] / totals[0]
+    expected = plain.x_BT5[:, 1:, strokes.XY] * factors[:, None]
+    assert np.allclose(scaled.x_BT5[:, 1:, strokes.XY], expected, rtol=1e-5)
+    assert factors.min() >= 0.85 - 1e-6
+    assert factors.max() <= 1.15 + 1e-6
+    assert np.std(factors) == pytest.approx(0.3 / np.sqrt(12), rel=0.1)  # of U(0.85, 1.15)
+    assert abs(np.corrcoef(factors.T)[0, 1]) < 0.2  # x and y are independent
+    assert np.array_equal(plain.x_BT5[..., strokes.PEN], scaled.x_BT5[..., strokes.PEN])
+
+
+def test_dropping_keeps_the_place_of_what_follows() -> None:
+    drawings = random_drawings(50)
+    rng = np.random.default_rng(0)
+    batch = make_batch(drawings, np.arange(50), 40, 1.0, drop_probability=0.5, rng=rng)
+    assert (batch.lengths_B < drawings.lengths).any()
+    ends = batch.x_BT5[..., strokes.XY].sum(axis=1)
+    expected = [rows[:, strokes.XY].sum(axis=0) for rows in drawings]
+    assert np.array_equal(ends, expected)
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(10, 4), (10, 10), (3, 10), (1, 3), (7, 7)])
+def test_the_order_is_permutations_one_after_the_other(count: int, batch_size: int) -> None:
+    batches = training_batches(random_drawings(count), batch_size, 40, 1.0, seed=5)
+    taken = [next(batches).indices_B for _ in range(12)]
+    assert all(len(indices) == batch_size for indices in taken)
+    order = np.concatenate(taken)
+    epochs = [order[first : first + count] for first in range(0, len(order) - count + 1, count)]
+    assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
+    if count == 10:
+        assert any(epoch.tolist() != epochs[0].tolist() for epoch in epochs)
+
+
+def test_a_resumed_training_sees_the_same_batches() -> None:
+    def stream(start_step: int):
+        return training_batches(
+            random_drawings(23),
+            7,
+            40,
+            1.0,
+            seed=1,
+            start_step=start_step,
+            augment_scale=0.15,
+            drop_probability=0.1,
+        )
+
+    whole = list(itertools.islice(stream(0), 12))
+    for start in (1, 3, 10):
+        resumed = next(stream(start))
+        for name in ("x_BT5", "lengths_B", "indices_B"):
+            assert np.array_equal(getattr(resumed, name), getattr(whole[start], name))
+
+
+def test_another_seed_is_another_order_and_another_augmentation() -> None:
+    drawings = random_drawings(50)
+    options = {"augment_scale": 0.1}
+    a, b = (next(training_batches(drawings, 50, 40, 1.0, seed=s, **options)) for s in (0, 1))
+    assert a.indices_B.tolist() != b.indices_B.tolist()
+    in_order = [batch.x_BT5[np.argsort(batch.indices_B)] for batch in (a, b)]
+    assert not np.array_equal(*in_order)
+
+
+def test_evaluation_is_in_order_and_whole() -> None:
+    drawings = random_drawings(23)
+    batches = list(evaluation_batches(drawings, 10, 40, 2.0))
+    assert [len(batch.lengths_B) for batch in batches] == [10, 10, 3]
+    assert np.concatenate([batch.indices_B for batch in batches]).tolist() == list(range(23))
+    assert np.concatenate([batch.lengths_B for batch in batches]).tolist() == list(drawings.lengths)
+
+
+def test_errors() -> None:
+    drawings = random_drawings(5, longest=9)
+    drawings = Drawings.from_arrays([*drawings, np.ones((12, 3))])
+    with pytest.raises(SketchRNNError, match="drawing 5 has 12 points but N_max is 11"):
+        list(evaluation_batches(drawings, 4, 11, 1.0))
+    with pytest.raises(SketchRNNError, match="random generator"):
+        make_batch(drawings, [0], 20, 1.0, drop_probability=0.1)
+    with pytest.raises(SketchRNNError, match="no training drawings"):
+        next(training_batches(Drawings.from_arrays([]), 4, 10, 1.0, seed=0))
+    with pytest.raises(SketchRNNError, match="seed must be at least 0"):
+        next(training_batches(drawings, 4, 20, 1.0, seed=-1))
