@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sketchrnn import __version__
 from sketchrnn.doodles import kinds as _kinds
 from sketchrnn.doodles.hand import EPSILON_PX, Hand, finish
 from sketchrnn.doodles.kinds import FACTORS, KINDS
@@ -50,7 +51,7 @@ def doodle(kind: str, rng: np.random.Generator, **fixed: float) -> Doodle:
     Raises:
         SketchRNNError: an unknown kind or factor, or a value that the kind does not take.
     """
-    _check_kinds((kind,))
+    _check_kind(kind)
     ranges = _kinds.RANGES[kind]
     for name, value in fixed.items():
         if name not in FACTORS:
@@ -71,23 +72,71 @@ def doodles(count: int, seed: int = 0, kinds: Sequence[str] = KINDS) -> Iterator
     """Draw `count` doodles, one kind after the other; drawing i depends on (seed, i, kinds) only.
 
     Raises:
-        SketchRNNError: an unknown kind, no kinds, a negative count or seed.
+        SketchRNNError: an unknown kind, none, one named twice, a negative count or seed.
     """
-    if count < 0 or seed < 0:
-        raise SketchRNNError(f"count and seed must be 0 or more, got {count} and {seed}")
-    _check_kinds(kinds)
+    _check(count, seed, kinds)
     return _stream(count, seed, 0, tuple(kinds))
 
 
+def doodles_dataset(
+    counts: tuple[int, int, int] = (8_000, 400, 400), seed: int = 0, kinds: Sequence[str] = KINDS
+) -> Dataset:
+    """Draw a data set; its factors are in `Drawings.factors`, the classes are the kinds.
+
+    The training drawings are those of `doodles(counts[0], seed, kinds)`; the other splits have
+    random streams of their own.
+
+    Args:
+        counts: numbers of drawings to train, validate and test with.
+        seed: 0 or more.
+        kinds: what to draw, equally often.
+
+    Raises:
+        SketchRNNError: as `doodles`.
+    """
+    from sketchrnn.data.dataset import SPLITS, Dataset, Drawings
+
+    _check(min(counts), seed, kinds)
+    names = tuple(kinds)
+
+    def drawings(split: str) -> Drawings:
+        stream = SPLITS.index(split)
+        drawn = list(_stream(counts[stream], seed, stream, names))
+        factors = np.array([list(one.factors.values()) for one in drawn])
+        return Drawings.from_arrays(
+            [one.sketch.to_stroke3() for one in drawn],
+            labels=np.arange(len(drawn)) % len(names),
+            factors=factors.reshape(len(drawn), len(FACTORS)),
+            where=f"doodles, {split}",
+        )
+
+    return Dataset(
+        train=drawings("train"),
+        valid=drawings("valid"),
+        test=drawings("test"),
+        classes=names,
+        epsilon=EPSILON_PX,
+        provenance=(f"doodles drawn by sketchrnn {__version__}, seed {seed}",),
+        name="doodles",
+        factor_names=FACTORS,
+    )
+
+
 def _stream(count: int, seed: int, stream: int, kinds: tuple[str, ...]) -> Iterator[Doodle]:
-    for index in range(count):
+    for index in range(count):  # `doodles_dataset` relies on this order of the kinds
         sequence = np.random.SeedSequence(seed, spawn_key=(stream, index))
         yield doodle(kinds[index % len(kinds)], np.random.Generator(np.random.PCG64(sequence)))
 
 
-def _check_kinds(kinds: Sequence[str]) -> None:
+def _check(count: int, seed: int, kinds: Sequence[str]) -> None:
+    if count < 0 or seed < 0:
+        raise SketchRNNError(f"count and seed must be 0 or more, got {count} and {seed}")
+    if not kinds or len(set(kinds)) < len(kinds):
+        raise SketchRNNError(f"name each kind once, and at least one of {', '.join(KINDS)}")
     for kind in kinds:
-        if kind not in KINDS:
-            raise SketchRNNError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")
-    if not kinds:
-        raise SketchRNNError(f"name at least one kind; the kinds are {', '.join(KINDS)}")
+        _check_kind(kind)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise SketchRNNError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
 
 import numpy as np
@@ -23,8 +24,10 @@ BOX_PX = 255.0  # the larger side of a finished drawing
 SPACING_PX = 1.0
 EPSILON_PX = 2.0
 
-WOBBLE_PX = (0.7, 2.2)  # amplitude of each of the two waves, from a steady hand to a shaky one
-WAVELENGTHS_PX = ((35.0, 60.0), (90.0, 190.0))
+# Two waves along the way of the pen: their lengths, and how far they sway it, from a steady hand to
+# a shaky one.
+WAVELENGTHS_PX = ((35.0, 60.0), (110.0, 220.0))
+AMPLITUDES_PX = ((0.2, 0.9), (0.8, 2.8))
 
 
 def _pace(count: int) -> Stroke:
@@ -36,14 +39,30 @@ def _pace(count: int) -> Stroke:
     return 0.5 * t + 0.5 * t**3 * (10 - 15 * t + 6 * t**2)
 
 
-_PACE_LINE = _pace(5)
-_PACE_ARC = {count: _pace(count) for count in (10, 16, 28)}
-_t = _pace(7)[:-1]
-# Catmull-Rom: weights of four neighbouring points, for six positions between the middle two.
-_CATMULL_ROM = 0.5 * np.stack(
-    [-_t + 2 * _t**2 - _t**3, 2 - 5 * _t**2 + 3 * _t**3, _t + 4 * _t**2 - 3 * _t**3, _t**3 - _t**2],
-    axis=1,
-)
+_PACE_ARC = {count: _pace(count) for count in (8, 16, 28)}
+
+
+@cache
+def _line_weights(count: int) -> Stroke:
+    """[n, count]: times the corners [count, 2], the points of straight edges through them."""
+    t = _pace(5)[:, None]
+    corners = np.eye(count)
+    return (corners[:-1, None] * (1 - t) + corners[1:, None] * t).reshape(-1, count)
+
+
+@cache
+def _curve_weights(count: int) -> Stroke:
+    """[n, count]: times the knots [count, 2], the points of a Catmull-Rom curve through them."""
+    t = _pace(7)[:-1]
+    blend = 0.5 * np.stack(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2],
+        axis=1,
+    )  # [6, 4]: of four neighbouring knots, for six positions between the middle two
+    knots = np.eye(count)
+    before, after = 2 * knots[:1] - knots[1:2], 2 * knots[-1:] - knots[-2:-1]
+    padded = np.concatenate([before, knots, after])
+    spans = [blend @ padded[first : first + 4] for first in range(count - 1)]
+    return np.concatenate([*spans, knots[-1:]])
 
 
 class Hand:
@@ -81,7 +100,7 @@ class Hand:
 
     def arc(self, center: Point, radii: Point, start: float, sweep: float) -> Stroke:
         """Part of an ellipse, its radius drifting a little on the way."""
-        t = _PACE_ARC[10 if radii[0] < 0.15 else 16 if radii[0] < 0.5 else 28]
+        t = _PACE_ARC[8 if radii[0] < 0.2 else 16 if radii[0] < 0.5 else 28]
         angle = math.radians(start) + math.radians(sweep) * t
         drift = 1.0 + self.about(0.0, 0.07) * (t - 0.5)
         stroke = np.empty((len(t), 2))
@@ -101,22 +120,18 @@ class Hand:
 
         With probability `either_way` the stroke is drawn from the other end.
         """
-        corners = np.array([self.near(point, slip) for point in points])
-        if self.chance(either_way):
-            corners = corners[::-1]
-        edges = np.diff(corners, axis=0)
-        stroke = corners[:-1, None] + edges[:, None] * _PACE_LINE[:, None]
-        return stroke.reshape(-1, 2)
+        return self._through(_line_weights(len(points)), points, slip, either_way)
 
     def curve(self, *points: Point, slip: float = 0.03, either_way: float = 0.2) -> Stroke:
         """A smooth curve through `points`; slips as `line`."""
-        knots = np.array([self.near(point, slip) for point in points])
-        if self.chance(either_way):
-            knots = knots[::-1]
-        ends = 2 * knots[[0, -1]] - knots[[1, -2]]
-        padded = np.concatenate([ends[:1], knots, ends[1:]])
-        windows = np.stack([padded[i : len(knots) - 1 + i] for i in range(4)], axis=1)  # [k-1, 4, 2]
-        return np.concatenate([(_CATMULL_ROM @ windows).reshape(-1, 2), knots[-1:]])
+        return self._through(_curve_weights(len(points)), points, slip, either_way)
+
+    def _through(
+        self, weights: Stroke, points: Sequence[Point], slip: float, either_way: float
+    ) -> Stroke:
+        misses = self.care * slip * (2 * self.rng.random((len(points), 2)) - 1)
+        stroke = weights @ (misses + points)
+        return stroke[::-1] if self.chance(either_way) else stroke
 
 
 def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> list[Stroke]:
@@ -157,21 +172,24 @@ def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> li
 def _in_box(points: Stroke) -> Stroke:
     """Points moved to the origin, the larger side scaled to 255."""
     low = points.min(axis=0)
-    return (points - low) * (BOX_PX / (points.max(axis=0) - low).max())
+    scale = BOX_PX / float((points.max(axis=0) - low).max())
+    boxed: Stroke = (points - low) * scale
+    return boxed
 
 
 def _along(points: Stroke) -> Stroke:
     """The way of the pen up to each point, in the air too."""
     along = np.zeros(len(points))
-    np.cumsum(np.hypot(*np.diff(points, axis=0).T), out=along[1:])
+    steps = points[1:] - points[:-1]
+    np.cumsum(np.hypot(steps[:, 0], steps[:, 1]), out=along[1:])
     return along
 
 
 def _wobble(along: Stroke, rng: np.random.Generator) -> Stroke:
     """Offsets [n, 2] that sway along the way of the pen: two slow waves in x and two in y."""
-    amplitude = WOBBLE_PX[0] + (WOBBLE_PX[1] - WOBBLE_PX[0]) * rng.random()
-    low, high = np.array(WAVELENGTHS_PX).T
+    (low, high), (steady, shaky) = np.array(WAVELENGTHS_PX).T, np.array(AMPLITUDES_PX).T
+    amplitude = steady + (shaky - steady) * rng.random()
     wavelength, phase = rng.random((2, 2, 2))  # [axis, wave]
     angle = along[:, None, None] / (low + (high - low) * wavelength) + phase
-    offsets: Stroke = amplitude * np.sin(2 * np.pi * angle).sum(axis=2)
+    offsets: Stroke = (amplitude * np.sin(2 * np.pi * angle)).sum(axis=2)
     return offsets

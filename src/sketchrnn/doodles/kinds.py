@@ -66,6 +66,7 @@ FACTORS: tuple[str, ...] = (
 )
 
 POINTED, FLOPPY = 1, 2
+SMALLEST_CIRCLE = 0.11  # eyes of a smaller radius are short strokes
 
 _TILT = Range(-12, 12)
 _CAT = {
@@ -73,7 +74,7 @@ _CAT = {
     "ear_size": Range(0.45, 0.8),
     "whiskers": Range(4, 6, 2),
     "eyes": always(2),
-    "eye_size": Range(0.08, 0.17),
+    "eye_size": Range(0.07, 0.16),
     "smile": Range(0.2, 1),
     "width": Range(1.0, 1.3),
     "tilt": _TILT,
@@ -82,13 +83,18 @@ _PIG = {
     "ears": always(FLOPPY),
     "ear_size": Range(0.45, 0.8),
     "eyes": always(2),
-    "eye_size": Range(0.07, 0.14),
+    "eye_size": Range(0.07, 0.15),
     "snout": Range(0.34, 0.48),
     "smile": Range(0.2, 1),
     "width": Range(1.0, 1.3),
     "tilt": _TILT,
 }
-_BODY = {"body": always(1), "head_size": Range(0.6, 0.8), "tail": Range(0.8, 1.4)}
+_BODY = {
+    "body": always(1),
+    "head_size": Range(0.75, 1.0),
+    "tail": Range(0.7, 1.2),
+    "eye_size": Range(0.07, 0.1),
+}
 
 RANGES: dict[str, dict[str, Range]] = {
     "cat_head": _CAT,
@@ -118,7 +124,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "tilt": Range(-15, 15),
     },
     "flower": {
-        "petals": Range(5, 8, 1),
+        "petals": Range(5, 7, 1),
         "leaves": Range(0, 2, 1),
         "tilt": Range(-10, 10),
     },
@@ -135,23 +141,27 @@ def _mirrored(side: int, *points: Point) -> list[Point]:
 
 
 def _eyes(hand: Hand, f: Factors, height: float, apart: float) -> Part:
-    """Two eyes at (+-apart, -height), level, so that their line shows the tilt."""
+    """Two eyes at (+-apart, -height), level, so that their line shows the tilt.
+
+    Small ones are short strokes, large ones circles.
+    """
     level = hand.about(-height, 0.04)
     radius = f["eye_size"]
-    left, right = (
-        hand.loop(hand.near((x, level), 0.015), (radius, hand.about(radius, 0.15 * radius)))
-        for x in (-apart, apart)
-    )
-    return hand.sides([left], [right])
+    eyes = []
+    for side in (-apart, apart):
+        x, y = hand.near((side, level), 0.015)
+        if radius < SMALLEST_CIRCLE:
+            eyes.append(hand.line((x, y - radius), (x, y + radius), slip=0.01))
+        else:
+            eyes.append(hand.loop((x, y), (radius, hand.about(radius, 0.15 * radius))))
+    return hand.sides(eyes[:1], eyes[1:])
 
 
 def _smile(hand: Hand, y: float, half_width: float, smile: float) -> Part:
     """A mouth: one arc, its middle lower than its corners by `smile` times half its width."""
     dip = 0.55 * half_width * smile
     x = half_width
-    return [
-        hand.curve((-x, y - dip / 2), (0.0, y + dip / 2), (x, y - dip / 2), slip=0.02)
-    ]
+    return [hand.curve((-x, y - dip / 2), (0.0, y + dip / 2), (x, y - dip / 2), slip=0.02)]
 
 
 def _cat_head(hand: Hand, f: Factors) -> Part:
@@ -176,10 +186,18 @@ def _cat_head(hand: Hand, f: Factors) -> Part:
         return lines
 
     nose = [hand.line((-0.12, 0.12), (0.12, 0.12), (0, 0.27), (-0.12, 0.12), slip=0.015)]
-    dip = 0.1 + 0.1 * f["smile"]
+    dip = 0.12 + 0.1 * f["smile"]
+    corner, low, middle = 0.5 - dip / 2, 0.5 + dip / 2, 0.41
     mouth = [
-        hand.curve((0, 0.27), (-0.05, 0.42), (-0.2, 0.44 + dip / 3), (-0.34, 0.48 - dip), slip=0.015),
-        hand.curve((0, 0.27), (0.05, 0.42), (0.2, 0.44 + dip / 3), (0.34, 0.48 - dip), slip=0.015),
+        hand.curve(
+            (-0.34, corner),
+            (-0.2, low),
+            (-0.04, middle),
+            (0.04, middle),
+            (0.2, low),
+            (0.34, corner),
+            slip=0.015,
+        )
     ]
     inner = hand.order(
         [_eyes(hand, f, 0.2, 0.4 * w), nose + mouth, hand.sides(whiskers(-1), whiskers(1))]
@@ -196,7 +214,7 @@ def _pig_head(hand: Hand, f: Factors) -> Part:
         inner, outer = _on_ellipse((w, 1), -68), _on_ellipse((w, 1), -25)
         crown = (0.62 * w, -0.82 - 0.55 * size)
         tip = (0.98 * w + 0.3 * size, -0.62 + 0.2 * size)
-        return [hand.curve(*_mirrored(side, inner, crown, tip, outer), either_way=0.3)]
+        return [hand.line(*_mirrored(side, inner, crown, tip, outer), either_way=0.3)]
 
     width, y = f["snout"], hand.about(0.25, 0.04)
     height = hand.about(0.7 * width, 0.06)
@@ -216,8 +234,8 @@ def _body(hand: Hand, f: Factors) -> Part:
     """A body seen from the side, to the right of the head, on four legs, with a tail."""
     w = f["width"]
     length = w / f["head_size"]  # half of it
-    height = hand.about(0.6 * length, 0.06)
-    center = (0.62 * w + 0.86 * length, hand.about(0.55, 0.06))
+    height = hand.about(0.66 * length, 0.05)
+    center = (0.5 * w + 0.86 * length, hand.about(0.6, 0.06))
 
     # The body is seen where the head does not cover it.
     covered = [
@@ -231,13 +249,12 @@ def _body(hand: Hand, f: Factors) -> Part:
     back = hand.arc(center, (length, height), first, last - first)
     body = [back if hand.chance(0.8) else back[::-1]]
 
-    ground = center[1] + height + hand.about(0.62, 0.1)
+    ground = center[1] + height + hand.about(0.55, 0.08)
     legs = []
     for place in (-0.62, -0.3, 0.3, 0.62):
         x = center[0] + length * hand.about(place, 0.03)
         top = center[1] + height * math.sqrt(1 - place**2) - 0.02
-        half = 0.14
-        legs.append(hand.line((x - half, top), (x - half, ground), (x + half, ground), (x + half, top)))
+        legs.append(hand.line((x, top), (x, ground), (x - 0.2, ground), either_way=0.0))
     if hand.chance(0.2):
         legs.reverse()
 
@@ -245,7 +262,10 @@ def _body(hand: Hand, f: Factors) -> Part:
     x, y = center[0] + 0.93 * length, center[1] - 0.37 * height
     tail = [
         hand.curve(
-            (x, y), (x + 0.36 * t, y - 0.16 * t), (x + 0.42 * t, y - 0.55 * t), (x + 0.72 * t, y - 0.8 * t)
+            (x, y),
+            (x + 0.36 * t, y - 0.16 * t),
+            (x + 0.42 * t, y - 0.55 * t),
+            (x + 0.72 * t, y - 0.8 * t),
         )
     ]
     return body + hand.order([legs, tail])
@@ -287,7 +307,12 @@ def _house(hand: Hand, f: Factors) -> Part:
     panes: Part = []
     for place in {0: (), 1: (0.42,), 2: (-0.6, 0.6)}[windows]:
         cx, cy, r = place * w, hand.about(0.72, 0.08), hand.about(0.22, 0.03)
-        square: list[Point] = [(cx - r, cy - r), (cx - r, cy + r), (cx + r, cy + r), (cx + r, cy - r)]
+        square: list[Point] = [
+            (cx - r, cy - r),
+            (cx - r, cy + r),
+            (cx + r, cy + r),
+            (cx + r, cy - r),
+        ]
         panes.append(hand.line(*square, square[0]))
         panes.append(hand.line((cx, cy - r), (cx, cy + r)))
         panes.append(hand.line((cx - r, cy), (cx + r, cy)))
@@ -333,9 +358,15 @@ def _fish(hand: Hand, f: Factors) -> Part:
         ]
     radius = f["eye_size"]
     eye = [hand.loop(hand.near((-0.58 * w, -0.25), 0.04), (radius, radius))]
-    mouth = [hand.curve((-0.95 * w, 0.3), (-0.8 * w, 0.32 + 0.08 * f["smile"]), (-0.62 * w, 0.3 - 0.12 * f["smile"]))]
+    mouth = [
+        hand.curve(
+            (-0.95 * w, 0.3),
+            (-0.8 * w, 0.32 + 0.08 * f["smile"]),
+            (-0.62 * w, 0.3 - 0.12 * f["smile"]),
+        )
+    ]
     gill = [hand.curve((-0.3 * w, -0.45), (-0.18 * w, 0.0), (-0.3 * w, 0.45))]
-    fin = [hand.curve((0.05 * w, 0.1), (0.45 * w, -0.02), (0.4 * w, 0.35), (0.05 * w, 0.25))]
+    fin = [hand.line((0.08 * w, 0.1), (0.42 * w, 0.02), (0.12 * w, 0.34))]
     return outline + hand.order([eye, mouth, gill, fin])
 
 
@@ -350,9 +381,11 @@ def _flower(hand: Hand, f: Factors) -> Part:
         middle = turn - index * step
         around = [
             _on_ellipse((radius, radius), middle + share * step)
-            for share, radius in ((0.46, heart), (0.42, 0.85), (0.0, 1.05), (-0.42, 0.85), (-0.46, heart))
+            for share, radius in zip(
+                (0.36, 0.44, 0.0, -0.44, -0.36), (heart, 0.82, 1.06, 0.82, heart), strict=True
+            )
         ]
-        petals.append(hand.curve(*around, either_way=0.0))
+        petals.append(hand.line(*around, either_way=0.0))
     foot = (hand.about(0.0, 0.2), 3.0)
     stem = [hand.curve((0, 1.0), (hand.about(0.0, 0.12), 2.0), foot)]
     leaves: Part = []
