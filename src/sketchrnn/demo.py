@@ -22,14 +22,15 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.curves import loss_curves_svg
 from sketchrnn.figures.page import Section, write_page
 from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.runs import CONFIG, read_config
 from sketchrnn.sketch import Sketch
-from sketchrnn.training.config import PRESETS
+from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.devices import choose_device, prepare_cpu
 from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
 from sketchrnn.training.logs import read_log
-from sketchrnn.training.loop import train
+from sketchrnn.training.loop import need_validation, train
 
 MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
 EVALUATE_EVERY = 200
@@ -57,16 +58,21 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     dataset, dropped = read_sources(sources).limited(MAX_POINTS)
     dataset, _ = dataset.limited(dataset.N_max)
     left_out = sum(dropped.values())
+    need_validation(dataset)
+    preset = PRESETS["laptop"]
+    training = replace(
+        preset.training, max_minutes=minutes, seed=seed, evaluate_every=EVALUATE_EVERY, patience=0
+    )
     run = folder / "run"
     _clear(run)
-    _train(dataset, run, minutes, seed)
+    _train(dataset, run, ModelConfig(N_max=dataset.N_max, **preset.model), training)
     model = load(run)
     _say("drawing ...")
     sections = _sections(dataset, model, run, sources, left_out, seed)
     for section in sections:
         if section.svg:
             name = section.heading.lower().replace(" ", "-")
-            (folder / f"{name}.svg").write_text(section.svg, encoding="utf-8")
+            write_text(folder / f"{name}.svg", section.svg)
     page = folder / "index.html"
     count = f"{len(dataset.train):,}"
     write_page(
@@ -79,20 +85,20 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     return page
 
 
-def _train(dataset: Dataset, run: Path, minutes: float, seed: int) -> None:
+def _train(dataset: Dataset, run: Path, model: ModelConfig, training: TrainingConfig) -> None:
     from sketchrnn.cli.train import Progress, StopSignals
 
     device = choose_device("auto")
     if device.type == "cpu":
         prepare_cpu()
-    preset = PRESETS["laptop"]
-    training = replace(
-        preset.training, max_minutes=minutes, seed=seed, evaluate_every=EVALUATE_EVERY, patience=0
+    stop = StopSignals()
+    records = train(run, dataset, model, training, device=device, should_stop=stop)
+    _say(
+        f"training on {len(dataset.train):,} drawings for {training.max_minutes:g} minutes,"
+        f" on {device}"
     )
-    model = ModelConfig(N_max=dataset.N_max, **preset.model)
-    _say(f"training on {len(dataset.train):,} drawings for {minutes:g} minutes, on {device}")
-    with StopSignals() as stop, Progress(training) as progress:
-        for record in train(run, dataset, model, training, device=device, should_stop=stop):
+    with stop, Progress(training) as progress:
+        for record in records:
             progress.show(record)
 
 
@@ -145,7 +151,9 @@ def _training_sheet(dataset: Dataset, seed: int) -> SketchSheet:
     for label, name in list(enumerate(dataset.classes))[:8]:
         of_class = dataset.train.select(dataset.train.labels == label)
         if len(of_class):
-            rows.append(choose_inputs(replace(dataset, train=of_class), "train", SHOWN, MAX_POINTS, seed))
+            rows.append(
+                choose_inputs(replace(dataset, train=of_class), "train", SHOWN, MAX_POINTS, seed)
+            )
             labels.append(name.replace("_", " "))
     return SketchSheet(rows, row_labels=labels)
 
@@ -177,7 +185,9 @@ def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[l
     rows = [["loss", "mean", "standard error"]]
     for name in ("L_R", "L_s", "L_p", "L_KL", "nats_per_drawing"):
         value = summary[name]
-        rows.append([name.replace("_per_", " a "), f"{value['mean']:.3f}", f"{value['stderr']:.3f}"])
+        rows.append(
+            [name.replace("_per_", " a "), f"{value['mean']:.3f}", f"{value['stderr']:.3f}"]
+        )
     facts = (
         f"{summary['n']} {split} drawings, N_max {summary['N_max']}, mean length"
         f" {summary['mean_length']:.1f}, scale {summary['scale']:.4g}"

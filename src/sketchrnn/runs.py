@@ -15,6 +15,7 @@ numbers of a step are a function of (seed, step), so the place in the run is the
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -49,6 +50,9 @@ class DataFacts:
         counts: drawings in each split, after that.
         fingerprint: of the training drawings; a resumed run must find the same.
         provenance: one line a source.
+
+    Raises:
+        SketchRNNError: a scale that is not a number over 0, or names that are not text.
     """
 
     scale: float
@@ -60,6 +64,20 @@ class DataFacts:
     counts: Mapping[str, int] | None = None
     fingerprint: str = ""
     provenance: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "mean_length", "epsilon", "max_points"):
+            value = getattr(self, name)
+            if value is None and name in ("epsilon", "max_points"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise SketchRNNError(f"{name} must be a number, got {value!r}")
+        if not 0 < self.scale < math.inf:
+            raise SketchRNNError(f"scale must be a number over 0, got {self.scale}")
+        for name in ("classes", "sources", "provenance"):
+            values = getattr(self, name)
+            if not isinstance(values, tuple) or not all(isinstance(v, str) for v in values):
+                raise SketchRNNError(f"{name} must be a list of texts, got {values!r:.60}")
 
 
 @dataclass(frozen=True)
@@ -95,18 +113,24 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
             raise SketchRNNError(
                 f"{path}: format {document['format']!r} is not one that this version reads"
             )
-        data = document["data"]
-        for name in ("classes", "sources", "provenance"):
-            data[name] = tuple(data[name])
-        if not float(data["scale"]) > 0:
-            raise SketchRNNError(f"{path}: the scale must be a number over 0, got {data['scale']}")
-        return RunConfig(
-            ModelConfig.from_dict(document["model"]), DataFacts(**data), document["training"]
-        )
+        model, data, training = (_object(document, name) for name in ("model", "data", "training"))
+        facts: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return RunConfig(ModelConfig.from_dict(model), DataFacts(**facts), training)
     except SketchRNNError as error:
         raise SketchRNNError(f"{path}: {error}".replace(f"{path}: {path}", f"{path}")) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise SketchRNNError(f"{path}: damaged, it has no {error}; restore it") from None
+    except (ValueError, TypeError, RecursionError) as error:
         raise SketchRNNError(f"{path}: damaged ({error}); restore it or train anew") from None
+
+
+def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = document[name]
+    if not isinstance(part, dict):
+        raise SketchRNNError(f"{name} must be a JSON object, got {part!r:.60}")
+    return part
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -122,6 +146,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
+            if not isinstance(about, dict):
+                raise ValueError("its facts are not a JSON object")
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise SketchRNNError(f"{path}: not a weight file, or damaged ({error})") from None
@@ -129,8 +155,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     """Put weights into a network. Raises SketchRNNError where names or shapes do not fit."""
-    try:
-        network.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        problem = str(error).splitlines()[-1].strip()
-        raise SketchRNNError(f"{where}: the weights do not fit the config: {problem}") from None
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors or name not in expected:
+            problem = f"{name} is {'missing' if name in expected else 'unknown'}"
+        elif tensors[name].shape != expected[name].shape:
+            shape, needed = tuple(tensors[name].shape), tuple(expected[name].shape)
+            problem = f"{name} has shape {shape}, not {needed}"
+        else:
+            continue
+        raise SketchRNNError(f"{where}: the weights do not fit the config: {problem}")
+    network.load_state_dict(dict(tensors))

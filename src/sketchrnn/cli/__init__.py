@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, with its errors on one line, and flags only by their full names."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"formatter_class": HelpFormatter, "allow_abbrev": False} | options)
+        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where help is; exit code 2."""

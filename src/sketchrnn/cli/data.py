@@ -11,7 +11,11 @@ from typing import Any
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb and its three verbs."""
-    parser = subparsers.add_parser("data", help="prepare, inspect and download drawings")
+    parser = subparsers.add_parser(
+        "data",
+        help="prepare, inspect and download drawings",
+        description="Prepare, inspect and download drawings.",
+    )
     verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
     _add_prepare(verbs)
     _add_inspect(verbs)
@@ -29,6 +33,7 @@ def _add_prepare(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = verbs.add_parser(
         "prepare",
         help="make one data file of drawings from any sources",
+        usage="%(prog)s SOURCE... -o FILE [options]",
         description="Read drawings from any sources, filter, split and write them as one .sketches"
         " file. Raw .ndjson drawings get QuickDraw's public preprocessing. The same sources and"
         " seed give the same bytes.",
@@ -84,9 +89,15 @@ def _add_inspect(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = verbs.add_parser(
         "inspect",
         help="say what is in a data file",
+        usage="%(prog)s DATA... [options]",
         description="Counts a split and class, lengths, strokes, N_max and scale of a data file.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="a data file of any known format")
+    parser.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="data files of any known format, or doodles[:COUNT[:SEED]]",
+    )
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write a sheet of drawings")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -95,6 +106,7 @@ def _add_download(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = verbs.add_parser(
         "download",
         help="fetch official QuickDraw files",
+        usage="%(prog)s CLASS... [options]",
         description="Fetch the files of QuickDraw classes over HTTPS. A broken transfer is"
         " continued by the next call. The drawings are Google's, CC BY 4.0.",
     )
@@ -133,10 +145,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    from sketchrnn.data.formats import read
     from sketchrnn.data.inspect import preview, summarize
+    from sketchrnn.data.sources import read_sources
 
-    dataset = read(arguments.file)
+    dataset = read_sources(arguments.data)
     summary = summarize(dataset)
     if arguments.svg:
         from sketchrnn.figures.sheet import SketchSheet

@@ -11,6 +11,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "demo",
         help="the whole path in a few minutes, with a page of pictures",
+        usage="%(prog)s [DATA...] [options]",
         description="Train a small model, draw with it and write a page of pictures.",
     )
     parser.add_argument(

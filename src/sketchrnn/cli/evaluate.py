@@ -23,6 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "evaluate",
         help="measure a model on drawings",
+        usage="%(prog)s RUN DATA... [options]",
         description="The losses of a model on every drawing of a split, with their standard errors:"
         " no dropout, no annealing. Two L_R compare only on equally prepared drawings, so N_max,"
         " mean length, scale and epsilon are printed beside them.",
@@ -43,17 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.data.batches import evaluation_batches
     from sketchrnn.data.sources import read_sources
     from sketchrnn.drawing.model import load
+    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.errors import SketchRNNError
-    from sketchrnn.runs import read_config
     from sketchrnn.training.config import TrainingConfig
     from sketchrnn.training.devices import choose_device, prepare_cpu
     from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
 
+    seed = choose_seed(arguments.seed)
     device = choose_device(arguments.device)
-    if device.type == "cpu":
-        prepare_cpu()
     model = load(arguments.model, device=str(device), which=arguments.which)
-    training = TrainingConfig.from_dict(dict(read_config(arguments.model).training))
+    training = TrainingConfig.of_run(arguments.model)
     dataset = read_sources(arguments.data)
     every = dataset.split(arguments.split)
     drawings = every.select(every.lengths <= model.N_max)
@@ -62,9 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise SketchRNNError(
             f"{dataset.name}: {arguments.split} has no drawings of at most {model.N_max} points"
         )
+    if device.type == "cpu":
+        prepare_cpu()
     scale = model.facts.scale
     batches = evaluation_batches(drawings, EVALUATION_BATCH, model.N_max, scale)
-    result = evaluate(model.network, batches, scale, seed=arguments.seed)
+    result = evaluate(model.network, batches, scale, seed=seed)
     summary = result.summary(training.KL_min) | {
         "epsilon": dataset.epsilon,
         "split": arguments.split,

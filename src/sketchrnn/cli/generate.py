@@ -12,6 +12,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "generate",
         help="draw new drawings",
+        usage="%(prog)s RUN [options]",
         description="Draw new drawings: a conditional model takes each z from the prior. With"
         " several temperatures each row is one of them.",
     )

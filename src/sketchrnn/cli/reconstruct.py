@@ -12,6 +12,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "reconstruct",
         help="redraw drawings",
+        usage="%(prog)s RUN DATA... [options]",
         description="Encode drawings of a data file (z = mu) and draw them again, inputs on the"
         " left.",
     )

@@ -8,15 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sketchrnn.cli.flags import add_fields, flag, given_fields
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
-
-if TYPE_CHECKING:
-    from sketchrnn.data.dataset import Dataset
 
 DERIVED = ("N_max", "conditional")  # of the drawings, and of --unconditional
 MAY_CHANGE = ("max_steps", "max_minutes", "patience")  # with --resume: when to stop
@@ -27,6 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="learn from drawings",
+        usage="%(prog)s DATA... -o RUN [options]\n       %(prog)s --resume -o RUN [options]",
         description="Learn from drawings. Ctrl-C saves and ends; --resume goes on where it ended,"
         " as if it had never stopped. A preset sets all numbers below; a flag changes one of them.",
     )
@@ -64,20 +62,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and show how it goes."""
+    # before PyTorch is loaded and gigabytes are read, so that a wrong flag fails at once
+    sources, max_points, model_fields, training = _settings(arguments)
     from sketchrnn.data.sources import read_sources
     from sketchrnn.training.devices import choose_device, prepare_cpu
     from sketchrnn.training.loop import train
 
     device = choose_device(arguments.device)
-    if device.type == "cpu":
-        prepare_cpu()
-    sources, max_points, model_fields, training = _settings(arguments)
     dataset = read_sources(sources)
+    notes = []
     if max_points is not None:
         dataset, dropped = dataset.limited(max_points)
-        _say(f"left out, with more than {max_points} points: {_counts(dropped)}")
-    model = ModelConfig(N_max=dataset.N_max, **model_fields)
-    dataset = _readable(dataset, model.N_max)
+        notes.append(f"left out, with more than {max_points} points: {_counts(dropped)}")
+    N_max = dataset.N_max
+    dataset, dropped = dataset.limited(N_max)  # validation and test drawings may be longer
+    if any(dropped.values()):
+        notes.append(
+            f"left out, longer than the longest training drawing ({N_max}): {_counts(dropped)}"
+        )
+    model = ModelConfig(N_max=N_max, **model_fields)
+    if device.type == "cpu":
+        prepare_cpu()
     stop = StopSignals()
     records = train(
         arguments.output,
@@ -90,10 +95,12 @@ def run(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         should_stop=stop,
     )
-    _say(
+    notes.append(
         f"{dataset.name}: {_counts({name: len(part) for name, part in dataset.splits.items()})};"
         f" N_max {model.N_max}, scale {dataset.scale:.4g}, computing on {device}"
     )
+    for note in notes:
+        _say(note)
     with stop, Progress(training) as progress:
         for record in records:
             progress.show(record)
@@ -113,6 +120,7 @@ def _settings(
         preset = PRESETS[getattr(arguments, "preset", "laptop")]
         fields = preset.model | given_model | {"conditional": not arguments.unconditional}
         training = replace(preset.training, **given_training)
+        ModelConfig(N_max=1, **fields)  # N_max is known later; the others are checked here
         return list(arguments.data), arguments.max_points, fields, training
 
     from sketchrnn.runs import read_config
@@ -124,19 +132,10 @@ def _settings(
         named = flag(fixed[0]) if fixed else "--preset, --unconditional or --max-points"
         may = ", ".join(flag(name) for name in MAY_CHANGE)
         raise SketchRNNError(f"{named} cannot change in a run that is resumed; only {may} can")
-    training = replace(TrainingConfig.from_dict(dict(stored.training)), **given_training)
+    training = replace(TrainingConfig.of_run(arguments.output), **given_training)
     fields = {name: getattr(stored.model, name) for name in vars(stored.model) if name != "N_max"}
     sources = list(arguments.data) or list(stored.data.sources)
     return sources, stored.data.max_points, fields, training
-
-
-def _readable(dataset: Dataset, N_max: int) -> Dataset:
-    """The data set without validation and test drawings over N_max; says how many those are."""
-    longer = {name: int((part.lengths > N_max).sum()) for name, part in dataset.splits.items()}
-    if not any(longer.values()):
-        return dataset
-    _say(f"left out, longer than the longest training drawing ({N_max}): {_counts(longer)}")
-    return dataset.limited(N_max)[0]
 
 
 def _absolute(source: str) -> str:

@@ -209,7 +209,11 @@ class Model:
             )
 
     def _check_z(self, z: npt.ArrayLike) -> Latent:
-        vectors = np.atleast_2d(np.asarray(z, dtype=np.float32))
+        try:
+            with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
+                vectors = np.atleast_2d(np.asarray(z, dtype=np.float64).astype(np.float32))
+        except (TypeError, ValueError):
+            raise SketchRNNError(f"z must be an array of numbers, got {z!r:.60}") from None
         if vectors.ndim != 2 or vectors.shape[1] != self.z_size or not len(vectors):
             raise SketchRNNError(
                 f"z must have {self.z_size} numbers, or be an array [n, {self.z_size}];"

@@ -23,12 +23,16 @@ from sketchrnn.model.network import Network
 # Random numbers that one point needs: which Gaussian, which pen state, two normals for the offset.
 UNIFORMS, NORMALS = 2, 2
 
+MAX_TEMPERATURE = 100.0
+
 
 def check_temperature(temperature: float) -> float:
-    """`temperature` if it is a number from 0 up. Raises SketchRNNError otherwise."""
-    if not math.isfinite(temperature) or temperature < 0:
+    """`temperature` if it is a number from 0 to 100. Raises SketchRNNError otherwise."""
+    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not number or not 0 <= temperature <= MAX_TEMPERATURE:
         raise SketchRNNError(
-            f"temperature must be a number from 0 (most likely) up, usually to 1, got {temperature:g}"
+            "temperature must be a number from 0 (most likely) up, usually to 1 and at most"
+            f" {MAX_TEMPERATURE:g}, got {temperature!r}"
         )
     return temperature
 
@@ -132,8 +136,8 @@ def sample_point(mixture: Mixture, uniform: Tensor, normal: Tensor, temperature:
         normal: [A, 2] standard normal.
         temperature: tau.
     """
-    component = _choose(mixture.pi_logits / temperature, uniform[:, 0])
-    pen = _choose(mixture.pen_logits / temperature, uniform[:, 1])
+    component = _choose(mixture.pi_logits, uniform[:, 0], temperature)
+    pen = _choose(mixture.pen_logits, uniform[:, 1], temperature)
     pick = component[:, None]
     spread = math.sqrt(temperature)  # the variance times tau
     rho = mixture.rho.gather(1, pick)
@@ -158,9 +162,11 @@ def most_likely(mixture: Mixture) -> Tensor:
     )
 
 
-def _choose(logits: Tensor, uniform: Tensor) -> Tensor:
-    """The category [A] where the distribution function of softmax(logits [A, K]) passes uniform."""
-    edges = torch.softmax(logits.double(), dim=1).cumsum(dim=1)
+def _choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+    """Where the distribution function of softmax(logits [A, K] / tau) passes `uniform` [A]: [A]."""
+    # the largest is taken off first, so that nothing overflows however small tau is
+    below = (logits - logits.amax(dim=1, keepdim=True)).double()
+    edges = torch.softmax(below / temperature, dim=1).cumsum(dim=1)
     passed = (edges <= uniform.double()[:, None]).sum(dim=1)
     return passed.clamp(max=logits.shape[1] - 1)  # the last edge may round to just under 1
 

@@ -1,7 +1,7 @@
 """Random numbers for drawing: every drawing has its own stream, fixed by (seed, its number).
 
-So drawing 7 of seed 1 is the same drawing whether it is made alone or among a thousand, on a CPU or
-on a GPU, and PyTorch's and NumPy's global generators are never touched.
+So drawing 7 of seed 1 is the same drawing, up to float32's rounding, whether it is made alone or among
+a thousand, on a CPU or on a GPU, and PyTorch's and NumPy's global generators are never touched.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def choose_seed(seed: int | None) -> int:
     """`seed` itself, or where it is None one of this moment's, short enough to type again.
 
     Raises:
-        SketchRNNError: a negative seed.
+        SketchRNNError: a negative seed, or one over 63 bits, which PyTorch does not take.
     """
     if seed is None:
         return secrets.randbelow(1_000_000)
-    if seed < 0:
-        raise SketchRNNError(f"a seed is a whole number from 0 up, got {seed}")
+    if not 0 <= seed < 2**63:
+        raise SketchRNNError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed}")
     return seed
 
 

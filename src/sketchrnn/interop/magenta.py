@@ -103,7 +103,7 @@ def read_published(path: str | os.PathLike[str]) -> PublishedModel:
     }
     try:
         N_max, scale = int(info["max_seq_len"]), float(info["scale_factor"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise SketchRNNError(
             f"{target}: its info must give max_seq_len and scale_factor as numbers"
         ) from None
@@ -166,13 +166,16 @@ def _config(weights: dict[str, Array], N_max: int, path: Path) -> ModelConfig:
             raise SketchRNNError(f"{path}: {name} should be {shape}, is {dims[name]}")
     if (outputs - PEN_STATES) % PARAMETERS or outputs <= PEN_STATES:
         raise SketchRNNError(f"{path}: {outputs} outputs are not 6 M + 3")
-    return ModelConfig(
-        N_max=N_max,
-        conditional="to_mu.weight" in dims,
-        decoder_size=H,
-        mixtures=(outputs - PEN_STATES) // PARAMETERS,
-        **sizes,
-    )
+    try:
+        return ModelConfig(
+            N_max=N_max,
+            conditional="to_mu.weight" in dims,
+            decoder_size=H,
+            mixtures=(outputs - PEN_STATES) // PARAMETERS,
+            **sizes,
+        )
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{path}: {error}") from None
 
 
 def _to_ours(weights: dict[str, Array]) -> dict[str, Array]:

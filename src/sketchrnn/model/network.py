@@ -52,13 +52,16 @@ class Network(nn.Module):
         Args:
             points_BT5: stroke-5 rows without the start token; what lies past a length is not read.
             lengths_B: true numbers of points N_s, at least 1.
-            masks: recurrent dropout masks [T, B, m] of the two directions.
+            masks: recurrent dropout masks [T, B, m] of the two directions, T at least the longest.
             plain: unroll with the plain loop.
 
         Returns:
             mu_BZ and log_variance_BZ.
         """
         x_TB5 = points_BT5[:, : int(lengths_B.max())].transpose(0, 1)
+        # zeros over the padding: whatever stands there must not enter the gradients either
+        step = torch.arange(len(x_TB5), device=lengths_B.device)
+        x_TB5 = torch.where((step[:, None] < lengths_B)[..., None], x_TB5, 0.0)
         directions = (
             (self.encoder_forward, x_TB5, masks[0]),
             (self.encoder_backward, reverse_by_length(x_TB5, lengths_B), masks[1]),
@@ -66,6 +69,7 @@ class Network(nn.Module):
         finals = []
         for cell, x, mask in directions:
             state = cell.zero_state(points_BT5)
+            mask = None if mask is None else mask[: len(x)]
             h_TBH, _ = unroll(cell, cell.project(x), state, mask, plain=plain)
             finals.append(last_output(h_TBH, lengths_B))
         h_BH = torch.cat(finals, dim=1)

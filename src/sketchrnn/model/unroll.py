@@ -76,8 +76,10 @@ def _fast(
     norms: tuple[Tensor, ...] = ()
     if isinstance(cell, LayerNormLSTMCell):
         norms = (cell.gates_norm.gamma, cell.gates_norm.beta, cell.c_norm.gamma, cell.c_norm.beta)
+    inputs = (projected, *state, cell.W_hh, *norms)
+    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
     h_TBH, c_T = _GatedUnroll.apply(  # type: ignore[no-untyped-call]
-        projected, *state, cell.W_hh, masks, *norms
+        keep, masks, *inputs
     )
     return h_TBH, (h_TBH[-1], c_T)
 
@@ -95,17 +97,17 @@ class _GatedUnroll(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
+        keep: bool,
+        masks: Tensor | None,
         projected: Tensor,
         h0: Tensor,
         c0: Tensor,
         W_hh: Tensor,
-        masks: Tensor | None,
         *norms: Tensor,
     ) -> tuple[Tensor, Tensor]:
         T, B, H4 = projected.shape
         H = H4 // GATES
         norm = bool(norms)
-        keep = any(ctx.needs_input_grad)
         kept = T if keep else 1  # without gradients one step's room is used over and over
 
         new = projected.new_empty
@@ -135,7 +137,8 @@ class _GatedUnroll(torch.autograd.Function):
                     pre.view(B * GATES, H), (H,), None, None, LAYER_NORM_EPSILON
                 )
                 torch.addcmul(shift, normal.view(B, H4), gates_gamma, out=gates)
-                stats.append((mean, rstd))
+                if keep:
+                    stats.append((mean, rstd))
             else:
                 torch.addmm(x, h, W_hh, out=gates)
                 gates[:, 2 * H : 3 * H] += FORGET_BIAS
@@ -152,7 +155,8 @@ class _GatedUnroll(torch.autograd.Function):
                     c_new, (H,), c_gamma, c_beta, LAYER_NORM_EPSILON
                 )
                 torch.tanh(normal, out=squashed)
-                c_stats.append((mean, rstd))
+                if keep:
+                    c_stats.append((mean, rstd))
             else:
                 torch.tanh(c_new, out=squashed)
             h = h_all[t]
@@ -216,8 +220,8 @@ class _GatedUnroll(torch.autograd.Function):
 
         flat = d_pre_all.view(T * B, H4)
         h_before = torch.cat([h0[None], h_all[:-1]]).view(T * B, H)
-        dW_hh = h_before.t() @ flat if ctx.needs_input_grad[3] else None
-        gradients: tuple[Tensor | None, ...] = (d_pre_all, dh_next, dc, dW_hh, None)
+        dW_hh = h_before.t() @ flat if ctx.needs_input_grad[5] else None
+        gradients: tuple[Tensor | None, ...] = (None, None, d_pre_all, dh_next, dc, dW_hh)
         if norm:
             gradients += (
                 *_affine_gradients(d_affine_all.view(T, B * GATES, H), pre_all, stats, H4),

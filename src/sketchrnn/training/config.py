@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sketchrnn.errors import SketchRNNError
@@ -100,6 +102,17 @@ class TrainingConfig:
         if unknown:
             raise SketchRNNError(f"the training config has an unknown field {unknown[0]!r}")
         return cls(**values)
+
+    @classmethod
+    def of_run(cls, run: str | os.PathLike[str]) -> TrainingConfig:
+        """The config that a run folder states. Raises SketchRNNError naming what is wrong."""
+        from sketchrnn.runs import CONFIG, read_config
+
+        stored = read_config(run)
+        try:
+            return cls.from_dict(dict(stored.training))
+        except SketchRNNError as error:
+            raise SketchRNNError(f"{Path(run) / CONFIG}: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).cpu()  # a device from which numbers come back
     except (RuntimeError, AssertionError, ImportError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]
         raise SketchRNNError(f"device {name!r} cannot be used here: {reason}") from None
     return device
 

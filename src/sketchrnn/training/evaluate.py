@@ -91,7 +91,8 @@ def evaluate(
     z is sampled from q(z | S) as in the paper, from a generator of its own seeded with `seed`.
     """
     device = network.head.weight.device
-    generator = torch.Generator().manual_seed(seed)
+    # NumPy's numbers come in one order, however many are asked for at once: batches do not matter
+    generator = np.random.Generator(np.random.PCG64(seed))
     columns: dict[str, list[Losses]] = {}
     lengths: list[npt.NDArray[np.int64]] = []
     N_max = network.config.N_max
@@ -106,8 +107,8 @@ def evaluate(
             row: dict[str, torch.Tensor] = {}
             if network.config.conditional:
                 mu, log_variance = network.encode(targets_BT5, lengths_B)
-                noise = torch.randn(mu.shape, generator=generator).to(device)
-                z_BZ = mu + torch.exp(log_variance / 2) * noise
+                noise = generator.standard_normal(mu.shape, dtype=np.float32)
+                z_BZ = mu + torch.exp(log_variance / 2) * torch.from_numpy(noise).to(mu)
                 row["L_KL"] = kl_loss(mu, log_variance)
             mixture, _ = network.decode(x_BT5[:, :-1], z_BZ)
             loss = reconstruction_loss(mixture, targets_BT5, lengths_B)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,11 +22,8 @@ class RunLog:
     """Appends records to RUN/log.jsonl and RUN/tensorboard, line by line."""
 
     def __init__(self, run: Path, steps_done: int) -> None:
-        from tensorboardX import SummaryWriter
-
         self._file = (run / LOG).open("a", encoding="utf-8")
-        purge = {"purge_step": steps_done + 1} if steps_done else {}
-        self._board = SummaryWriter(str(run / TENSORBOARD), flush_secs=30, **purge)
+        self._board = _Board(run / TENSORBOARD, steps_done)
 
     def __enter__(self) -> RunLog:
         return self
@@ -36,19 +34,62 @@ class RunLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._board.close()
+        try:
+            self._file.close()
+        finally:
+            self._board.close()
 
     def write(self, record: Record) -> Record:
         """Log one record, and return it."""
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
-        group = {"train": "train", "evaluate": "validation"}.get(record["kind"])
-        if group == "validation" or (group and record["step"] % TENSORBOARD_EVERY == 0):
-            for name, value in record.items():
-                if isinstance(value, float):
-                    self._board.add_scalar(f"{group}/{name}", value, record["step"])
+        if record["kind"] == "evaluate":
+            self._board.write("validation", record)
+            self._board.flush()
+        elif record["kind"] == "train" and record["step"] % TENSORBOARD_EVERY == 0:
+            self._board.write("train", record)
         return record
+
+
+class _Board:
+    """A file of events for TensorBoard.
+
+    tensorboardX's own SummaryWriter writes in a thread: where the disk is full, that thread dies
+    with a traceback, and the training then waits for it without end. Here it fails in the open.
+    """
+
+    def __init__(self, folder: Path, steps_done: int) -> None:
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.record_writer import RecordWriter
+
+        folder.mkdir(exist_ok=True)
+        now = time.time()
+        self._event = Event
+        # TensorBoard knows its files by this name, and by the version in the first event
+        self._records = RecordWriter(str(folder / f"events.out.tfevents.{now:.6f}"))
+        self._add(Event(wall_time=now, file_version="brain.Event:2"))
+        if steps_done:  # what an earlier session logged from this step on is forgotten
+            start = SessionLog(status=SessionLog.START)
+            self._add(Event(wall_time=now, step=steps_done + 1, session_log=start))
+
+    def write(self, group: str, record: Record) -> None:
+        """Write the numbers of a record as GROUP/NAME."""
+        event = self._event(step=record["step"], wall_time=time.time())
+        for name, value in record.items():
+            if isinstance(value, float):
+                event.summary.value.add(tag=f"{group}/{name}", simple_value=value)
+        self._add(event)
+
+    def _add(self, event: Any) -> None:
+        self._records.write(event.SerializeToString())
+
+    def flush(self) -> None:
+        """Bring what was written to the disk."""
+        self._records.flush()
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        self._records.close()
 
 
 def read_log(run: str | os.PathLike[str]) -> list[Record]:

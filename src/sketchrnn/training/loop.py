@@ -188,6 +188,10 @@ class Trainer:
         except KeyError as error:
             raise SketchRNNError(f"{path}: not a checkpoint of a training: no {error}") from None
         load_weights(self.network, parts["weights"], path)
+        shapes = {name: p.shape for name, p in self.network.named_parameters()}
+        m, v = ({n: t.shape for n, t in parts[part].items()} for part in ("adam_m", "adam_v"))
+        if m != v or not m.items() <= shapes.items():
+            raise SketchRNNError(f"{path}: damaged, Adam's moments do not fit the weights")
         self.adam.state.clear()
         for name, parameter in self.network.named_parameters():
             if name in parts["adam_m"]:
@@ -225,8 +229,9 @@ def train(
 ) -> Iterator[Record]:
     """Train, keep the run folder, and yield every record as it is logged.
 
-    Bad input is found, and the folder made, before the first record is asked for. Records have a `kind`: "train" (one a step), "evaluate", "fallback" (a loss was not finite),
-    "end" (with a `reason`).
+    Bad input is found, and the folder made, before the first record is asked for. Records have a
+    `kind`: "train" (one a step), "evaluate", "fallback" (a loss was not finite), "end" (with a
+    `reason`).
 
     Args:
         run: the folder; must not hold a run already, unless `resume`.
@@ -256,9 +261,8 @@ def train(
                 f"{folder}: was trained on other drawings than these; give the same data files"
             )
         trainer.restore(folder / LAST)
-        write_config(
-            folder, RunConfig(model, stored.data, asdict(training))
-        )  # max_steps may be new
+        # when to stop may have changed, and holds for the next resume as well
+        write_config(folder, RunConfig(model, stored.data, asdict(training)))
         cut_log(folder, trainer.steps_done)
     else:
         _begin(folder, trainer, RunConfig(model, facts, asdict(training)))
@@ -281,7 +285,8 @@ def _begin(folder: Path, trainer: Trainer, config: RunConfig) -> None:
         trainer.save(folder / LAST)  # before the config, which makes the folder a run that resumes
         write_config(folder, config)
     except BaseException:
-        (folder / LAST).unlink(missing_ok=True)
+        for name in (CONFIG, LAST):
+            (folder / name).unlink(missing_ok=True)
         if is_new:
             folder.rmdir()
         raise

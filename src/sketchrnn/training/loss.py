@@ -50,12 +50,13 @@ def reconstruction_loss(
     N_max = targets_BT5.shape[1]
     step = torch.arange(N_max, device=lengths_B.device)
     drawn_BT = step[None, :] < lengths_B[:, None]
-    log_density_BT = mixture.log_density(targets_BT5[..., strokes.XY])
+    # `where`, not a product: what stands over the padding must not enter, whatever its value
+    offsets_BT2 = torch.where(drawn_BT[..., None], targets_BT5[..., strokes.XY], 0.0)
+    log_density_BT = mixture.log_density(offsets_BT2)
     log_pen_BT = mixture.log_pen(targets_BT5[..., strokes.PEN])
     to_end_BT = step[None, :] <= lengths_B[:, None]
 
     def total(log_BT: Tensor, where_BT: Tensor) -> Tensor:
-        # `where`, not a product: what lies over padding must not enter, whatever its value
         return -torch.where(where_BT, log_BT, 0.0).sum(dim=1) / N_max
 
     return ReconstructionLoss(

@@ -1,0 +1,68 @@
+"""Write docs/command-line.md from the real parser: the --help of every verb.
+
+python scripts/write_cli_docs.py            # write it
+python scripts/write_cli_docs.py --check    # exit code 1 if it is not what would be written
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from sketchrnn.cli import HelpFormatter, build_parser
+from sketchrnn.files import write_text
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "command-line.md"
+WIDTH = 92  # characters; never the terminal's
+
+INTRODUCTION = """\
+# The command line
+
+<!-- Written by scripts/write_cli_docs.py; `make docs` writes it anew. -->
+
+The exit code is 0 when all went well, 2 when the input cannot be used (one line on standard error
+says what is wrong, where, and what to do; nothing is left half-written), and 130 after Ctrl-C. A
+`train` that is stopped with Ctrl-C or SIGTERM saves first and ends with 0.
+
+DATA is a file of any format that is read ([data formats](data-formats.md)), or `doodles`,
+`doodles:COUNT` or `doodles:COUNT:SEED`, which the package draws itself ([doodles](doodles.md)).
+`python -m sketchrnn` is the same as `sketchrnn`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [INTRODUCTION]
+    for parser in verbs(build_parser()):
+        parts.append(f"\n## {parser.prog}\n\n```text\n{parser.format_help().rstrip()}\n```\n")
+    return "".join(parts)
+
+
+def verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parser and those of its verbs, at all depths; their help looks the same everywhere."""
+    parser.formatter_class = partial(HelpFormatter, width=WIDTH)  # type: ignore[assignment]
+    parser.color = False  # of Python 3.14 and later
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                yield from verbs(verb)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Write docs/command-line.md.")
+    arguments.add_argument("--check", action="store_true", help="only say whether it is fresh")
+    if not arguments.parse_args().check:
+        write_text(PAGE, page())
+        return 0
+    if PAGE.is_file() and PAGE.read_text("utf-8") == page():
+        return 0
+    print(f"{PAGE} is not fresh: run python scripts/write_cli_docs.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
