@@ -133,7 +133,7 @@ def test_the_wheel(tmp_path: Path) -> None:
 PRIVATE = {
     "a package registry": re.compile(
         r"pypi\.(org|python)|pythonhosted\.|download\.pytorch\.|registry\.npmjs|conda\.anaconda"
-        r"|artifactory|--(extra-)?index-url|PIP_(EXTRA_)?INDEX"
+        r"|artif[a]ctory|--(extra-)?index-url|PIP_(EXTRA_)?INDEX"
     ),
     "a path of somebody's machine": re.compile(
         r"(?<![\w.~$}/])/(home|root|Users|work|workspace|mnt)/[\w.]|\b[A-Z]:\\Users|(?<!\w)/tmp/\w"

@@ -7,9 +7,10 @@
     RUN/sheets/             drawings of the model at each evaluation
     RUN/tensorboard/        the same numbers for TensorBoard
 
-Weights are safetensors and config is JSON, so nothing that is read can run code. `last` is one file,
-replaced in one step, so a run that is killed at any moment leaves a folder that resumes. All random
-numbers of a step are a function of (seed, step), so the place in the run is the random state.
+Weights are safetensors and config is JSON, so nothing that is read can run code. `last` is one
+file, replaced in one step, so a run that is killed at any moment leaves a folder that resumes. All
+random numbers of a step are a function of (seed, step), so the place in the run is the random
+state.
 """
 
 from __future__ import annotations

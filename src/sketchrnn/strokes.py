@@ -3,8 +3,8 @@
 Formats (paper, section 3.1; `docs/data-formats.md`):
 
 polylines   a list of float arrays [n, 2], absolute (x, y), y pointing down as on a screen.
-stroke-3    one array [N, 3]: rows (dx, dy, pen lifted after this point). The pen starts *on the paper*
-            at the start point, so N rows describe N + 1 points: this is how the QuickDraw files mean it.
+stroke-3    one array [N, 3]: rows (dx, dy, pen lifted after this point). The pen starts *on the
+            paper* at the start point, so N rows describe N + 1 points, as in the QuickDraw files.
 stroke-5    one array [N_max, 5]: rows (dx, dy, p1, p2, p3), one-hot pen: p1 the pen stays on the
             paper, p2 it is lifted after this point, p3 the drawing has ended.
 """
@@ -32,7 +32,7 @@ PEN = slice(2, 5)
 START_TOKEN = np.array([0, 0, 1, 0, 0], dtype=np.float32)  # S_0 (section 3.2)
 END_TOKEN = np.array([0, 0, 0, 0, 1], dtype=np.float32)
 
-OFFSET_LIMIT_PX = 1000.0  # offsets are clamped to +-1000 before scaling (docs/deviations.md, row 17)
+OFFSET_LIMIT_PX = 1000.0  # clamped before scaling (docs/deviations.md, row 17)
 
 
 def polylines_to_stroke3(
@@ -44,11 +44,11 @@ def polylines_to_stroke3(
         polylines: arrays [n, 2] with n >= 1, in drawing order.
 
     Returns:
-        rows [N, 3] with N = (number of points) - 1, and the start point [2]. A first polyline of one
-        point (a dot) counts as two equal points, for its lift would have no row otherwise.
+        rows [N, 3] with N = (number of points) - 1, and the start point [2]. A first polyline of
+        one point (a dot) counts as two equal points, for its lift would have no row otherwise.
 
     Raises:
-        SketchRNNError: no polylines, an empty one, a wrong shape, or a coordinate that is not finite.
+        SketchRNNError: no polylines, an empty one, a wrong shape, a coordinate that is not finite.
     """
     lines = [np.asarray(line, dtype=np.float64) for line in polylines]
     if not lines:
@@ -56,7 +56,7 @@ def polylines_to_stroke3(
     for index, line in enumerate(lines):
         if line.ndim != 2 or line.shape[1] != 2 or len(line) == 0:
             raise SketchRNNError(
-                f"stroke {index} must be an array of points [n, 2] with n >= 1, got shape {line.shape}"
+                f"stroke {index} must be points [n, 2] with n >= 1, got shape {line.shape}"
             )
         if not np.isfinite(line).all():
             raise SketchRNNError(f"stroke {index} has a coordinate that is not a finite number")
@@ -87,7 +87,7 @@ def stroke3_to_polylines(
 
 
 def check_stroke3(rows: npt.ArrayLike, where: str = "drawing") -> AnyArray:
-    """Return `rows` as an array if it is stroke-3: shape [N >= 1, 3], finite, pen column of 0 and 1.
+    """`rows` as an array if it is stroke-3: shape [N >= 1, 3], finite, pen column of 0 and 1.
 
     Raises:
         SketchRNNError: naming `where` and what is wrong.

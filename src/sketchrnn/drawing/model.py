@@ -169,7 +169,7 @@ class Model:
         sample: bool = False,
         seed: int | None = None,
     ) -> SketchList:
-        """Encode and decode: each drawing as the model understands it, starting where it started."""
+        """Encode and decode: each drawing as the model sees it, starting where it started."""
         many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
         if not many:
             raise SketchRNNError("there is no drawing to reconstruct")

@@ -14,7 +14,7 @@ from sketchrnn.runs import DataFacts, load_weights
 
 
 def load_published(path: str | os.PathLike[str], *, device: str = "cpu") -> Model:
-    """Load a published JSON file (see `interop.magenta`). Raises SketchRNNError if it is not one."""
+    """Load a published JSON file (see `interop.magenta`); SketchRNNError if it is not one."""
     published = read_published(path)
     network = Network(published.config)
     weights = {name: torch.from_numpy(array) for name, array in published.weights.items()}

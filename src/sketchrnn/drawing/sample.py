@@ -154,7 +154,7 @@ def sample_point(mixture: Mixture, uniform: Tensor, normal: Tensor, temperature:
 
 
 def most_likely(mixture: Mixture) -> Tensor:
-    """The limit tau -> 0 of `sample_point`: the heaviest Gaussian's mean, the likeliest pen state."""
+    """The limit tau -> 0 of `sample_point`: the heaviest Gaussian's mean, the likeliest pen."""
     pick = mixture.pi_logits.argmax(dim=1, keepdim=True)
     pen = mixture.pen_logits.argmax(dim=1)
     return torch.cat(

@@ -26,7 +26,7 @@ def choose_inputs(
     seed: int,
     indices: Sequence[int] | None = None,
 ) -> list[Sketch]:
-    """Drawings of a split: those at `indices`, or n of at most N_max points that the seed chooses."""
+    """Drawings of a split: those at `indices`, or n of at most N_max points, by the seed."""
     if indices is not None:
         return [dataset.sketch(split, index) for index in indices]
     drawings = dataset.split(split)

@@ -1,9 +1,9 @@
 """Reading the weights that the paper's authors published for their JavaScript demos.
 
 A file is a JSON array `[info, shapes, blobs]`. Each blob is base64 of little-endian int16; a weight
-is float32(q) / 32767 * 10. Gates are in the order i, g, f, o, matrices are [in, out], row-major, and
-the forget gate's +1.0 is added at run time: all as in this project. A decoder-only file has 5 blobs,
-a VAE file 17, in the order of `DECODER_ONLY` and `VAE` below.
+is float32(q) / 32767 * 10. Gates are in the order i, g, f, o, matrices are [in, out], row-major,
+and the forget gate's +1.0 is added at run time: all as in this project. A decoder-only file has 5
+blobs, a VAE file 17, in the order of `DECODER_ONLY` and `VAE` below.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 How a cell is run over many steps is `unroll`'s matter.
 
 Shapes: B batch, D input, H hidden, Y units of the small LSTM of a HyperLSTM, E its embedding.
-Gate order is i, g, f, o everywhere, as in the reference code; +1.0 is added to the forget gate at run
-time, so biases start at zero (docs/deviations.md, rows 9 to 12).
+Gate order is i, g, f, o everywhere, as in the reference code; +1.0 is added to the forget gate at
+run time, so biases start at zero (docs/deviations.md, rows 9 to 12).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Cell(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, state: State, mask: Tensor | None = None) -> State:
-        """One step: x [B, D], the state, a recurrent dropout mask (0 or 1/keep) -> the new state."""
+        """One step: x [B, D], the state, a dropout mask (0 or 1/keep) -> the new state."""
         return self.step(self.project(x), state, mask)
 
 

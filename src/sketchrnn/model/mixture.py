@@ -71,7 +71,7 @@ class Mixture:
         return torch.softmax(self.pen_logits, dim=-1)
 
     def log_density(self, offset: Tensor) -> Tensor:
-        """Log density of offsets [..., 2] in scaled units -> [...] (eq. 4 and the bivariate normal).
+        """Log density of offsets [..., 2] in scaled units -> [...] (eq. 4, bivariate normals).
 
         With u, v the distances in sigmas and rho = tanh(r), the usual exponent
         (u^2 - 2 rho u v + v^2) / (1 - rho^2) equals

@@ -122,7 +122,7 @@ class Network(nn.Module):
     def dropout_masks(
         self, batch_size: int, steps: int, keep: float, generator: torch.Generator
     ) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
-        """Fresh recurrent dropout masks (0 or 1/keep) for the two encoder directions and the decoder.
+        """Fresh dropout masks (0 or 1/keep) for the two encoder directions and the decoder.
 
         Every step of every row has its own mask (docs/deviations.md, row 9). keep = 1 gives None.
         """

@@ -4,8 +4,8 @@ Shapes: T steps (first, so that a step is contiguous), B batch, D input, P proje
 m all dropout masks of a step side by side.
 
 The plain loop is the reference. `fast` runs the LSTM and the layer-norm LSTM as one autograd node
-with a hand-derived backward pass: the products over the input and the weight gradients are taken out
-of the loop as one product each, and nothing but the state is computed step by step. Both give the
+with a hand-derived backward pass: the products over the input and the weight gradients are taken
+out of the loop as one product each, and nothing but the state is computed step by step. Both give the
 plain loop's outputs and gradients (tests/test_unroll.py).
 """
 
@@ -58,7 +58,7 @@ def unroll(
 
 
 def reverse_by_length(x_TB: Tensor, lengths_B: Tensor) -> Tensor:
-    """Reverse the first N_s of T steps of each of B rows [T, B, ...]; the padding stays in place."""
+    """Reverse the first N_s of T steps of each of B rows [T, B, ...]; the padding stays."""
     step = torch.arange(len(x_TB), device=x_TB.device)[:, None]
     backward = lengths_B[None, :] - 1 - step
     index_TB = torch.where(backward >= 0, backward, step)
@@ -87,11 +87,11 @@ def _fast(
 class _GatedUnroll(torch.autograd.Function):
     """LSTM or layer-norm LSTM over T steps as one node of the graph.
 
-    Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also what
-    was normalised, its mean and 1/deviation. Backward goes through the steps in reverse with the
+    Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also
+    what was normalised, its mean and 1/deviation. Backward goes through the steps in reverse with the
     adjoints of h and c, writes the adjoint of each step's pre-activation in place, and forms the
-    gradients of W_hh, gamma and beta from all steps at once. Without layer norm the last four inputs
-    are left out.
+    gradients of W_hh, gamma and beta from all steps at once. Without layer norm the last four
+    inputs are left out.
     """
 
     @staticmethod
@@ -204,7 +204,8 @@ class _GatedUnroll(torch.autograd.Function):
             d_squash = d_squash_all[t] if norm else torch.empty_like(dh)
             _tanh_adjoint(dh.mul_(o), squashed, d_squash)
             if norm:
-                dc += _layer_norm_adjoint(d_squash, c_all[t + 1], *c_stats[t], c_gamma)
+                mean, rstd = c_stats[t]
+                dc += _layer_norm_adjoint(d_squash, c_all[t + 1], mean, rstd, c_gamma)
             else:
                 dc += d_squash
             _sigmoid_adjoint(dc * c_all[t], f, d_f)
@@ -215,7 +216,8 @@ class _GatedUnroll(torch.autograd.Function):
             if norm:
                 d_normal = (d_out * gates_gamma).view(B * GATES, H)
                 pre = pre_all[t].view(B * GATES, H)
-                d_pre.copy_(_layer_norm_adjoint(d_normal, pre, *stats[t]).view(B, H4))
+                mean, rstd = stats[t]
+                d_pre.copy_(_layer_norm_adjoint(d_normal, pre, mean, rstd).view(B, H4))
             torch.mm(d_pre, W_t, out=dh_next)
 
         flat = d_pre_all.view(T * B, H4)

@@ -2,9 +2,9 @@
 
     for record in train(run, dataset, model_config, training_config): ...
 
-Every random number of step k is a function of (seed, k): which drawings, how they are augmented, the
-dropout masks and z. So a resumed run has the losses of an uninterrupted one, and no random state has
-to be saved.
+Every random number of step k is a function of (seed, k): which drawings, how they are augmented,
+the dropout masks and z. So a resumed run has the losses of an uninterrupted one, and no random
+state has to be saved.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SHEET_DRAWINGS, SHEET_TEMPERATURES = 10, (0.2, 0.5, 0.8)
 
 
 class Trainer:
-    """Network, Adam and the place in the run; `step` makes one step, `save` and `restore` keep it."""
+    """Network, Adam and the place in the run; `step` takes one, `save` and `restore` keep it."""
 
     def __init__(
         self, model: ModelConfig, training: TrainingConfig, scale: float, device: torch.device
@@ -79,7 +79,7 @@ class Trainer:
         self.evaluations_without_gain = 0
 
     def step(self, batch: Batch) -> Record | None:
-        """Forward, backward, clip, Adam. None if the loss or a gradient is not finite: nothing done.
+        """Forward, backward, clip, Adam. None, and nothing done, if loss or gradient is not finite.
 
         The losses are eq. 9 and the supplement's eq. 2 to 4, the means over the batch.
         """
@@ -177,7 +177,7 @@ class Trainer:
         save_tensors(path, tensors, {name: getattr(self, name) for name in _PLACE})
 
     def restore(self, path: Path) -> None:
-        """Go back to a saved place. Raises SketchRNNError if the file is missing or does not fit."""
+        """Go back to a saved place. Raises SketchRNNError where the file is missing or unfit."""
         tensors, place = load_tensors(path)
         parts: dict[str, dict[str, Tensor]] = {"weights": {}, "adam_m": {}, "adam_v": {}}
         try:

@@ -21,9 +21,10 @@ class ReconstructionLoss:
     Attributes:
         L_s: [B], offsets of the N_s true points.
         L_p: [B], pen states over all N_max steps, padding included: the paper's convention.
-        L_p_masked: [B], pen states of the N_s true points only: the reference notebook's convention.
-        L_p_to_end: [B], pen states of the true points and the end that follows: what a drawing's own
-            likelihood needs.
+        L_p_masked: [B], pen states of the N_s true points only: the reference notebook's
+            convention.
+        L_p_to_end: [B], pen states of the true points and the end that follows: what a drawing's
+            own likelihood needs.
     """
 
     L_s: Tensor
