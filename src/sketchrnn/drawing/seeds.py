@@ -1,7 +1,7 @@
 """Random numbers for drawing: every drawing has its own stream, fixed by (seed, its number).
 
 So drawing 7 of seed 1 is the same drawing, up to float32's rounding, whether it is made alone or
-among a thousand, on a CPU or on a GPU, and PyTorch's and NumPy's global generators are never touched.
+among a thousand, on a CPU or on a GPU. PyTorch's and NumPy's global generators are never touched.
 """
 
 from __future__ import annotations

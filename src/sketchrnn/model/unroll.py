@@ -5,8 +5,8 @@ m all dropout masks of a step side by side.
 
 The plain loop is the reference. `fast` runs the LSTM and the layer-norm LSTM as one autograd node
 with a hand-derived backward pass: the products over the input and the weight gradients are taken
-out of the loop as one product each, and nothing but the state is computed step by step. Both give the
-plain loop's outputs and gradients (tests/test_unroll.py).
+out of the loop as one product each, and nothing but the state is computed step by step. Both give
+the plain loop's outputs and gradients (tests/test_unroll.py).
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class _GatedUnroll(torch.autograd.Function):
     """LSTM or layer-norm LSTM over T steps as one node of the graph.
 
     Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also
-    what was normalised, its mean and 1/deviation. Backward goes through the steps in reverse with the
-    adjoints of h and c, writes the adjoint of each step's pre-activation in place, and forms the
+    what was normalised, its mean and 1/deviation. Backward goes through the steps in reverse with
+    the adjoints of h and c, writes the adjoint of each step's pre-activation in place, and forms the
     gradients of W_hh, gamma and beta from all steps at once. Without layer norm the last four
     inputs are left out.
     """
