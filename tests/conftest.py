@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Two test processes side by side, or a test that starts one, must not fight over two cores: threads
+# that wait for each other on a shared core take many times as long. Said before PyTorch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

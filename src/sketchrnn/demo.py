@@ -34,6 +34,19 @@ from sketchrnn.training.loop import need_validation, train
 
 MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
 EVALUATE_EVERY = 200
+# Three minutes are too short to overfit: no dropout, little augmentation, small batches, a rate
+# that falls within a thousand steps (measured on two cores; docs/log.md).
+IN_A_HURRY: dict[str, float | int] = {
+    "batch_size": 50,
+    "learning_rate": 0.003,
+    "learning_rate_decay": 0.9975,
+    "R": 0.995,
+    "recurrent_keep": 1.0,
+    "augment_scale": 0.05,
+    "drop_probability": 0.0,
+    "patience": 0,
+}
+SMALL_ENCODER = {"encoder_size": 64}
 TEMPERATURES = (0.1, 0.3, 0.5, 0.8, 1.0)
 RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
 SHOWN = 10
@@ -55,17 +68,23 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     if not minutes > 0:
         raise SketchRNNError(f"--minutes must be over 0, got {minutes:g}")
     sources = data or [DOODLES]
-    dataset, dropped = read_sources(sources).limited(MAX_POINTS)
-    dataset, _ = dataset.limited(dataset.N_max)
-    left_out = sum(dropped.values())
+    every = read_sources(sources)
+    dataset, _ = every.limited(MAX_POINTS)
+    dataset, _ = dataset.limited(dataset.N_max)  # N_max is the longest *training* drawing's
+    left_out = sum(map(len, every.splits.values())) - sum(map(len, dataset.splits.values()))
     need_validation(dataset)
     preset = PRESETS["laptop"]
     training = replace(
-        preset.training, max_minutes=minutes, seed=seed, evaluate_every=EVALUATE_EVERY, patience=0
+        preset.training,
+        max_minutes=minutes,
+        seed=seed,
+        evaluate_every=EVALUATE_EVERY,
+        **IN_A_HURRY,  # type: ignore[arg-type]
     )
     run = folder / "run"
     _clear(run)
-    _train(dataset, run, ModelConfig(N_max=dataset.N_max, **preset.model), training)
+    model_config = ModelConfig(N_max=dataset.N_max, **(preset.model | SMALL_ENCODER))
+    _train(dataset, run, model_config, training)
     model = load(run)
     _say("drawing ...")
     sections = _sections(dataset, model, run, sources, left_out, seed)
@@ -108,7 +127,7 @@ def _sections(
     data = " ".join(sources)
     split = "test" if len(dataset.test) else "valid"
     inputs = choose_inputs(dataset, split, 6, model.N_max, seed)
-    left = f" {left_out} drawings of over {MAX_POINTS} points were left out." if left_out else ""
+    left = f" {left_out} drawings of over {dataset.N_max} points were left out." if left_out else ""
     return [
         Section(
             "Training drawings",
@@ -199,8 +218,9 @@ def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[l
 def _clear(run: Path) -> None:
     """Remove the run of an earlier demo, and nothing else."""
     if run.exists():
-        if not (run / CONFIG).is_file():
-            raise SketchRNNError(f"{run}: exists and is not a run folder; move it away")
+        # `sketchrnn train` stores where its drawings came from, a demo does not
+        if not (run / CONFIG).is_file() or read_config(run).data.sources:
+            raise SketchRNNError(f"{run}: exists and is not the run of a demo; move it away")
         shutil.rmtree(run)
 
 

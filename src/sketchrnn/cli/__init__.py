@@ -58,10 +58,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input (one line on stderr)."""
-    # Waiting threads must sleep, not spin: a spinning one takes the processor from whatever else
-    # runs, and a training beside a browser becomes ten times slower (measured; docs/log.md). Has to
-    # be said before PyTorch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     arguments = build_parser().parse_args(argv)
     try:
         code = import_module(f"sketchrnn.cli.{arguments.verb}").run(arguments)

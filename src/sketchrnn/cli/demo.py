@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="default: demo"
     )
     parser.add_argument(
-        "--minutes", type=float, default=2.5, metavar="M", help="of training (default 2.5)"
+        "--minutes", type=float, default=2.8, metavar="M", help="of training (default 2.8)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of everything (default 1)")
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def add_fields(
-    group: argparse._ArgumentGroup, config: type[Any], *, skip: Collection[str] = ()
+    group: argparse._ArgumentGroup,
+    config: type[Any],
+    presets: Mapping[str, Mapping[str, Any]],
+    *,
+    skip: Collection[str] = (),
 ) -> None:
     """Add a flag for each field of `config`; a flag that is not given sets nothing.
 
-    Names become flags with dashes: `encoder_cell` is --encoder-cell, `w_KL` is --w-KL.
+    Names become flags with dashes: `encoder_cell` is --encoder-cell, `w_KL` is --w-KL. The help
+    ends with what each preset sets.
     """
     types = get_type_hints(config)
     for item in dataclasses.fields(config):
@@ -29,9 +34,17 @@ def add_fields(
             flag(item.name),
             dest=item.name,
             default=argparse.SUPPRESS,
-            help=item.metadata["help"].replace("%", "%%"),
+            help=f"{item.metadata['help']} ({_defaults(item, presets)})".replace("%", "%%"),
             **options,
         )
+
+
+def _defaults(item: dataclasses.Field[Any], presets: Mapping[str, Mapping[str, Any]]) -> str:
+    """The value of a field if all presets have the same, else each preset's."""
+    values = {name: preset.get(item.name, item.default) for name, preset in presets.items()}
+    if len(set(values.values())) == 1:
+        return f"default {next(iter(values.values()))}"
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def flag(name: str) -> str:

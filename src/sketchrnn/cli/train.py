@@ -56,8 +56,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, ...: where to compute"
     )
-    add_fields(parser.add_argument_group("model"), ModelConfig, skip=DERIVED)
-    add_fields(parser.add_argument_group("training"), TrainingConfig)
+    models = {name: preset.model for name, preset in PRESETS.items()}
+    add_fields(parser.add_argument_group("model"), ModelConfig, models, skip=DERIVED)
+    numbers = {name: vars(preset.training) for name, preset in PRESETS.items()}
+    add_fields(parser.add_argument_group("training"), TrainingConfig, numbers)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -89,8 +89,8 @@ class _GatedUnroll(torch.autograd.Function):
 
     Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also
     what was normalised, its mean and 1/deviation. Backward goes through the steps in reverse with
-    the adjoints of h and c, writes the adjoint of each step's pre-activation in place, and forms the
-    gradients of W_hh, gamma and beta from all steps at once. Without layer norm the last four
+    the adjoints of h and c, writes the adjoint of each step's pre-activation in place, and forms
+    the gradients of W_hh, gamma and beta from all steps at once. Without layer norm the last four
     inputs are left out.
     """
 

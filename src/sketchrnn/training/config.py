@@ -27,9 +27,9 @@ class TrainingConfig:
     max_minutes: float = field(
         default=0.0, metadata={"help": "stop after this many minutes of training, 0: no limit"}
     )
-    learning_rate: float = field(default=1e-3, metadata={"help": "Adam's rate at step 0"})
+    learning_rate: float = field(default=2e-3, metadata={"help": "Adam's rate at step 0"})
     learning_rate_decay: float = field(
-        default=0.9999, metadata={"help": "the rate decays towards its minimum by this a step"}
+        default=0.9995, metadata={"help": "the rate decays towards its minimum by this a step"}
     )
     min_learning_rate: float = field(default=1e-5, metadata={"help": "the rate's minimum"})
     w_KL: float = field(default=0.5, metadata={"help": "weight of L_KL (eq. 11)"})
@@ -37,7 +37,7 @@ class TrainingConfig:
         default=0.01, metadata={"help": "annealing: part of w_KL at step 0 (suppl. eq. 3)"}
     )
     R: float = field(
-        default=0.9995,
+        default=0.998,
         metadata={"help": "annealing: 1 - eta shrinks by this a step (suppl. eq. 3)"},
     )
     KL_min: float = field(
@@ -138,7 +138,7 @@ PRESETS: dict[str, Preset] = {
                 "decoder_cell": "layer_norm",
                 "encoder_size": 128,
                 "decoder_size": 256,
-                "z_size": 64,
+                "z_size": 32,
                 "mixtures": 20,
             },
             _LAPTOP,
@@ -155,7 +155,16 @@ PRESETS: dict[str, Preset] = {
                 "mixtures": 20,
             },
             # the reference anneals its weight from 0.01 to 0.5: eta from 0.02 to 1
-            replace(_LAPTOP, w_KL=0.5, eta_min=0.02, R=0.99995, max_steps=100_000, patience=40),
+            replace(
+                _LAPTOP,
+                learning_rate=1e-3,
+                learning_rate_decay=0.9999,
+                w_KL=0.5,
+                eta_min=0.02,
+                R=0.99995,
+                max_steps=100_000,
+                patience=40,
+            ),
         ),
         Preset(
             "paper",

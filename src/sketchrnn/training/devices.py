@@ -31,9 +31,10 @@ def use_exact_onednn_products() -> bool:
 
     On some processors oneDNN forms float32 products up to twice as fast as PyTorch's default
     library. The switch that allows it ("medium" precision) also lets newer processors round the
-    factors to bfloat16, which is not float32 any more. So its error against float64 is measured here, in a few
-    milliseconds, and the switch stays on only if that is float32's. Nothing is decided by a clock:
-    the same machine decides the same each time, so a resumed run computes as it did before.
+    factors to bfloat16, which is not float32 any more. So its error against float64 is measured
+    here, in a few milliseconds, and the switch stays on only if that is float32's. Nothing is
+    decided by a clock: the same machine decides the same each time, so a resumed run computes as
+    it did before.
 
     Returns:
         whether the switch was left on.
