@@ -31,6 +31,7 @@ from sketchrnn.training.devices import choose_device, prepare_cpu
 from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
 from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import need_validation, train
+from sketchrnn.training.progress import Progress, StopSignals
 
 MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
 EVALUATE_EVERY = 200
@@ -105,8 +106,6 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
 
 
 def _train(dataset: Dataset, run: Path, model: ModelConfig, training: TrainingConfig) -> None:
-    from sketchrnn.cli.train import Progress, StopSignals
-
     device = choose_device("auto")
     if device.type == "cpu":
         prepare_cpu()

@@ -1,0 +1,137 @@
+"""What a person sees of a training, and how they stop it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType, TracebackType
+from typing import Any
+
+from sketchrnn.training.config import TrainingConfig
+from sketchrnn.training.logs import Record
+
+
+class StopSignals:
+    """Turns the first Ctrl-C or SIGTERM into a wish to stop; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: dict[int, Any] = {}
+
+    def __call__(self) -> bool:
+        """Whether a signal has come."""
+        return self.wanted
+
+    def __enter__(self) -> StopSignals:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.wanted = True
+        print("stopping after this step; the run is being saved", file=sys.stderr)
+
+
+class Progress:
+    """Shows the records of a training: a bar on a terminal, a line now and then elsewhere."""
+
+    LINE_SECONDS = 10.0
+
+    def __init__(self, training: TrainingConfig) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        self.training = training
+        # soft_wrap: a log's lines are not broken where a terminal's would be
+        self.console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self.bars = Bars(
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bars.add_task("", total=training.max_steps)
+        self.rate = 0.0
+        self.shown_seconds = -self.LINE_SECONDS
+        self.explained = False
+
+    def __enter__(self) -> Progress:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bars.stop()
+
+    def show(self, record: Record) -> None:
+        """Show one record of `training.loop.train`."""
+        if record["kind"] == "train":
+            self._train(record)
+        elif record["kind"] == "evaluate":
+            best = ", the best so far" if record["best"] else ""
+            self.console.print(
+                f"step {record['step']}: validation {_losses(record)},"
+                f" loss {record['loss']:.4f}{best}"
+            )
+        elif record["kind"] == "fallback":
+            self.console.print(
+                f"the loss of step {record['failed_step']} was not a finite number: back to step"
+                f" {record['step']}, with the learning rate times {record['rate_factor']:g}"
+            )
+        else:
+            best = ""
+            if record["best_loss"] is not None:
+                best = f"; best loss {record['best_loss']:.4f} at step {record['best_step']}"
+            self.console.print(f"ended at step {record['step']}: {record['reason']}{best}")
+
+    def _train(self, record: Record) -> None:
+        if not self.explained:
+            self.explained = True
+            self.console.print(
+                "L_R is a negative log density, in nats a point, so it may fall below zero: where"
+                " the model is sure of a point, its density is over 1. Lower is better."
+            )
+        now = record["sketches_per_s"]
+        self.rate = now if not self.rate else 0.95 * self.rate + 0.05 * now
+        weight = f"  weight {record['kl_weight']:.3f}" if "kl_weight" in record else ""
+        text = (
+            f"{_losses(record)}{weight}  {self.rate:.0f} sketches/s"
+            f"  {_duration(self._seconds_left(record))} left"
+        )
+        self.bars.update(self.task, completed=record["step"], description=text)
+        due = record["seconds"] - self.shown_seconds >= self.LINE_SECONDS
+        if self.bars.disable and due:
+            self.shown_seconds = record["seconds"]
+            self.console.print(f"step {record['step']}/{self.training.max_steps}  {text}")
+
+    def _seconds_left(self, record: Record) -> float:
+        steps: int = self.training.max_steps - record["step"]
+        by_steps = steps * self.training.batch_size / self.rate
+        if not self.training.max_minutes:
+            return by_steps
+        seconds: float = record["seconds"]
+        return min(by_steps, max(0.0, 60 * self.training.max_minutes - seconds))
+
+
+def _losses(record: Record) -> str:
+    L_KL = f"  L_KL {record['L_KL']:.4f}" if "L_KL" in record else ""
+    return f"L_R {record['L_R']:.4f}{L_KL}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
