@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from sketchrnn.data.batches import training_batches
+from sketchrnn.devices import choose_device, prepare_cpu
 from sketchrnn.doodles import doodles_dataset
 from sketchrnn.model import network as network_module
 from sketchrnn.model.config import CELL_NAMES, ModelConfig
 from sketchrnn.model.unroll import unroll
 from sketchrnn.training.config import PRESETS
-from sketchrnn.training.devices import choose_device, prepare_cpu
 from sketchrnn.training.loop import Trainer
 
 

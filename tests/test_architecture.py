@@ -20,7 +20,7 @@ SOURCE = Path(sketchrnn.__file__).parent
 FLOORS = (
     {"errors", "files"},
     {"strokes", "model"},
-    {"sketch", "data", "doodles", "interop", "runs"},
+    {"sketch", "data", "doodles", "interop", "runs", "devices"},
     {"drawing", "figures"},
     {"training"},
     {"cli", "demo"},
@@ -43,10 +43,9 @@ EXCEPTIONS = {
     ("data.formats", "data.formats.sketches"): "read picks the reader",
     ("data.formats", "data.formats.npz"): "read picks the reader",
     ("data.formats", "data.formats.ndjson"): "read picks the reader",
-    ("demo", "cli.train"): "the demo shows its training as the command does",
 }
 # PyTorch takes seconds to load: only these wait for it.
-TORCH_PARTS = {"model", "training", "drawing", "runs"}
+TORCH_PARTS = {"model", "training", "drawing", "runs", "devices"}
 TORCH_FREE = (
     "strokes", "sketch", "files", "errors", "doodles", "model.config", "training.config",
     "training.schedules", "data", "figures", "cli",

@@ -67,7 +67,7 @@ def one_thread_and_small_sheets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setattr(loop, "SHEET_DRAWINGS", 1)
     monkeypatch.setattr(loop, "SHEET_TEMPERATURES", (0.5,))
     # changes settings of the whole process: how products are formed, what is freed
-    monkeypatch.setattr("sketchrnn.training.devices.prepare_cpu", lambda: None)
+    monkeypatch.setattr("sketchrnn.devices.prepare_cpu", lambda: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -11,6 +11,7 @@ from pathlib import Path
 from sketchrnn.data.batches import evaluation_batches
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import DOODLES, read_sources
+from sketchrnn.devices import choose_device, prepare_cpu
 from sketchrnn.drawing.model import Model, load
 from sketchrnn.drawing.sheets import (
     choose_inputs,
@@ -24,10 +25,8 @@ from sketchrnn.figures.page import Section, write_page
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig
-from sketchrnn.runs import CONFIG, read_config
 from sketchrnn.sketch import Sketch
 from sketchrnn.training.config import PRESETS, TrainingConfig
-from sketchrnn.training.devices import choose_device, prepare_cpu
 from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
 from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import need_validation, train
@@ -48,6 +47,7 @@ IN_A_HURRY: dict[str, float | int] = {
     "patience": 0,
 }
 SMALL_ENCODER = {"encoder_size": 64}
+RUN, MARKER = "run", ".sketchrnn-demo"
 TEMPERATURES = (0.1, 0.3, 0.5, 0.8, 1.0)
 RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
 SHOWN = 10
@@ -82,7 +82,7 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
         evaluate_every=EVALUATE_EVERY,
         **IN_A_HURRY,  # type: ignore[arg-type]
     )
-    run = folder / "run"
+    run = folder / RUN
     _clear(run)
     model_config = ModelConfig(N_max=dataset.N_max, **(preset.model | SMALL_ENCODER))
     _train(dataset, run, model_config, training)
@@ -94,12 +94,13 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
             name = section.heading.lower().replace(" ", "-")
             write_text(folder / f"{name}.svg", section.svg)
     page = folder / "index.html"
-    count = f"{len(dataset.train):,}"
+    names = ", ".join(name.replace("_", " ") for name in dataset.classes)
+    spent = read_log(run)[-1]["seconds"] / 60
     write_page(
         page,
         "A machine that draws",
-        f"A small network looked at {count} drawings ({', '.join(dataset.classes)}) for"
-        f" {minutes:g} minutes on this machine, point by point. Then it drew the pictures below.",
+        f"A small network looked at {len(dataset.train):,} drawings ({names}) for {spent:.1f}"
+        " minutes on this machine, point by point. Then it drew the pictures below.",
         sections,
     )
     return page
@@ -127,6 +128,8 @@ def _sections(
     split = "test" if len(dataset.test) else "valid"
     inputs = choose_inputs(dataset, split, 6, model.N_max, seed)
     left = f" {left_out} drawings of over {dataset.N_max} points were left out." if left_out else ""
+    curves, problem = _curves(run)
+    taus = " ".join(f"{tau:g}" for tau in TEMPERATURES)
     return [
         Section(
             "Training drawings",
@@ -139,28 +142,37 @@ def _sections(
             "Drawn by the model from nothing but random numbers. The temperature τ says how far it"
             " strays from what it thinks most likely.",
             temperature_sheet(model, SHOWN, TEMPERATURES, seed).to_svg(),
-            command=f"sketchrnn generate {run} --temperature 0.1 0.3 0.5 0.8 1.0 -o sheet.svg",
+            command=f"sketchrnn generate {run} -n {SHOWN} --temperature {taus} --seed {seed}"
+            " -o sheet.svg",
         ),
         Section(
             "Reconstructions",
             "Drawings that it has never seen, squeezed into one vector z and drawn again from it.",
             reconstruction_sheet(model, inputs, RECONSTRUCTION_TEMPERATURES, seed).to_svg(),
-            command=f"sketchrnn reconstruct {run} {data} -o sheet.svg",
+            command=f"sketchrnn reconstruct {run} {data} --seed {seed} -o sheet.svg",
         ),
         Section(
             "Interpolation",
-            "The way from one drawing's z to another's, drawn at nine stops.",
+            f"The way from one drawing's z to another's, drawn at {STEPS} stops.",
             _interpolation_sheet(dataset, model, split, seed).to_svg(),
         ),
         Section(
             "Learning",
-            "L_R is the negative log density of the true points, so it may fall below zero; L_KL is"
-            " how much z tells.",
-            loss_curves_svg(read_log(run)),
+            "L_R is the negative log density of the true points, so it may fall below zero. L_KL,"
+            " times the numbers in z, is how many nats z tells of a drawing." + problem,
+            curves,
             table=_loss_table(dataset, model, run, split),
-            command=f"sketchrnn evaluate {run} {data}",
+            command=f"sketchrnn evaluate {run} {data} --split {split}",
         ),
     ]
+
+
+def _curves(run: Path) -> tuple[str, str]:
+    """The loss curves, or why there are none: matplotlib is an extra."""
+    try:
+        return loss_curves_svg(read_log(run)), ""
+    except SketchRNNError as error:
+        return "", f" No curve: {error}."
 
 
 def _training_sheet(dataset: Dataset, seed: int) -> SketchSheet:
@@ -198,7 +210,7 @@ def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) 
 def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[list[str]]:
     scale = model.facts.scale
     batches = evaluation_batches(dataset.split(split), EVALUATION_BATCH, model.N_max, scale)
-    KL_min = float(read_config(run).training["KL_min"])
+    KL_min = TrainingConfig.of_run(run).KL_min
     summary = evaluate(model.network, batches, scale).summary(KL_min)
     rows = [["loss", "mean", "standard error"]]
     for name in ("L_R", "L_s", "L_p", "L_KL", "nats_per_drawing"):
@@ -215,12 +227,13 @@ def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[l
 
 
 def _clear(run: Path) -> None:
-    """Remove the run of an earlier demo, and nothing else."""
+    """Remove the run of an earlier demo, which left a marker beside it, and nothing else."""
+    marker = run.parent / MARKER
     if run.exists():
-        # `sketchrnn train` stores where its drawings came from, a demo does not
-        if not (run / CONFIG).is_file() or read_config(run).data.sources:
+        if not marker.is_file():
             raise SketchRNNError(f"{run}: exists and is not the run of a demo; move it away")
         shutil.rmtree(run)
+    write_text(marker, "The folder run/ is made anew by each `sketchrnn demo`.\n")
 
 
 def _say(line: str) -> None:

@@ -83,7 +83,7 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What `config.json` holds. `training` is kept as stored: only the training reads it."""
+    """What `config.json` holds. `training` is kept as stored: TrainingConfig.of_run reads it."""
 
     model: ModelConfig
     data: DataFacts
@@ -154,8 +154,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise SketchRNNError(f"{path}: not a weight file, or damaged ({error})") from None
 
 
-def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Put weights into a network. Raises SketchRNNError where names or shapes do not fit."""
+def load_weights(
+    network: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path, *, assign: bool = False
+) -> None:
+    """Put weights into a network; with `assign` the tensors themselves become its parameters.
+
+    Raises:
+        SketchRNNError: names or shapes do not fit.
+    """
     expected = network.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
@@ -166,4 +172,4 @@ def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], where:
         else:
             continue
         raise SketchRNNError(f"{where}: the weights do not fit the config: {problem}")
-    network.load_state_dict(dict(tensors))
+    network.load_state_dict(dict(tensors), assign=assign)

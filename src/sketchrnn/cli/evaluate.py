@@ -43,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     from sketchrnn.data.batches import evaluation_batches
     from sketchrnn.data.sources import read_sources
+    from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.drawing.model import load
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.errors import SketchRNNError
     from sketchrnn.training.config import TrainingConfig
-    from sketchrnn.training.devices import choose_device, prepare_cpu
     from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
 
     seed = choose_seed(arguments.seed)

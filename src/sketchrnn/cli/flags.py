@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
@@ -72,5 +72,3 @@ def _whole_number(text: str) -> int:
 
 
 _whole_number.__name__ = "whole number"  # what argparse says that it expected
-
-AddParser = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]

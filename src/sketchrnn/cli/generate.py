@@ -14,7 +14,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="draw new drawings",
         usage="%(prog)s RUN [options]",
         description="Draw new drawings: a conditional model takes each z from the prior. With"
-        " several temperatures each row is one of them.",
+        " several temperatures each has its own rows.",
     )
     parser.add_argument("model", metavar="RUN", help="run folder")
     parser.add_argument(
@@ -25,10 +25,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
+    from sketchrnn.devices import choose_device
     from sketchrnn.drawing.model import load
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import temperature_sheet
-    from sketchrnn.training.devices import choose_device
 
     check_output(arguments.output)
     seed = choose_seed(arguments.seed)

@@ -46,7 +46,7 @@ def add_drawing_options(parser: argparse.ArgumentParser, temperatures: list[floa
 
 
 def check_output(output: str) -> None:
-    """Fail before the work is done if `output` cannot be written."""
+    """Fail before the work is done if `output` has an ending that nothing is written as."""
     if output != STANDARD_OUTPUT and Path(output).suffix.lower() not in ENDINGS:
         raise SketchRNNError(
             f"{output}: unknown ending; name it {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"

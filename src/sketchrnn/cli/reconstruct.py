@@ -33,10 +33,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Reconstruct and write."""
     from sketchrnn.data.sources import read_sources
+    from sketchrnn.devices import choose_device
     from sketchrnn.drawing.model import load
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import choose_inputs, reconstruction_sheet
-    from sketchrnn.training.devices import choose_device
 
     check_output(arguments.output)
     seed = choose_seed(arguments.seed)

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     # before PyTorch is loaded and gigabytes are read, so that a wrong flag fails at once
     sources, max_points, model_fields, training = _settings(arguments)
     from sketchrnn.data.sources import read_sources
-    from sketchrnn.training.devices import choose_device, prepare_cpu
+    from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.training.loop import train
     from sketchrnn.training.progress import Progress, StopSignals
 

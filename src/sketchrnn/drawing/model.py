@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -12,9 +13,11 @@ import numpy.typing as npt
 import torch
 
 from sketchrnn import strokes
+from sketchrnn.devices import choose_device
 from sketchrnn.drawing.sample import check_temperature, sample_strokes
 from sketchrnn.drawing.seeds import POSTERIOR_STREAM, PRIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import BEST, LAST, DataFacts, load_tensors, load_weights, read_config
 from sketchrnn.sketch import Sketch
@@ -97,6 +100,12 @@ class Model:
             SketchRNNError: n < 1, a temperature under 0, a z of a wrong size, or for a decoder-only
                 model.
         """
+        try:
+            n = operator.index(n)
+        except TypeError:
+            raise SketchRNNError(
+                f"the number of drawings must be a whole number, got {n!r}"
+            ) from None
         if n < 1:
             raise SketchRNNError(f"the number of drawings must be at least 1, got {n}")
         check_temperature(temperature)
@@ -250,6 +259,18 @@ class Model:
         return Sketch.from_stroke5(rows, label=label)
 
 
+def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where: Path) -> Network:
+    """A network of just these weights: nothing is drawn at random, nor allocated, to be replaced.
+
+    Raises:
+        SketchRNNError: the weights do not fit the config.
+    """
+    with torch.device("meta"):
+        network = Network(config)
+    load_weights(network, weights, where, assign=True)
+    return network
+
+
 def load(run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best") -> Model:
     """Load the model of a run folder.
 
@@ -266,7 +287,6 @@ def load(run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best
     config = read_config(folder)
     if which not in ("best", "last"):
         raise SketchRNNError(f"which must be best or last, got {which!r}")
-    network = Network(config.model)
     path = folder / (BEST if which == "best" and (folder / BEST).exists() else LAST)
     tensors, _ = load_tensors(path)
     prefix = "weights/" if path.name == LAST else ""
@@ -275,5 +295,5 @@ def load(run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
-    load_weights(network, weights, path)
-    return Model(network.to(device), config.data, folder.resolve().name)
+    network = network_with(config.model, weights, path)
+    return Model(network.to(choose_device(device)), config.data, folder.resolve().name)

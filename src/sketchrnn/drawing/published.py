@@ -7,17 +7,16 @@ from pathlib import Path
 
 import torch
 
-from sketchrnn.drawing.model import Model
+from sketchrnn.devices import choose_device
+from sketchrnn.drawing.model import Model, network_with
 from sketchrnn.interop.magenta import read_published
-from sketchrnn.model.network import Network
-from sketchrnn.runs import DataFacts, load_weights
+from sketchrnn.runs import DataFacts
 
 
 def load_published(path: str | os.PathLike[str], *, device: str = "cpu") -> Model:
     """Load a published JSON file (see `interop.magenta`); SketchRNNError if it is not one."""
     published = read_published(path)
-    network = Network(published.config)
     weights = {name: torch.from_numpy(array) for name, array in published.weights.items()}
-    load_weights(network, weights, Path(path))
+    network = network_with(published.config, weights, Path(path))
     facts = DataFacts(scale=published.scale, classes=(published.name,))
-    return Model(network.to(device), facts, published.name)
+    return Model(network.to(choose_device(device)), facts, published.name)

@@ -28,13 +28,13 @@ MAX_TEMPERATURE = 100.0
 
 def check_temperature(temperature: float) -> float:
     """`temperature` if it is a number from 0 to 100. Raises SketchRNNError otherwise."""
-    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not number or not 0 <= temperature <= MAX_TEMPERATURE:
+    number = isinstance(temperature, int | float | np.number)
+    if not number or isinstance(temperature, bool) or not 0 <= temperature <= MAX_TEMPERATURE:
         raise SketchRNNError(
             "temperature must be a number from 0 (most likely) up, usually to 1 and at most"
             f" {MAX_TEMPERATURE:g}, got {temperature!r}"
         )
-    return temperature
+    return float(temperature)
 
 
 def sample_strokes(
@@ -79,13 +79,7 @@ def sample_strokes(
     network.eval()
     with torch.inference_mode():
         state: State = network.initial_state(z_nZ, count)
-        weights, bias = cell.input_weights()
-        x_weights = weights[:5]
-        constant = (
-            weights.new_zeros(count, weights.shape[1]) if bias is None else bias.expand(count, -1)
-        )
-        if z_nZ is not None:
-            constant = constant + z_nZ @ weights[5:]
+        x_weights, constant = network.input_product(z_nZ, count)
         x_A5 = torch.from_numpy(strokes.START_TOKEN).to(device).repeat(count, 1)
         for step in range(N_max):
             state = cell.step(torch.addmm(constant, x_A5, x_weights), state, None)

@@ -6,6 +6,7 @@ among a thousand, on a CPU or on a GPU. PyTorch's and NumPy's global generators 
 
 from __future__ import annotations
 
+import operator
 import secrets
 
 import numpy as np
@@ -24,6 +25,10 @@ def choose_seed(seed: int | None) -> int:
     """
     if seed is None:
         return secrets.randbelow(1_000_000)
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        raise SketchRNNError(f"seed must be a whole number, got {seed!r}") from None
     if not 0 <= seed < 2**63:
         raise SketchRNNError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed}")
     return seed

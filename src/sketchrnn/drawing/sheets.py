@@ -27,9 +27,16 @@ def choose_inputs(
     indices: Sequence[int] | None = None,
 ) -> list[Sketch]:
     """Drawings of a split: those at `indices`, or n of at most N_max points, by the seed."""
-    if indices is not None:
-        return [dataset.sketch(split, index) for index in indices]
     drawings = dataset.split(split)
+    if indices is not None:
+        chosen_sketches = [dataset.sketch(split, index) for index in indices]
+        for index in indices:
+            if drawings.lengths[index] > N_max:
+                raise SketchRNNError(
+                    f"{dataset.name}: {split} drawing {index} has {drawings.lengths[index] + 1}"
+                    f" points; the model reads at most {N_max + 1}"
+                )
+        return chosen_sketches
     fitting = np.flatnonzero(drawings.lengths <= N_max)
     if n < 1 or not len(fitting):
         problem = f"has none of at most {N_max} points" if n >= 1 else f"none were asked for ({n})"

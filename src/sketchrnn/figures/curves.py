@@ -87,7 +87,7 @@ def loss_curves_svg(log: Sequence[Record]) -> str:
         from matplotlib.ticker import MaxNLocator
     except ImportError:
         raise SketchRNNError(
-            "drawing curves needs matplotlib: pip install 'sketchrnn[plots]'"
+            "drawing curves needs matplotlib: install it, or sketchrnn with its extra [plots]"
         ) from None
 
     panels = [draw for draw, key in _PANELS if _series(log, "train", key)[0]]

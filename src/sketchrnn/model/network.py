@@ -107,17 +107,24 @@ class Network(nn.Module):
         """
         if state is None:
             state = self.initial_state(z_BZ, len(inputs_BT5))
-        projected_TBP = self._project(inputs_BT5.transpose(0, 1), z_BZ)
+        x_weights, constant = self.input_product(z_BZ, len(inputs_BT5))
+        projected_TBP = inputs_BT5.transpose(0, 1) @ x_weights + constant
         h_TBH, state = unroll(self.decoder, projected_TBP, state, mask, plain=plain)
         return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), state
 
-    def _project(self, x_TB5: Tensor, z_BZ: Tensor | None) -> Tensor:
-        """`decoder.project([x; z])`: z is the same at every step, so its product is formed once."""
-        if z_BZ is None:
-            return self.decoder.project(x_TB5)
+    def input_product(self, z_BZ: Tensor | None, batch_size: int) -> tuple[Tensor, Tensor]:
+        """What makes `decoder.project([x; z])` of x alone: x @ weights + constant.
+
+        z is the same at every step, so its product is formed once.
+
+        Returns:
+            weights [5, P], and the constant part of each row [B, P].
+        """
         weights, bias = self.decoder.input_weights()
-        from_z_BP = z_BZ @ weights[POINT:]
-        return x_TB5 @ weights[:POINT] + (from_z_BP if bias is None else from_z_BP + bias)
+        constant = weights.new_zeros(weights.shape[1]) if bias is None else bias
+        if z_BZ is None:
+            return weights[:POINT], constant.expand(batch_size, -1)
+        return weights[:POINT], z_BZ @ weights[POINT:] + constant
 
     def dropout_masks(
         self, batch_size: int, steps: int, keep: float, generator: torch.Generator

@@ -3,7 +3,7 @@
 Shapes: T steps (first, so that a step is contiguous), B batch, D input, P projected, H hidden,
 m all dropout masks of a step side by side.
 
-The plain loop is the reference. `fast` runs the LSTM and the layer-norm LSTM as one autograd node
+The plain loop is the reference. `_fast` runs the LSTM and the layer-norm LSTM as one autograd node
 with a hand-derived backward pass: the products over the input and the weight gradients are taken
 out of the loop as one product each, and nothing but the state is computed step by step. Both give
 the plain loop's outputs and gradients (tests/test_unroll.py).

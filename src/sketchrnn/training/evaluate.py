@@ -17,7 +17,7 @@ from sketchrnn.training.loss import kl_loss, reconstruction_loss
 
 Losses = npt.NDArray[np.float64]
 
-EVALUATION_BATCH = 200  # drawings measured at once; the result does not depend on it
+EVALUATION_BATCH = 200  # drawings measured at once; the result is the same up to rounding
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Evaluation:
         L_p_masked: L_p over the N_s true points only (the reference notebook's convention).
         L_KL: raw, [n]; None for a decoder-only model.
         nats_per_drawing: -log p(drawing | z) in the user's units: the N_s points and the end, not
-            divided by anything; it does not depend on N_max or on the scale.
+            divided by anything, so without N_max and scale. (A drawing of just N_max points has no
+            step left to end in; its end is not counted.) What z itself costs is L_KL's matter.
         lengths: N_s.
     """
 
