@@ -1,7 +1,8 @@
-"""Measure the memory that a large data file takes: writing, preparing, training, evaluating.
+"""Measure the memory that a large data file takes: writing, preparing, reading, training.
 
 Makes a file of random drawings in a temporary folder and prints, after each step, by how much the
-peak of the process (VmHWM, so Linux only) has grown over what the imports took.
+peak of the process (VmHWM, so Linux only) has grown over what the imports took, PyTorch among them.
+The network is tiny, so what training adds is that of the data, and of PyTorch at work.
 
     python scripts/check_memory.py --megabytes 2000
 """
@@ -9,21 +10,24 @@ peak of the process (VmHWM, so Linux only) has grown over what the imports took.
 from __future__ import annotations
 
 import argparse
-import itertools
 import re
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from sketchrnn import strokes
-from sketchrnn.data.batches import evaluation_batches, training_batches
 from sketchrnn.data.dataset import CHUNK_ROWS, Dataset, Drawings, bounds_of
 from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.prepare import prepare
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.training.config import TrainingConfig
+from sketchrnn.training.loop import train
 
-BATCH_SIZE = 100
+STEPS = 20
+HELD_OUT = 200  # drawings to validate with, and as many to test with
 
 
 def peak_mb() -> float:
@@ -34,7 +38,7 @@ def peak_mb() -> float:
 
 
 def random_dataset(folder: Path, row_count: int, length: int) -> Dataset:
-    """Drawings of `length` rows each, on disk as float32; 98% of them to train on."""
+    """Drawings of `length` rows each, on disk as float32; nearly all of them to train on."""
     path = folder / "rows.float32"
     rng = np.random.default_rng(0)
     with path.open("wb") as file:
@@ -47,7 +51,7 @@ def random_dataset(folder: Path, row_count: int, length: int) -> Dataset:
     labels = np.zeros(len(bounds) - 1, np.int64)
     drawings = Drawings(rows, bounds[:-1], bounds[1:], labels)
     train, valid, test = np.split(
-        np.arange(len(drawings)), [len(drawings) * 98 // 100, len(drawings) * 99 // 100]
+        np.arange(len(drawings)), [len(drawings) - 2 * HELD_OUT, len(drawings) - HELD_OUT]
     )
     return Dataset(
         drawings.select(train), drawings.select(valid), drawings.select(test), ("random",)
@@ -58,9 +62,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=2000, help="size of the data file")
     parser.add_argument("--length", type=int, default=50, help="rows of a drawing")
-    parser.add_argument("--steps", type=int, default=2000, help="training batches to draw")
     parser.add_argument("--folder", type=Path, help="where to put the files, removed at the end")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
     base = peak_mb()
     began = time.monotonic()
 
@@ -79,21 +83,11 @@ def main() -> None:
         report("prepared again")
         data = read(folder / "again.sketches")
         report(f"read, {len(data.train):,} training drawings")
-        batches = training_batches(
-            data.train,
-            BATCH_SIZE,
-            data.N_max,
-            data.scale,
-            seed=0,
-            augment_scale=0.1,
-            drop_probability=0.1,
-        )
-        for _ in itertools.islice(batches, arguments.steps):
-            pass
-        report(f"{arguments.steps} training batches")
-        for _ in evaluation_batches(data.valid, BATCH_SIZE, data.N_max, data.scale):
-            pass
-        report(f"all {len(data.valid):,} validation drawings")
+        model = ModelConfig(N_max=data.N_max, encoder_size=8, decoder_size=16, z_size=4, mixtures=2)
+        training = TrainingConfig(max_steps=STEPS, evaluate_every=STEPS)
+        records = list(train(folder / "run", data, model, training))
+        steps = sum(record["kind"] == "train" for record in records)
+        report(f"trained {steps} steps and evaluated")
 
 
 if __name__ == "__main__":

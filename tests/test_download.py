@@ -229,7 +229,6 @@ def md5_header(content: bytes) -> str:
         ("sketchrnn-full", "/sketchrnn/hot%20air%20balloon.full.npz", "hot air balloon.full.npz"),
         ("simplified", "/full/simplified/hot%20air%20balloon.ndjson", "hot air balloon.ndjson"),
         ("raw", "/full/raw/hot%20air%20balloon.ndjson", "hot air balloon.ndjson"),
-        ("binary", "/full/binary/hot%20air%20balloon.bin", "hot air balloon.bin"),
     ],
 )
 def test_each_kind_comes_from_its_place(
@@ -586,6 +585,26 @@ def test_without_a_network_it_says_so_at_once(
         f" and put in {tmp_path}"
     )
     assert waits == []
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("kat", "; there is no class 'kat'; did you mean .*'cat'"),
+        ("qqqq", "; there is no class 'qqqq'; .*categories.txt"),
+    ],
+)
+def test_without_a_network_a_wrong_name_is_said_and_no_folder_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(SketchRNNError, match=f"^cannot reach .*{hint}") as caught:
+            download([name], "raw", tmp_path / "new" / "folder", base_url=base)
+    assert "by hand" not in str(caught.value)
     assert files(tmp_path) == []
 
 

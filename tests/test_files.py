@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchrnn.files import replacing, write_bytes, write_text
+from sketchrnn.files import replaced_by, replacing, write_bytes, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -106,3 +106,19 @@ def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
 def test_a_full_device_is_an_os_error() -> None:
     with pytest.raises(OSError, match="No space left"):
         write_bytes("/dev/full", b"drawing")
+
+
+@pytest.mark.parametrize("name", ["last.safetensors", "config.json", ".hidden.x", "plain", "a.b.c"])
+def test_a_temporary_name_tells_of_its_file(tmp_path: Path, name: str) -> None:
+    for _ in range(20):  # their middle is random
+        with replacing(tmp_path / name) as temporary:
+            assert replaced_by(temporary.name) == name
+            temporary.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["last.safetensors", ".a.json.mine.json", ".a.json.abcdefgh.txt", ".a.json.ABCDEFGH.json", "."],
+)
+def test_other_names_are_not_temporary(name: str) -> None:
+    assert replaced_by(name) is None

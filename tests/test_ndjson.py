@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,43 @@ def test_a_line_without_end_does_not_fill_the_memory(
     path.write_bytes(gzip.compress(b"[" * 50_000_000))
     monkeypatch.setattr(ndjson, "LINE_LIMIT_BYTES", 1 << 20)
     with pytest.raises(SketchRNNError, match="line 1: is longer"):
+        read(path)
+
+
+def zigzag(count: int) -> dict:
+    """A raw drawing of `count` points, each as far from the last one as the box is wide."""
+    return {"drawing": [[[0, 1] * (count // 2), [0] * count, list(range(count))]]}
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (120_000, "line 2: .*has 120,000 points, more than 100,000"),
+        (60_000, "line 2: is 15,299,745 px long .* more than 1,000,000"),
+    ],
+)
+def test_a_drawing_of_endless_zigzags_does_not_fill_the_memory(
+    tmp_path: Path, count: int, message: str
+) -> None:
+    path = write(tmp_path / "bomb.ndjson", CAT | {"drawing": rect(9, 9, times=True)}, zigzag(count))
+    tracemalloc.start()
+    try:
+        with pytest.raises(SketchRNNError, match=message) as caught:
+            read(path)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+
+
+def test_more_rows_than_fit_into_memory_are_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "cat.ndjson", CAT, CAT)  # 3 rows each
+    monkeypatch.setattr(ndjson, "ROWS_LIMIT", 6)
+    assert len(read(path).train) == 2
+    monkeypatch.setattr(ndjson, "ROWS_LIMIT", 5)
+    with pytest.raises(SketchRNNError, match=r"more than 5 points.*sketchrnn data prepare cat.ndj"):
         read(path)
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -289,6 +290,50 @@ def test_one_array_named_again_and_again(tmp_path: Path) -> None:
         read(path)
 
 
+def peak_bytes_of_reading(path: Path) -> int:
+    """The most memory that Python held while it refused `path`."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(SketchRNNError, match="nothing in it was run"):
+            read(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param(b"h\x00h\x01R", id="encoded by a call"),
+        pytest.param(
+            b"cnumpy.core.multiarray\n_reconstruct\nNNN\x87R(K\x01)cnumpy\ndtype\nU\x02f8\x85R\x89"
+            b"h\x02tb",
+            id="encoded as the data of an array",
+        ),
+    ],
+)
+def test_one_text_encoded_again_and_again(tmp_path: Path, again: bytes) -> None:
+    """A file of a kilobyte that would fill 400 MB with copies of one text."""
+    text = pickle.BINUNICODE + struct.pack("<I", MEGABYTE) + b"x" * MEGABYTE + b"q\x02"
+    arguments = text + short("latin1") + b"\x86q\x01"
+    content = b"\x80\x02c_codecs\nencode\nq\x00" + arguments + b"](" + again * 400 + b"e."
+    path = write_npz(tmp_path / "bomb.npz", train=npy(content, 400))
+    assert path.stat().st_size < 2_000
+    assert peak_bytes_of_reading(path) < 20 * MEGABYTE
+
+
+@pytest.mark.parametrize("opcodes", [b"]", b"]a", b"N\x94", b"(", b"K\x05\x94"])
+def test_millions_of_small_objects(tmp_path: Path, opcodes: bytes) -> None:
+    """Each byte of the pickle would become an object of some 100 bytes."""
+    content = npy(b"\x80\x04]" + opcodes * (4 * MEGABYTE) + b".")
+    path = write_npz(tmp_path / "bomb.npz", train=content)
+    assert path.stat().st_size < 40_000
+    assert peak_bytes_of_reading(path) < 150 * MEGABYTE
+
+
 def test_other_object_arrays(tmp_path: Path) -> None:
     square = np.empty((2, 2), dtype=object)
     square[:] = 1
@@ -343,6 +388,18 @@ def test_many_members(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", train=npy(WRITERS["Python 2"](DRAWINGS)), **members)
     with pytest.raises(SketchRNNError, match="71 members, more than 64"):
         read(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("count", "message"), [(500, "500 members, more than 64"), (2, "has two members 'train.npy'")]
+)
+def test_members_of_one_name(tmp_path: Path, count: int, message: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for _ in range(count):
+            archive.writestr("train.npy", npy(WRITERS["Python 2"](DRAWINGS)))
+    with pytest.raises(SketchRNNError, match=message):
+        read(tmp_path / "a.npz")
 
 
 def test_unusual_zip_methods(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sketchrnn.cli import data as verb
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.prepare import Report, Settings, prepare
+from sketchrnn.data.sources import read_source
 from sketchrnn.errors import SketchRNNError
 
 CAT = [[[0, 255, 10], [0, 3, 9]], [[7, 9], [8, 8]]]  # 4 rows
@@ -79,12 +80,12 @@ def test_every_kind_of_source_in_one_file(tmp_path: Path) -> None:
         (9, (6, 2, 1), (0, 0, 0, 0)),
         (1, (1, 0, 0), (0, 0, 0, 0)),
         (1, (1, 0, 0), (0, 0, 0, 0)),
-        (16, (16, 0, 0), (0, 0, 0, 0)),
+        (18, (16, 1, 1), (0, 0, 0, 0)),
     ]
     assert data.classes[:3] == ("car", "cat", "corner")
     assert "cat_head" in data.classes
     assert [rows.tolist() for rows in data.train][:6] == [rows.tolist() for rows in arrays[:6]]
-    assert [rows.tolist() for rows in data.valid] == [rows.tolist() for rows in arrays[6:8]]
+    assert [rows.tolist() for rows in data.valid][:2] == [rows.tolist() for rows in arrays[6:8]]
     assert data.train[6].tolist() == [[255, 3, 0], [-245, 6, 1], [-3, -1, 0], [2, 0, 1]]
     assert data.train[7].tolist() == [[255, 0, 1], [-255, 0, 0], [0, 128, 1]]  # 500 px -> 255
     assert [data.classes[label] for label in data.train.labels[:8]] == ["car"] * 6 + [
@@ -97,14 +98,14 @@ def test_every_kind_of_source_in_one_file(tmp_path: Path) -> None:
         "car.npz: 9 of 9 drawings",
         "cat.ndjson: 1 of 1 drawings",
         "raw.ndjson: 1 of 1 drawings",
-        "doodles:16:3: 16 of 16 drawings",
+        "doodles:16:3: 18 of 18 drawings",
     )
 
 
 def test_doodles_keep_their_factors(tmp_path: Path) -> None:
     from sketchrnn.doodles import FACTORS, doodles
 
-    prepare(["doodles:50:7"], tmp_path / "a.sketches", Settings(valid=0, test=0))
+    prepare(["doodles:50:7"], tmp_path / "a.sketches")
     data = read(tmp_path / "a.sketches")
     assert data.factor_names == tuple(FACTORS)
     assert data.train.factors is not None
@@ -118,6 +119,17 @@ def test_doodles_keep_their_factors(tmp_path: Path) -> None:
     kept = data.train.lengths >= 60
     assert 0 < kept.sum() < 50
     assert np.array_equal(filtered.train.factors, data.train.factors[kept])
+
+
+def test_doodles_are_the_set_that_training_on_them_would_use(tmp_path: Path) -> None:
+    """So no drawing that a model was trained on with doodles:60 is in the test split."""
+    prepare(["doodles:60:7"], tmp_path / "a.sketches")
+    data, direct = read(tmp_path / "a.sketches"), read_source("doodles:60:7")
+    assert [len(split) for split in direct.splits.values()] == [60, 3, 3]
+    for name, split in direct.splits.items():
+        assert [rows.tolist() for rows in data.split(name)] == [rows.tolist() for rows in split]
+    prepare(["doodles:60:7"], tmp_path / "b.sketches", Settings(resplit=True, valid=1, test=1))
+    assert len(read(tmp_path / "b.sketches").train) == 66 - 2 * 8  # of each of 8 kinds
 
 
 def test_filters_count_what_they_drop(tmp_path: Path) -> None:
@@ -273,7 +285,7 @@ def test_bad_sources_leave_nothing_behind(tmp_path: Path) -> None:
     ):
         with pytest.raises(SketchRNNError):
             prepare(sources, target)
-        assert not out.exists() or list(out.iterdir()) == []
+        assert not out.exists()
 
 
 def test_an_older_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:
@@ -297,7 +309,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert lines[0].split()[:6] == ["source", "read", "train", "valid", "test", "dropped:"]
     assert lines[0].endswith("unrecognized  too short  too long  duplicate")
     assert lines[1].split() == ["cat.ndjson", "3", "2", "0", "0", "1", "0", "0", "0", "1"]
-    assert lines[3].split() == ["together", "4", "3", "0", "0", "1", "0", "0", "0", "1"]
+    assert lines[3].split() == ["together", "6", "3", "1", "1", "1", "0", "0", "0", "1"]
     data = read(out)
     assert lines[5] == f"2 classes, N_max {data.N_max}, scale {data.scale:.4f} px"
     assert lines[6] == f"wrote {out}"

@@ -40,6 +40,7 @@ from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, read_log
 from sketchrnn.training.loop import Trainer, train
 from sketchrnn.training.loss import ReconstructionLoss, reconstruction_loss
+from sketchrnn.training.progress import Progress
 
 MODEL = ModelConfig(
     N_max=20,
@@ -383,6 +384,109 @@ def test_a_log_line_cut_short_is_written_anew(tmp_path: Path) -> None:
     assert steps_of([json.loads(line) for line in lines]) == [1, 2, 3, 4, 5, 6]
 
 
+BAD_LINES: dict[str, bytes] = {
+    "binary": b"\xff\xfe\x00",
+    "cut short": b'{"kind": "train", "st',
+    "a list": b"[1]",
+    "other names": b'{"a": 1}',
+    "step a text": b'{"kind": "train", "step": "5"}',
+    "step true": b'{"kind": "train", "step": true}',
+    "kind a number": b'{"kind": 3, "step": 5}',
+    "nested deeply": b"[" * 200_000,
+}
+
+
+@pytest.mark.parametrize("damage", BAD_LINES)
+def test_a_damaged_log_line(finished_run: Path, tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run, folder)
+    good = (folder / LOG).read_bytes()
+    (folder / LOG).write_bytes(good + BAD_LINES[damage])  # the last one: a write that was cut off
+    assert steps_of(read_log(folder)) == [1, 2, 3, 4]
+    (folder / LOG).write_bytes(BAD_LINES[damage] + b"\n" + good)
+    before = contents(folder)
+    with pytest.raises(SketchRNNError, match=r"log\.jsonl, line 1: damaged, not a record"):
+        train_all(folder, resume=True)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps_done", "x"),
+        ("steps_done", -1),
+        ("steps_done", 2.0),
+        ("steps_done", True),
+        pytest.param("steps_done", 10**400, id="steps_done-huge"),
+        ("fallbacks", None),
+        ("best_step", [1]),
+        ("seconds", math.nan),
+        ("seconds", -1.0),
+        ("rate_factor", math.inf),
+        ("rate_factor", "1"),
+        ("best_loss", math.nan),
+        ("best_loss", False),
+    ],
+)
+def test_a_damaged_place_in_the_run(
+    finished_run: Path, tmp_path: Path, name: str, value: object
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run, folder)
+    place = load_tensors(folder / LAST)[1]
+    rewrite(folder / LAST, about=json.dumps(place | {name: value}))
+    before = contents(folder)
+    with pytest.raises(SketchRNNError, match=rf"last\.safetensors: damaged, {name} is "):
+        train_all(folder, resume=True)
+    assert contents(folder) == before
+
+
+def test_what_kills_left_half_written_is_removed(tmp_path: Path) -> None:
+    left = [f".{LAST}.a_b1cd2e.safetensors", f".{BEST}.abcdefgh.safetensors"]
+    left += [f".{CONFIG}.abcdefgh.json", f".{LOG}.abcdefgh.jsonl"]
+    left.append(f"{SHEETS}/.step_000004.svg.abcdefgh.svg")
+    kept = [".last.safetensors.mine.safetensors", ".notes.txt.abcdefgh.txt", "my.txt"]
+    folder = tmp_path / "run"
+
+    def leave() -> None:
+        (folder / SHEETS).mkdir(parents=True, exist_ok=True)
+        for name in (*left, *kept):
+            (folder / name).write_bytes(b"half")
+
+    def assert_removed() -> None:
+        assert not [name for name in left if (folder / name).exists()]
+        assert all((folder / name).read_bytes() == b"half" for name in kept)
+
+    leave()
+    train_all(folder, max_steps=2)
+    assert_removed()
+    leave()
+    train_all(folder, max_steps=3, resume=True)
+    assert_removed()
+
+
+def test_data_that_have_moved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, moved, folder = tmp_path / "a.sketches", tmp_path / "b.sketches", tmp_path / "run"
+    sketches.write(tiny_dataset(), data)
+    assert cli.main(command(data, folder, max_steps=2)) == 0
+    data.rename(moved)
+    assert cli.main(["train", "-o", str(folder), "--resume"]) == 2
+    again = f"give its new place: sketchrnn train DATA --resume -o {folder}"
+    assert_one_line(capsys, str(data), "there is no such file", again)
+    resume = ["--resume", "-o", str(folder), "--max-steps"]
+    assert cli.main(["train", str(moved), *resume, "3"]) == 0
+    assert read_config(folder).data.sources == (str(moved),)
+    assert cli.main(["train", *resume, "4"]) == 0  # it is remembered
+    assert steps_of(read_log(folder)) == [1, 2, 3, 4]
+
+
+def test_a_run_that_knows_of_no_data(
+    finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", "-o", str(finished_run), "--resume"]) == 2
+    assert_one_line(capsys, "does not say where its data are", "train DATA --resume")
+
+
 # --- signals --------------------------------------------------------------------------------------
 
 
@@ -480,7 +584,15 @@ def test_after_a_bad_step_the_run_goes_back_and_on_with_half_the_rate(
     monkeypatch.setattr(loop, "reconstruction_loss", bad)
     records = train_all(tmp_path / "run", learning_rate_decay=1.0)
     fallbacks = timeless(records, "fallback")
-    assert fallbacks == [{"kind": "fallback", "step": 4, "failed_step": 7, "rate_factor": 0.5}]
+    assert fallbacks == [
+        {
+            "kind": "fallback",
+            "step": 4,
+            "failed_step": 7,
+            "not_finite": "the loss",
+            "rate_factor": 0.5,
+        }
+    ]
     place = records.index(next(r for r in records if r["kind"] == "fallback"))
     assert steps_of(records[:place]) == [1, 2, 3, 4, 5, 6]
     assert timeless(records[:place]) == timeless(straight)[:place]
@@ -550,11 +662,114 @@ def test_the_command_says_that_a_loss_was_not_finite(
     data = tmp_path / "zigzags.sketches"
     sketches.write(tiny_dataset(), data)
     monkeypatch.setattr(loop, "reconstruction_loss", poisoned(lambda call: call >= 2))
-    assert cli.main(command(data, tmp_path / "run", max_steps=4)) == 2
+    words = command(data, tmp_path / "run", max_steps=4, learning_rate=0.001)
+    assert cli.main(words) == 2
     said = capsys.readouterr().err.splitlines()
     assert sum("not a finite number: back to" in line.replace("\n", " ") for line in said) == 3
     assert said[-1].startswith("sketchrnn: error: ")
     assert "the loss of step 1 is not a finite number" in said[-1]
+    assert "try --learning-rate 6.25e-05 in a new run" in said[-1]
+
+
+def bad_weights_after(step: int, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
+    """Let a weight be NaN after this step, though its loss and its gradient were finite."""
+    real, left = Trainer.step, times
+
+    def spoil(self: Trainer, batch: Any) -> Record | None:
+        nonlocal left
+        record = real(self, batch)
+        if self.steps_done == step and left:
+            left -= 1
+            with torch.no_grad():
+                self.network.head.weight[0, 0] = math.nan
+        return record
+
+    monkeypatch.setattr(Trainer, "step", spoil)
+
+
+def assert_finite(path: Path) -> None:
+    assert all(np.isfinite(value).all() for value in load_file(path).values())
+
+
+@pytest.mark.parametrize("step", [8, 6], ids=["validation", "checkpoint"])
+def test_weights_that_are_not_finite_are_never_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    folder = tmp_path / "run"
+    bad_weights_after(step, monkeypatch)
+    records = []
+    for record in train(folder, tiny_dataset(), MODEL, TRAINING):
+        records.append(record)
+        # a checkpoint without a validation: of the clock
+        at_once = step == record["step"] == 6
+        monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0 if at_once else 1e9)
+        assert_finite(folder / LAST)
+    (fallback,) = (r for r in records if r["kind"] == "fallback")
+    assert fallback["not_finite"] == "a weight"
+    assert fallback["failed_step"] == step
+    assert fallback["step"] == 4
+    assert fallback["rate_factor"] == 0.5
+    assert steps_of(records) == [*range(1, step + 1), *range(5, 13)]
+    assert steps_of(records, "evaluate") == [4, 8, 12]
+    assert records[-1]["reason"] == "all 12 steps done"
+    assert counters(folder)["fallbacks"] == 1
+
+
+def test_a_bad_last_step_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "run"
+    bad_weights_after(12, monkeypatch, times=9)
+    with pytest.raises(SketchRNNError, match="a weight of step 12 is not a finite number") as error:
+        train_all(folder)
+    assert "in a new run" in str(error.value)
+    assert "(step 8) is kept" in str(error.value)
+    assert_finite(folder / LAST)
+    assert_finite(folder / BEST)
+
+
+def test_a_validation_loss_that_is_not_finite_goes_back_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = Trainer.validate, 0
+
+    def validate(self: Trainer, drawings: Drawings) -> Record:
+        nonlocal calls
+        calls += 1
+        return real(self, drawings) | ({"loss": math.nan} if calls == 2 else {})
+
+    monkeypatch.setattr(Trainer, "validate", validate)
+    records = train_all(tmp_path / "run")
+    (fallback,) = (r for r in records if r["kind"] == "fallback")
+    assert (fallback["not_finite"], fallback["failed_step"]) == ("the validation loss", 8)
+    assert steps_of(records, "evaluate") == [4, 8, 12]
+
+
+def test_a_checkpoint_with_bad_weights_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_all(folder, max_steps=2)
+    tensors, place = load_tensors(folder / LAST)
+    tensors["weights/head.weight"][0, 0] = math.nan
+    save_file(tensors, folder / LAST, {"about": json.dumps(place)})
+    before = contents(folder)
+    with pytest.raises(SketchRNNError, match=r"last\.safetensors: holds a weight that is not"):
+        train_all(folder, resume=True)
+    assert contents(folder) == before
+
+
+def test_a_sheet_that_cannot_be_drawn_does_not_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise SketchRNNError("drawing: row 0 is too far away")
+
+    monkeypatch.setattr(loop, "_draw_sheet", fail)
+    data, folder = tmp_path / "zigzags.sketches", tmp_path / "run"
+    sketches.write(tiny_dataset(), data)
+    assert cli.main(command(data, folder, max_steps=6)) == 0
+    records = read_log(folder)
+    assert steps_of(records, "no_sheet") == [4, 6]
+    assert counters(folder)["steps_done"] == 6
+    said = capsys.readouterr().err
+    assert "step 4: its sheet was not drawn: drawing: row 0 is too far away" in said
 
 
 # --- where it stops -------------------------------------------------------------------------------
@@ -576,6 +791,53 @@ def test_max_minutes_counts_over_resumes(tmp_path: Path) -> None:
     again = train_all(folder, max_minutes=1e-6, resume=True)
     assert [record["kind"] for record in again] == ["end"]
     assert again[-1]["seconds"] == records[-1]["seconds"] > 0
+
+
+def test_validations_sheets_and_checkpoints_count_as_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def taking(seconds: float, function: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*arguments: Any) -> Any:
+            nonlocal now
+            now += seconds
+            return function(*arguments)
+
+        return slow
+
+    # powers of two, so that the sums are exact
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now)
+    monkeypatch.setattr(Trainer, "step", taking(1, Trainer.step))
+    monkeypatch.setattr(Trainer, "validate", taking(16, Trainer.validate))
+    monkeypatch.setattr(loop, "_draw_sheet", taking(64, loop._draw_sheet))
+    folder = tmp_path / "run"
+    records = train_all(folder, max_steps=6, max_minutes=60)
+    clock = [r["seconds"] for r in records if r["kind"] == "train"]
+    assert clock == [1, 2, 3, 4, 4 + 16 + 64 + 1, 4 + 16 + 64 + 2]
+    assert [r["seconds"] for r in records if r["kind"] == "evaluate"] == [4 + 16, 86 + 16]
+    assert {r["sketches_per_s"] for r in records if r["kind"] == "train"} == {8.0}
+    assert records[-1]["seconds"] == 86 + 16 + 64 == load_tensors(folder / LAST)[1]["seconds"]
+    short = train_all(tmp_path / "short", max_steps=6, max_minutes=1)  # over with the first sheet
+    assert (short[-1]["step"], short[-1]["reason"]) == (4, "1 minutes are over")
+
+
+def test_time_before_a_fallback_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "reconstruction_loss", poisoned(lambda call: call == 7))
+    clock = [r["seconds"] for r in train_all(tmp_path / "run") if "seconds" in r]
+    assert clock == sorted(clock)
+
+
+def test_the_time_left_counts_all_that_is_between_the_steps() -> None:
+    progress = Progress(replace(TRAINING, max_steps=101, batch_size=8))
+    record: Record = {"kind": "train", "L_R": 1.0, "sketches_per_s": 8.0}
+    lefts = []
+    for step, seconds in ((1, 1.0), (2, 3.0), (3, 11.0)):  # a second each, and what comes between
+        progress.rate = 8.0
+        lefts.append(progress._seconds_left(record | {"step": step, "seconds": seconds}))
+    assert lefts == [100 * 1.0, 99 * 2.0, 98 * 5.0]
 
 
 def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
@@ -666,14 +928,16 @@ def test_the_random_numbers_of_a_step_are_a_function_of_seed_and_step() -> None:
 
 
 def test_the_training_loss_is_eq_11_with_annealing_and_floor(tmp_path: Path) -> None:
-    records = train_all(tmp_path / "run", R=0.9, w_KL=0.7, eta_min=0.1, KL_min=0.2)
+    records = train_all(
+        tmp_path / "run", R=0.9, w_KL=0.7, eta_min=0.1, KL_min=0.2, learning_rate_decay=0.9
+    )
     for record in (r for r in records if r["kind"] == "train"):
         eta = 1 - (1 - 0.1) * 0.9 ** (record["step"] - 1)
         assert record["kl_weight"] == pytest.approx(0.7 * eta)
         floored = max(record["L_KL"], 0.2)
         assert record["loss"] == pytest.approx(record["L_R"] + 0.7 * eta * floored, rel=1e-5)
         assert record["L_R"] == pytest.approx(record["L_s"] + record["L_p"], rel=1e-5)
-        rate = (1e-2 - 1e-5) * 0.9999 ** (record["step"] - 1) + 1e-5
+        rate = (1e-2 - 1e-5) * 0.9 ** (record["step"] - 1) + 1e-5
         assert record["learning_rate"] == pytest.approx(rate)
     for record in (r for r in records if r["kind"] == "evaluate"):  # neither of the two
         assert record["loss"] == pytest.approx(record["L_R"] + 0.7 * record["L_KL"])

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# what `replacing` names its temporary files: tempfile's eight characters between name and ending
+_TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}(?P<suffix>\.[^.]+)?")
+
+
+def replaced_by(name: str) -> str | None:
+    """The file that a temporary file of this name was to become; None for another kind of name."""
+    match = _TEMPORARY.fullmatch(name)
+    if match is None or Path(match["target"]).suffix != (match["suffix"] or ""):
+        return None
+    return match["target"]
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_bytes, write_text
+from sketchrnn.files import replaced_by, write_bytes, write_text
 from sketchrnn.model.config import ModelConfig
 
 FORMAT = 1
@@ -132,6 +133,22 @@ def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(part, dict):
         raise SketchRNNError(f"{name} must be a JSON object, got {part!r:.60}")
     return part
+
+
+def remove_temporaries(run: Path) -> None:
+    """Remove what a kill in the middle of a write left in a run folder: up to a whole checkpoint.
+
+    Only for the one that writes the run: a file that is being written right now goes as well.
+    """
+    own = {
+        run: "|".join(map(re.escape, (CONFIG, BEST, LAST, LOG))),
+        run / SHEETS: r"step_\d+\.svg",
+    }
+    for folder, names in own.items():
+        for path in folder.iterdir() if folder.is_dir() else ():
+            target = replaced_by(path.name)
+            if target and re.fullmatch(names, target) and path.is_file():
+                path.unlink()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:

@@ -32,6 +32,11 @@ PEN = slice(2, 5)
 START_TOKEN = np.array([0, 0, 1, 0, 0], dtype=np.float32)  # S_0 (section 3.2)
 END_TOKEN = np.array([0, 0, 0, 0, 1], dtype=np.float32)
 
+# The public preprocessing (googlecreativelab/quickdraw-dataset, "Simplified Drawing files").
+BOX_PX = 255.0  # the larger side of a drawing
+SPACING_PX = 1.0  # of the points before they are simplified
+EPSILON_PX = 2.0  # of the simplification
+
 OFFSET_LIMIT_PX = 1000.0  # clamped before scaling (docs/deviations.md, row 17)
 
 

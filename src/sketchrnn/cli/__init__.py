@@ -76,7 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        return _say("not enough memory for this; take a smaller model or smaller batches")
+        return _say(
+            "not enough memory for this; take a smaller model, smaller batches, or shorter drawings"
+            " (--max-points in training: all are filled up to the longest)"
+        )
     except KeyboardInterrupt:
         print("sketchrnn: stopped", file=sys.stderr)
         return INTERRUPTED

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sketchrnn.data import HELD_OUT_SHARE
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb and its three verbs."""
@@ -74,10 +76,10 @@ def _add_prepare(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         parser.add_argument(
             f"--{split}",
             type=float,
-            default=0.05,
+            default=HELD_OUT_SHARE,
             metavar="PART",
             help=f"{split} drawings of sources that have no splits: a share under 1, or a number,"
-            " of each class (default 0.05)",
+            f" of each class (default {HELD_OUT_SHARE})",
         )
     parser.add_argument(
         "--resplit", action="store_true", help="split anew what comes with splits, too"
@@ -116,7 +118,7 @@ def _add_download(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--kind",
         default="sketchrnn",
-        help="sketchrnn (default), sketchrnn-full, simplified, raw or binary",
+        help="sketchrnn (default), sketchrnn-full, simplified or raw",
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: here)"

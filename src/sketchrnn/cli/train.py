@@ -30,7 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "data",
         nargs="*",
         metavar="DATA",
-        help="data files of any known format, or doodles[:COUNT[:SEED]]; not needed with --resume",
+        help="data files of any known format, or doodles[:COUNT[:SEED]]; with --resume only where"
+        " the files have moved",
     )
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="RUN", help="the run folder"
@@ -135,8 +136,21 @@ def _settings(
         raise SketchRNNError(f"{named} cannot change in a run that is resumed; only {may} can")
     training = replace(TrainingConfig.of_run(arguments.output), **given_training)
     fields = {name: getattr(stored.model, name) for name in vars(stored.model) if name != "N_max"}
-    sources = list(arguments.data) or list(stored.data.sources)
+    sources = list(arguments.data) or _stored_sources(arguments.output, stored.data.sources)
     return sources, stored.data.max_points, fields, training
+
+
+def _stored_sources(run: Path, sources: tuple[str, ...]) -> list[str]:
+    """The sources that a run knows of. Raises SketchRNNError where they are not there any more."""
+    from sketchrnn.data.sources import doodles_source
+
+    again = f"sketchrnn train DATA --resume -o {run}"
+    if not sources:
+        raise SketchRNNError(f"{run}: does not say where its data are; name them: {again}")
+    for source in sources:
+        if doodles_source(source) is None and not Path(source).exists():
+            raise SketchRNNError(f"{source}: there is no such file; give its new place: {again}")
+    return list(sources)
 
 
 def _absolute(source: str) -> str:

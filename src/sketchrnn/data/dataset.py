@@ -140,6 +140,36 @@ class Drawings:
             first = last
 
 
+@dataclass
+class OffsetSpread:
+    """Standard deviation of clamped offsets (px), rows by rows (Chan et al. 1979).
+
+    Attributes:
+        count: numbers so far, two a row.
+        mean: of them.
+        squares: the sum of their squared deviations from it.
+    """
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def add(self, rows: AnyArray) -> None:
+        """Take in the offsets of rows [P >= 1, 3]."""
+        values = strokes.clamp_offsets(rows[:, strokes.XY]).astype(np.float64)
+        delta = float(values.mean()) - self.mean
+        total = self.count + values.size
+        self.squares += float(values.var()) * values.size
+        self.squares += delta**2 * self.count * values.size / total
+        self.mean += delta * values.size / total
+        self.count = total
+
+    @property
+    def std(self) -> float:
+        """Of all so far; 0 of none."""
+        return math.sqrt(self.squares / max(self.count, 1))
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Three splits of drawings.
@@ -204,18 +234,12 @@ class Dataset:
         """
         if self.stored_scale is not None:
             return self.stored_scale
-        count, mean, squares = 0, 0.0, 0.0  # squares: sum of squared deviations (Chan et al. 1979)
+        spread = OffsetSpread()
         for _, rows in self._training_drawings().chunks():
-            values = strokes.clamp_offsets(rows[:, strokes.XY]).astype(np.float64)
-            delta = float(values.mean()) - mean
-            total = count + values.size
-            squares += float(values.var()) * values.size + delta**2 * count * values.size / total
-            mean += delta * values.size / total
-            count = total
-        scale = math.sqrt(squares / count)
-        if scale == 0:
+            spread.add(rows)
+        if spread.std == 0:
             raise SketchRNNError(f"{self.name}: all training offsets are equal, so no scale exists")
-        return scale
+        return spread.std
 
     def limited(self, max_points: int) -> tuple[Dataset, dict[str, int]]:
         """The drawings of at most `max_points` rows, and how many were dropped from each split.

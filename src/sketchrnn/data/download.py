@@ -49,7 +49,6 @@ KINDS: Mapping[str, str] = {
     "sketchrnn-full": "sketchrnn/{}.full.npz",  # every drawing of the class
     "simplified": "full/simplified/{}.ndjson",
     "raw": "full/raw/{}.ndjson",
-    "binary": "full/binary/{}.bin",
 }
 """Kind of file -> its path under the base address, with `{}` for the class name."""
 
@@ -95,7 +94,7 @@ def download(
     Args:
         names: class names as in `QUICKDRAW_CLASSES`, for example "hot air balloon".
         kind: one of `KINDS`.
-        folder: created if it is not there.
+        folder: created, if it is not there, when the first file begins to arrive.
         base_url: another place that holds the same files; by default the environment variable
             SKETCHRNN_QUICKDRAW_URL, else `QUICKDRAW_URL`.
         retries: how many retries in a row may bring nothing new before it gives up.
@@ -125,7 +124,6 @@ def download(
     base = _checked_base_url(base_url or os.environ.get(URL_VARIABLE) or QUICKDRAW_URL)
     if folder.exists() and not folder.is_dir():
         raise SketchRNNError(f"{folder}: is not a folder; name one to put the files in")
-    folder.mkdir(parents=True, exist_ok=True)
     client = _Client(base, retries, timeout_s, backoff_s, progress or _ignore)
     return [client.fetch(_File.of(name, kind, base, folder)) for name in dict.fromkeys(names)]
 
@@ -134,7 +132,9 @@ def closest_classes(name: str) -> list[str]:
     """Up to three QuickDraw classes whose names resemble `name`, the closest first."""
     plain = {known.lower().removeprefix("the "): known for known in QUICKDRAW_CLASSES}
     wanted = name.lower().replace("_", " ").removeprefix("the ")
-    return [plain[match] for match in difflib.get_close_matches(wanted, plain, n=3, cutoff=0.7)]
+    if wanted in plain:
+        return [plain[wanted]]
+    return [plain[match] for match in difflib.get_close_matches(wanted, plain, n=3, cutoff=0.65)]
 
 
 class ProgressDisplay:
@@ -404,9 +404,14 @@ class _Client:
         except urllib.error.URLError as error:  # no connection
             if self.answered:
                 raise _BrokenError(f"cannot reach the server any more: {error.reason}") from None
+            advice = (
+                f"the files can also be fetched by hand from {file.url} and put in"
+                f" {file.path.parent}"
+            )
+            if file.name not in QUICKDRAW_CLASSES:
+                advice = _no_such_class(file.name)
             raise _UnreachableError(
-                f"cannot reach {urlsplit(file.url).netloc}: {error.reason}; the files can also be"
-                f" fetched by hand from {file.url} and put in {file.path.parent}"
+                f"cannot reach {urlsplit(file.url).netloc}: {error.reason}; {advice}"
             ) from None
         except (OSError, HTTPException) as error:
             self.answered = True
@@ -460,6 +465,7 @@ class _Client:
                     )
                 offset, end, total = 0, version.total, version.total
                 # Emptied before the record changes: old bytes never belong to a new record.
+                file.part.parent.mkdir(parents=True, exist_ok=True)
                 file.part.write_bytes(b"")
                 write_text(file.record, json.dumps(asdict(version)) + "\n")
             else:

@@ -6,6 +6,7 @@ read in the order of the splits. So the sources may be larger than the memory.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -19,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
+from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.data.dataset import SPLITS, Dataset, Drawings, IntArray, bounds_of, split_numbers
 from sketchrnn.data.formats import kind_of, ndjson, read, sketches
-from sketchrnn.data.sources import DOODLES, doodles_source
+from sketchrnn.data.sources import DOODLES, doodles_source, read_source
 from sketchrnn.data.tables import text_table
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import AnyArray
@@ -56,8 +58,8 @@ class Settings:
     keep_duplicates: bool = False
     epsilon: float | None = None
     seed: int = 0
-    valid: float = 0.05
-    test: float = 0.05
+    valid: float = HELD_OUT_SHARE
+    test: float = HELD_OUT_SHARE
     resplit: bool = False
     label: str | None = None
 
@@ -68,7 +70,7 @@ class Settings:
             raise SketchRNNError(
                 f"max_points must be at least min_points ({self.min_points}), got {self.max_points}"
             )
-        if self.epsilon is not None and not 0 < self.epsilon < ndjson.BOX_PX:
+        if self.epsilon is not None and not 0 < self.epsilon < strokes.BOX_PX:
             raise SketchRNNError(
                 f"the epsilon of simplify must be over 0 and under 255 px, got {self.epsilon:g}"
             )
@@ -181,8 +183,7 @@ def prepare(
     sketches.check_ending(target)
     if not sources:
         raise SketchRNNError("there is nothing to prepare; name at least one source")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(prefix=f".{target.name}.", dir=target.parent) as file:
+    with tempfile.TemporaryFile(prefix=f".{target.name}.", dir=_existing_folder(target)) as file:
         spool = _Spool(file)
         reports = [
             _fill(spool, _open(str(source), settings), settings, progress or _ignore)
@@ -190,6 +191,14 @@ def prepare(
         ]
         sketches.write(spool.dataset(target.stem, settings, reports), target)
     return Report(tuple(reports), read(target))
+
+
+def _existing_folder(path: Path) -> Path:
+    """The innermost folder above `path` that is there: others are made when there is a result."""
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
+    return nearest
 
 
 def _ignore(source: str, count: int) -> None:
@@ -342,7 +351,9 @@ def _open(source: str, settings: Settings) -> _Source:
     """The drawings of a source; nothing is read before they are asked for, but small files."""
     generated = doodles_source(source)
     if generated is not None:
-        return _doodles(*generated, settings)
+        dataset = read_source(source)
+        name = ":".join(map(str, (DOODLES, *generated)))
+        return _Source(name, _dataset_items(dataset, settings), dataset.factor_names)
     if kind_of(source) == "ndjson":
         return _Source(Path(source).name, _ndjson_items(Path(source), settings))
     dataset = read(source)
@@ -355,9 +366,9 @@ def _ndjson_items(path: Path, settings: Settings) -> Iterator[_Item]:
         lines: Sequence[npt.NDArray[np.float64]] = record.polylines
         epsilon = settings.epsilon
         if record.raw and epsilon is None:
-            epsilon = ndjson.EPSILON_PX
+            epsilon = strokes.EPSILON_PX
         if lines and epsilon is not None:
-            lines = ndjson.preprocess(lines, epsilon)
+            lines = ndjson.preprocess(lines, epsilon, f"{path}, line {record.line}")
         rows = strokes.polylines_to_stroke3(lines)[0] if lines else np.empty((0, 3))
         label = record.label or ndjson.class_name(path)
         yield _Item(rows, label, recognized=record.recognized, epsilon=epsilon)
@@ -377,22 +388,6 @@ def _dataset_items(dataset: Dataset, settings: Settings) -> Iterator[_Item]:
                 factors = None if split.factors is None else split.factors[index]
                 label = dataset.classes[int(split.labels[index])]
                 yield _Item(rows, label, number, epsilon=epsilon, factors=factors)
-
-
-def _doodles(count: int, seed: int, settings: Settings) -> _Source:
-    from sketchrnn import doodles
-    from sketchrnn.doodles.hand import EPSILON_PX
-
-    def items() -> Iterator[_Item]:
-        for doodle in doodles.doodles(count, seed):
-            rows: AnyArray = doodle.sketch.to_stroke3()
-            if settings.epsilon is not None:
-                rows = _simplified(rows, settings.epsilon)
-            factors = np.array([doodle.factors[name] for name in doodles.FACTORS], np.float32)
-            epsilon = settings.epsilon or EPSILON_PX
-            yield _Item(rows, str(doodle.sketch.label), epsilon=epsilon, factors=factors)
-
-    return _Source(f"{DOODLES}:{count}:{seed}", items(), tuple(doodles.FACTORS))
 
 
 def _simplified(rows: AnyArray, epsilon: float) -> npt.NDArray[np.float64]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.formats import read
 from sketchrnn.errors import SketchRNNError
 
 DOODLES = "doodles"
 DOODLES_COUNT = 5_000
-VALID_SHARE = 0.05
 
 
 def doodles_source(source: str) -> tuple[int, int] | None:
@@ -36,14 +36,18 @@ def doodles_source(source: str) -> tuple[int, int] | None:
 
 
 def read_source(source: str) -> Dataset:
-    """One source as a data set."""
+    """One source as a data set.
+
+    `doodles:COUNT` has COUNT training drawings and, beside them, 5% of that to validate and 5% to
+    test with.
+    """
     parsed = doodles_source(source)
     if parsed is None:
         return read(source)
     from sketchrnn.doodles import doodles_dataset
 
     count, seed = parsed
-    held_out = max(1, round(count * VALID_SHARE))
+    held_out = max(1, round(count * HELD_OUT_SHARE))
     return doodles_dataset((count, held_out, held_out), seed)
 
 

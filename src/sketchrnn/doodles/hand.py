@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from sketchrnn.strokes import BOX_PX, SPACING_PX
+from sketchrnn.strokes import EPSILON_PX as EPSILON_PX  # also for those who import it from here
+
 Stroke = npt.NDArray[np.float64]  # [n, 2]
 Point = tuple[float, float]
 Part = list[Stroke]  # strokes that are drawn one after the other: an ear, both eyes, all whiskers
-
-BOX_PX = 255.0  # the larger side of a finished drawing
-SPACING_PX = 1.0
-EPSILON_PX = 2.0
 
 # Two waves along the way of the pen: their lengths, and how far they sway it, from a steady hand to
 # a shaky one.

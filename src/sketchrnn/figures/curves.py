@@ -129,12 +129,12 @@ def _series(log: Sequence[Record], kind: str, key: str) -> Points:
 
 
 def _draw_L_R(axes: Axes, log: Sequence[Record]) -> None:
-    axes.set_title("$L_R$, nats a point")
+    axes.set_title("$L_R$, nats / $N_{max}$")
     _train_and_validation(axes, log, "L_R")
 
 
 def _draw_L_KL(axes: Axes, log: Sequence[Record]) -> None:
-    axes.set_title("$L_{KL}$, nats")
+    axes.set_title("$L_{KL}$, nats / $N_z$")
     _train_and_validation(axes, log, "L_KL")
     axes.set_ylim(bottom=0)
     weight = _series(log, "train", "kl_weight")

@@ -96,18 +96,37 @@ def read_log(run: str | os.PathLike[str]) -> list[Record]:
     """The records of a run; a last line that a kill cut short is left out.
 
     Raises:
-        SketchRNNError: there is no log.
+        SketchRNNError: there is no log, or a line before the last is not a record.
     """
     path = Path(run) / LOG
     if not path.is_file():
         raise SketchRNNError(f"{run}: not a run folder, it has no {LOG}")
+    lines = path.read_bytes().splitlines()
     records: list[Record] = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
+    for number, line in enumerate(lines, 1):
+        record = _as_record(line)
+        if record is not None:
+            records.append(record)
+        elif number < len(lines):
+            raise SketchRNNError(
+                f"{path}, line {number}: damaged, not a record of a training; restore the file, or"
+                " delete the line"
+            )
     return records
+
+
+def _as_record(line: bytes) -> Record | None:
+    """A line as a record; None where it is not one."""
+    try:
+        record = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    is_record = (
+        isinstance(record, dict)
+        and type(record.get("step")) is int  # not a bool
+        and isinstance(record.get("kind"), str)
+    )
+    return record if is_record else None
 
 
 def cut_log(run: Path, steps_done: int) -> None:

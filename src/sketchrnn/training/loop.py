@@ -14,7 +14,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -35,6 +35,7 @@ from sketchrnn.runs import (
     load_tensors,
     load_weights,
     read_config,
+    remove_temporaries,
     save_tensors,
     write_config,
 )
@@ -154,7 +155,6 @@ class Trainer:
             "L_R": float(result.L_R.mean()),
             "L_s": float(result.L_s.mean()),
             "L_p": float(result.L_p.mean()),
-            "seconds": self.seconds,
         }
         if result.L_KL is not None:
             record["L_KL"] = float(result.L_KL.mean())
@@ -165,6 +165,13 @@ class Trainer:
         else:
             self.evaluations_without_gain += 1
         return record
+
+    def is_finite(self) -> bool:
+        """Whether all weights and Adam's moments are finite: the state is worth keeping."""
+        values = list(self.network.parameters())
+        for state in self.adam.state.values():
+            values += [state["exp_avg"], state["exp_avg_sq"]]
+        return all(bool(torch.isfinite(value).all()) for value in values)
 
     def save(self, path: Path) -> None:
         """Everything that `restore` needs, as one file."""
@@ -187,6 +194,13 @@ class Trainer:
             values = {name: place[name] for name in _PLACE}
         except KeyError as error:
             raise SketchRNNError(f"{path}: not a checkpoint of a training: no {error}") from None
+        for name, value in values.items():
+            if not _fits(name, value):
+                raise SketchRNNError(f"{path}: damaged, {name} is {value!r:.60}; restore the file")
+        if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+            raise SketchRNNError(
+                f"{path}: holds a weight that is not a finite number; restore it or train anew"
+            )
         load_weights(self.network, parts["weights"], path)
         shapes = {name: p.shape for name, p in self.network.named_parameters()}
         m, v = ({n: t.shape for n, t in parts[part].items()} for part in ("adam_m", "adam_v"))
@@ -204,15 +218,27 @@ class Trainer:
             setattr(self, name, value)
 
 
-_PLACE = (
-    "steps_done",
-    "seconds",
-    "rate_factor",
-    "fallbacks",
-    "best_loss",
-    "best_step",
-    "evaluations_without_gain",
-)
+_PLACE: dict[str, type[int] | type[float]] = {
+    "steps_done": int,
+    "seconds": float,
+    "rate_factor": float,
+    "fallbacks": int,
+    "best_loss": float,
+    "best_step": int,
+    "evaluations_without_gain": int,
+}
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a value read from a file can be this part of the place in the run."""
+    if type(value) is not _PLACE[name]:  # a bool is no count
+        return False
+    if isinstance(value, int):
+        return 0 <= value < 2**53  # Adam counts its steps as a float
+    assert isinstance(value, float)
+    if name == "best_loss":
+        return not math.isnan(value)  # infinite before the first validation
+    return math.isfinite(value) and value >= 0
 
 
 def train(
@@ -230,21 +256,23 @@ def train(
     """Train, keep the run folder, and yield every record as it is logged.
 
     Bad input is found, and the folder made, before the first record is asked for. Records have a
-    `kind`: "train" (one a step), "evaluate", "fallback" (a loss was not finite), "end" (with a
-    `reason`).
+    `kind`: "train" (one a step), "evaluate", "fallback" (the run went back to its last checkpoint:
+    what `not_finite` names was not), "no_sheet" (a sheet could not be drawn), "end" (with a
+    `reason`). `seconds` counts all of the training so far, validations, sheets and checkpoints too.
 
     Args:
         run: the folder; must not hold a run already, unless `resume`.
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
         model, training: the configs; stored in the folder.
         device: where to compute.
-        sources, max_points: stored, so that `--resume` needs only the folder.
+        sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
+            sources replace those stored, if any are named.
         resume: go on from the last checkpoint of the folder.
         should_stop: asked after each step; true saves and ends cleanly.
 
     Raises:
         SketchRNNError: the folder holds a run (or none, with `resume`), other drawings than before,
-            no validation drawings, or a loss that stays not finite.
+            no validation drawings, a damaged run folder, or a loss that stays not finite.
     """
     folder = Path(run)
     need_validation(dataset)
@@ -261,9 +289,11 @@ def train(
                 f"{folder}: was trained on other drawings than these; give the same data files"
             )
         trainer.restore(folder / LAST)
-        # when to stop may have changed, and holds for the next resume as well
-        write_config(folder, RunConfig(model, stored.data, asdict(training)))
         cut_log(folder, trainer.steps_done)
+        remove_temporaries(folder)
+        # when to stop and where the data are may have changed, and hold for the next resume as well
+        data = replace(stored.data, sources=sources or stored.data.sources)
+        write_config(folder, RunConfig(model, data, asdict(training)))
     else:
         _begin(folder, trainer, RunConfig(model, facts, asdict(training)))
     return _logged_steps(folder, trainer, dataset, facts, should_stop)
@@ -281,6 +311,7 @@ def _begin(folder: Path, trainer: Trainer, config: RunConfig) -> None:
     """Make the run folder: whole, or not at all."""
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    remove_temporaries(folder)  # of a run that was killed while it began
     try:
         trainer.save(folder / LAST)  # before the config, which makes the folder a run that resumes
         write_config(folder, config)
@@ -325,37 +356,26 @@ def _steps(
             drop_probability=config.drop_probability,
         )
 
+    counted_at = time.monotonic()
+
+    def count_seconds() -> None:
+        nonlocal counted_at
+        now = time.monotonic()
+        trainer.seconds += now - counted_at
+        counted_at = now
+
     coming = batches()
     saved_at = time.monotonic()
     reason = _why_done(trainer)
     while not reason:
         started = time.monotonic()
         record = trainer.step(next(coming))
+        seconds = time.monotonic() - started
+        count_seconds()
         if record is None:
-            failed_at = trainer.steps_done + 1
-            fallbacks, factor = trainer.fallbacks + 1, trainer.rate_factor * FALLBACK_RATE
-            trainer.restore(folder / LAST)
-            trainer.fallbacks, trainer.rate_factor = fallbacks, factor
-            if fallbacks > FALLBACKS:
-                raise SketchRNNError(
-                    f"{folder}: the loss of step {failed_at} is not a finite number, after"
-                    f" {FALLBACKS} tries with lower rates; the last good state (step"
-                    f" {trainer.steps_done}) is kept: try --learning-rate"
-                    f" {config.learning_rate * factor:g}, or look for broken drawings"
-                )
-            trainer.save(folder / LAST)  # a resumed run must know of it
-            yield log.write(
-                {
-                    "kind": "fallback",
-                    "step": trainer.steps_done,
-                    "failed_step": failed_at,
-                    "rate_factor": factor,
-                }
-            )
+            yield log.write(_fall_back(folder, trainer, "the loss", trainer.steps_done + 1))
             coming = batches()
             continue
-        seconds = time.monotonic() - started
-        trainer.seconds += seconds
         record["sketches_per_s"] = config.batch_size / seconds
         record["seconds"] = trainer.seconds
         yield log.write(record)
@@ -364,21 +384,38 @@ def _steps(
         due = bool(reason) or trainer.steps_done % config.evaluate_every == 0
         if not reason and should_stop():
             reason = STOPPED
-        if due:
-            evaluation = log.write(trainer.validate(dataset.valid))
+        if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
+            continue
+        not_finite = "" if trainer.is_finite() else "a weight"
+        evaluation: Record | None = None
+        if due and not not_finite:
+            evaluation = trainer.validate(dataset.valid)
+            not_finite = "" if math.isfinite(evaluation["loss"]) else "the validation loss"
+        count_seconds()
+        if not_finite:
+            yield log.write(_fall_back(folder, trainer, not_finite, trainer.steps_done))
+            coming, reason = batches(), ""
+            continue
+        news: list[Record] = []  # told when the checkpoint is safe
+        if evaluation is not None:
+            evaluation["seconds"] = trainer.seconds
+            news.append(log.write(evaluation))
             if evaluation["best"]:
                 save_tensors(
                     folder / BEST,
                     trainer.network.state_dict(),
                     {"step": trainer.steps_done, "loss": trainer.best_loss},
                 )
+            try:
+                _draw_sheet(folder, trainer, facts)
+            except SketchRNNError as error:  # a picture is no reason to end a training
+                problem = {"kind": "no_sheet", "step": trainer.steps_done, "problem": str(error)}
+                news.append(log.write(problem))
+            count_seconds()
             reason = reason or _why_done(trainer)
-        if due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-            trainer.save(folder / LAST)
-            saved_at = time.monotonic()
-        if due:
-            _draw_sheet(folder, trainer, facts)
-            yield evaluation
+        trainer.save(folder / LAST)
+        saved_at = time.monotonic()
+        yield from news
     yield log.write(
         {
             "kind": "end",
@@ -389,6 +426,29 @@ def _steps(
             "seconds": trainer.seconds,
         }
     )
+
+
+def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int) -> Record:
+    """Back to the last checkpoint, with a lower rate. Raises SketchRNNError after FALLBACKS."""
+    fallbacks, factor = trainer.fallbacks + 1, trainer.rate_factor * FALLBACK_RATE
+    seconds = trainer.seconds  # these were spent, for whatever
+    trainer.restore(folder / LAST)
+    trainer.fallbacks, trainer.rate_factor, trainer.seconds = fallbacks, factor, seconds
+    if fallbacks > FALLBACKS:
+        raise SketchRNNError(
+            f"{folder}: {not_finite} of step {failed_step} is not a finite number, after"
+            f" {FALLBACKS} tries with lower rates; the last good state (step {trainer.steps_done})"
+            f" is kept: try --learning-rate {trainer.training.learning_rate * factor:g} in a new"
+            " run, or look for broken drawings"
+        )
+    trainer.save(folder / LAST)  # a resumed run must know of it
+    return {
+        "kind": "fallback",
+        "step": trainer.steps_done,
+        "failed_step": failed_step,
+        "not_finite": not_finite,
+        "rate_factor": factor,
+    }
 
 
 def _why_done(trainer: Trainer) -> str:

@@ -61,6 +61,8 @@ class Progress:
         )
         self.task = self.bars.add_task("", total=training.max_steps)
         self.rate = 0.0
+        self.steps = 0  # shown so far
+        self.first_seconds = 0.0  # the clock at the first of them
         self.shown_seconds = -self.LINE_SECONDS
         self.explained = False
 
@@ -88,8 +90,13 @@ class Progress:
             )
         elif record["kind"] == "fallback":
             self.console.print(
-                f"the loss of step {record['failed_step']} was not a finite number: back to step"
-                f" {record['step']}, with the learning rate times {record['rate_factor']:g}"
+                f"{record['not_finite']} of step {record['failed_step']} was not a finite number:"
+                f" back to step {record['step']}, with the learning rate times"
+                f" {record['rate_factor']:g}"
+            )
+        elif record["kind"] == "no_sheet":
+            self.console.print(
+                f"step {record['step']}: its sheet was not drawn: {record['problem']}"
             )
         else:
             best = ""
@@ -101,8 +108,8 @@ class Progress:
         if not self.explained:
             self.explained = True
             self.console.print(
-                "L_R is a negative log density, in nats a point, so it may fall below zero: where"
-                " the model is sure of a point, its density is over 1. Lower is better."
+                "L_R is a negative log density (in nats, divided by N_max), so it may fall below"
+                " zero: where the model is sure of a point, its density is over 1. Lower is better."
             )
         now = record["sketches_per_s"]
         self.rate = now if not self.rate else 0.95 * self.rate + 0.05 * now
@@ -118,11 +125,16 @@ class Progress:
             self.console.print(f"step {record['step']}/{self.training.max_steps}  {text}")
 
     def _seconds_left(self, record: Record) -> float:
-        steps: int = self.training.max_steps - record["step"]
-        by_steps = steps * self.training.batch_size / self.rate
+        seconds: float = record["seconds"]
+        a_step = self.training.batch_size / self.rate
+        if self.steps:  # then with all that is between the steps
+            a_step = (seconds - self.first_seconds) / self.steps
+        else:
+            self.first_seconds = seconds
+        self.steps += 1
+        by_steps: float = (self.training.max_steps - record["step"]) * a_step
         if not self.training.max_minutes:
             return by_steps
-        seconds: float = record["seconds"]
         return min(by_steps, max(0.0, 60 * self.training.max_minutes - seconds))
 
 

@@ -7,7 +7,9 @@ An object array is a pickle, and a pickle can run anything. Nothing of it is tru
   raw bytes become arrays by `np.frombuffer`, after their shape and type have been checked;
 - a file has at most 64 members, each stored or deflated; what is read of it unpacks to at most
   1 GiB, and to at most 64 MiB plus 100 times the size of the file, whatever its headers say;
-- the drawings of a split together may not be larger than the member that they come from.
+- the drawings of a split together may not be larger than the member that they come from, and
+  neither may what is encoded on the way; the pickle of a split has at most a million opcodes plus
+  one for each byte of the file, for an opcode of one byte can make an object of a hundred.
 
 Files by Python 2 and 3, NumPy 1 and 2 are read; strings are latin-1.
 """
@@ -36,6 +38,7 @@ MEMBERS_LIMIT = 64
 UNPACKED_LIMIT_BYTES = 1 << 30
 UNPACKED_SLACK_BYTES = 64 << 20
 UNPACKED_RATIO = 100
+OPCODES_SLACK = 1_000_000  # beside one for each byte of the file; official ones have 0.1 to 0.25
 
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_ENCRYPTED = 1  # bit 0 of the flags
@@ -66,8 +69,10 @@ def read(path: str | os.PathLike[str]) -> Dataset:
     target = Path(path)
     try:
         members = _read_members(target)
+        opcodes = OPCODES_SLACK + target.stat().st_size
         arrays = {
-            name: _split_arrays(members[name], name) if name in members else [] for name in SPLITS
+            name: _split_arrays(members[name], name, opcodes) if name in members else []
+            for name in SPLITS
         }
     except _RefusedError as error:
         raise SketchRNNError(
@@ -100,9 +105,13 @@ def _read_members(path: Path) -> dict[str, bytes]:
     members = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            if len(infos) > MEMBERS_LIMIT:
-                raise _RefusedError(f"has {len(infos)} members, more than {MEMBERS_LIMIT}")
+            count = len(archive.infolist())
+            if count > MEMBERS_LIMIT:
+                raise _RefusedError(f"has {count} members, more than {MEMBERS_LIMIT}")
+            infos: dict[str, zipfile.ZipInfo] = {}
+            for info in archive.infolist():
+                if infos.setdefault(info.filename.removesuffix(".npy"), info) is not info:
+                    raise _RefusedError(f"has two members {info.filename!r}")
             if "train" not in infos:
                 raise _RefusedError("has no member 'train' (beside valid and test)")
             for name in (name for name in SPLITS if name in infos):
@@ -127,8 +136,8 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: int) -
     return content
 
 
-def _split_arrays(content: bytes, name: str) -> list[AnyArray]:
-    """The drawings [N, 3] in one `.npy` member."""
+def _split_arrays(content: bytes, name: str, opcodes: int) -> list[AnyArray]:
+    """The drawings [N, 3] in one `.npy` member, whose pickle has at most so many opcodes."""
     file = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
@@ -141,7 +150,7 @@ def _split_arrays(content: bytes, name: str) -> list[AnyArray]:
         raise _RefusedError(f"{name} has no valid .npy header") from None
     data = content[file.tell() :]
     if dtype == np.dtype(object):
-        return _unpickled_arrays(data, shape, name)
+        return _unpickled_arrays(data, shape, name, opcodes)
     if math.prod(shape) == 0:
         return []
     if len(shape) != 3:  # drawings of one and the same length make one plain array
@@ -149,10 +158,12 @@ def _split_arrays(content: bytes, name: str) -> list[AnyArray]:
     return list(_numbers(shape, _Dtype(dtype.str), fortran_order, data, name))
 
 
-def _unpickled_arrays(data: bytes, shape: tuple[int, ...], name: str) -> list[AnyArray]:
+def _unpickled_arrays(
+    data: bytes, shape: tuple[int, ...], name: str, opcodes: int
+) -> list[AnyArray]:
     """The drawings in a pickled object array of that shape."""
     try:
-        pooled = _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
+        pooled = _ArrayUnpickler(data, opcodes).load()
     except _RefusedError as error:
         raise _RefusedError(f"{name}: {error}") from None
     except Exception as error:  # a broken pickle may raise almost anything
@@ -180,7 +191,7 @@ class _Dtype:
         self.code = str(code)
         self.big_endian = self.code.startswith(">")
 
-    def set_state(self, state: object) -> None:
+    def set_state(self, state: object, encode: Callable[[str], bytes]) -> None:
         """Take the state as NumPy pickles it: (version, byte order, ...)."""
         match state:
             case (int(), str() as byte_order, *_):
@@ -198,7 +209,7 @@ class _Array:
     fortran_order: bool = False
     data: bytes | list[Any] | None = None
 
-    def set_state(self, state: object) -> None:
+    def set_state(self, state: object, encode: Callable[[str], bytes]) -> None:
         """Take the state as NumPy pickles it: (version, shape, dtype, Fortran order, data)."""
         match state:
             case (int(), tuple() as shape, _Dtype() as dtype, bool() | int() as order, data):
@@ -206,7 +217,7 @@ class _Array:
             case _:
                 raise _RefusedError("it has an array that is not as NumPy writes it")
         if isinstance(data, str):  # Python 2 knew no difference between text and bytes
-            data = data.encode("latin-1")
+            data = encode(data)
         self.data = data if isinstance(data, bytes | list) else None
 
 
@@ -233,21 +244,15 @@ def _reconstruct(subtype: object, shape: object, typecode: object) -> _Array:
     return _Array()
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """Stands for _codecs.encode, with which Python 3 writes bytes in the older protocols."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise _RefusedError("it encodes something that is not latin-1 text")
-    return text.encode("latin-1")
-
-
-# The only names that a file may mention. Exact ones: NumPy has modules that run programs.
+# The only names that a file may mention, beside _codecs.encode, for which each unpickler has a
+# method. Exact ones: NumPy has modules that run programs.
 _STAND_INS: dict[tuple[str, str], object] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): "numpy.ndarray",  # only ever an argument of _reconstruct
     ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
 }
+_ENCODE = ("_codecs", "encode")
 
 _OPCODES = (
     *("PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE"),
@@ -260,17 +265,38 @@ _OPCODES = (
 )
 
 
+def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The opcode `load` with a bound on how many a pickle may have of all of them."""
+
+    def load_counted(unpickler: _ArrayUnpickler) -> None:
+        unpickler.opcodes_left -= 1
+        if unpickler.opcodes_left < 0:
+            raise _RefusedError("it has more opcodes than a file of its size needs")
+        load(unpickler)
+
+    return load_counted
+
+
 class _ArrayUnpickler(pickle._Unpickler):
     """Unpickles arrays of arrays into stand-ins and refuses everything else.
 
     The base is the standard library's unpickler in Python: its table of opcodes can be cut down,
     and its memo is a dictionary, where the one in C allocates any index that a file names.
+
+    Args:
+        data: the pickle; what it encodes may not be larger than the pickle itself.
+        opcodes: how many it may have.
     """
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
-        code: pickle._Unpickler.dispatch[code]
+        code: _counted(pickle._Unpickler.dispatch[code])
         for code in (getattr(pickle, name)[0] for name in _OPCODES)
     }
+
+    def __init__(self, data: bytes, opcodes: int) -> None:
+        super().__init__(io.BytesIO(data), encoding="latin1")
+        self.bytes_left = len(data)
+        self.opcodes_left = opcodes
 
     def load(self) -> Any:
         try:
@@ -279,10 +305,21 @@ class _ArrayUnpickler(pickle._Unpickler):
             raise _RefusedError(f"its pickle has an opcode that no array needs ({error})") from None
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == _ENCODE:
+            return self.encode
         try:
             return _STAND_INS[module, name]
         except (KeyError, TypeError):
             raise _RefusedError(f"it names {module}.{name}, which no array needs") from None
+
+    def encode(self, text: str, encoding: str = "latin1") -> bytes:
+        """Stands for _codecs.encode, with which Python 3 writes bytes in the older protocols."""
+        if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+            raise _RefusedError("it encodes something that is not latin-1 text")
+        self.bytes_left -= len(text)  # as many bytes as characters
+        if self.bytes_left < 0:  # one text encoded again and again
+            raise _RefusedError("it encodes more than its size")
+        return text.encode("latin-1")
 
     def load_build(self) -> None:
         """Set the state of a stand-in, and of nothing else."""
@@ -290,6 +327,6 @@ class _ArrayUnpickler(pickle._Unpickler):
         state = stack.pop()
         if not isinstance(stack[-1], _Array | _Dtype):
             raise _RefusedError("it sets the state of something that is not an array")
-        stack[-1].set_state(state)
+        stack[-1].set_state(state, self.encode)
 
-    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BUILD[0]] = _counted(load_build)

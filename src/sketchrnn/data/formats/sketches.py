@@ -21,6 +21,7 @@ from sketchrnn.data.dataset import (
     SPLITS,
     Dataset,
     Drawings,
+    OffsetSpread,
     bounds_of,
     check_rows,
     is_int16,
@@ -47,6 +48,7 @@ _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _DTYPES_OF = {"rows": ("I16", "F32"), "lengths": ("I32",), "labels": ("U16",), "factors": ("F32",)}
 _READ_BYTES = 12 << 18  # whole rows, be they int16 or float32
 _NO_CRC = "00000000"
+_SCALE_TOLERANCE = 1e-9  # summed up in other portions, the scale differs by some 1e-15
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _tensor_blocks(dataset: Dataset, key: str, dtype: np.dtype[Any]) -> Iterator
 def read(path: str | os.PathLike[str]) -> Dataset:
     """Read a `.sketches` file; the rows stay on disk, memory-mapped.
 
-    The whole file is walked once (about a second a gigabyte), so that damage is found here and not
+    The whole file is walked once (some seconds a gigabyte), so that damage is found here and not
     in the middle of a training.
 
     Raises:
@@ -158,7 +160,7 @@ def read(path: str | os.PathLike[str]) -> Dataset:
     size = target.stat().st_size
     with target.open("rb") as file:
         metadata, tensors = _read_header(file, size, target)
-        _check_content(file, tensors, metadata["crc32"], target)
+        scale = _check_content(file, tensors, metadata["crc32"], target)
         splits = {name: _read_split(file, name, tensors, metadata, target) for name in SPLITS}
     dataset = Dataset(
         train=splits["train"],
@@ -173,6 +175,8 @@ def read(path: str | os.PathLike[str]) -> Dataset:
     )
     if not len(dataset.train) or dataset.N_max != metadata["N_max"]:
         raise _damaged(target, "its N_max is not the length of the longest training drawing")
+    if not math.isclose(scale, metadata["scale"], rel_tol=_SCALE_TOLERANCE):
+        raise _damaged(target, "its scale is not the standard deviation of the training offsets")
     return dataset
 
 
@@ -268,9 +272,10 @@ def _tensor(entry: Mapping[str, Any], data_begin: int) -> _Tensor:
 
 def _check_content(
     file: BinaryIO, tensors: Mapping[str, _Tensor], expected_crc: int, path: Path
-) -> None:
-    """Walk the file once: the checksum, and every row stroke-3."""
+) -> float:
+    """Walk the file once: the checksum, and every row stroke-3; return the scale."""
     crc = 0
+    spread = OffsetSpread()
     for key, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
         file.seek(tensor.begin)
         left = tensor.end - tensor.begin
@@ -284,8 +289,11 @@ def _check_content(
                 rows = np.frombuffer(block, tensor.dtype).reshape(-1, 3)
                 if not valid_rows(rows).all():
                     raise _damaged(path, f"{key} has rows that are not stroke-3")
+                if key == "train/rows":
+                    spread.add(rows)
     if crc != expected_crc:
         raise _damaged(path, "its checksum is wrong")
+    return spread.std
 
 
 def _load(file: BinaryIO, tensor: _Tensor) -> AnyArray:
