@@ -38,8 +38,6 @@ EXCEPTIONS = {
     ("sketch", "figures.png"): "Sketch.save writes PNG",
     ("doodles", "data.dataset"): "doodles_dataset makes a Dataset; the drawings need none",
     ("data.sources", "doodles"): "a source may be the doodles",
-    ("data.prepare", "doodles"): "a source may be the doodles",
-    ("data.prepare", "doodles.hand"): "which have been simplified already",
     ("data.formats", "data.formats.sketches"): "read picks the reader",
     ("data.formats", "data.formats.npz"): "read picks the reader",
     ("data.formats", "data.formats.ndjson"): "read picks the reader",

@@ -260,7 +260,7 @@ UNSUITABLE = {
     ),
     "too long to redraw": (
         "reconstruct @run @long.npz --index 0 -o out.svg",
-        "simplify it first",
+        "test drawing 0 has 81 points; the model reads at most",
     ),
     "a class of which none is left": (
         "data prepare @good.ndjson @one_point.ndjson -o out.sketches",
@@ -669,7 +669,7 @@ def test_a_demo_keeps_what_is_not_its_own(bench: Bench) -> None:
     """A folder `run` that is no run is not removed, nor an earlier run when the input is bad."""
     (bench.here / "out" / "run").mkdir(parents=True)
     (bench.here / "out" / "run" / "letter.txt").write_text("dear ...", "utf-8")
-    bench.fails("demo doodles:60 -o out --minutes 0.001", "is not a run folder; move it away")
+    bench.fails("demo doodles:60 -o out --minutes 0.001", "is not the run of a demo; move it away")
     shutil.copytree(bench.inputs / "run", bench.here / "earlier" / "run")
     bench.fails("demo doodles:60 -o earlier --seed -1", "--seed must be")
     bench.fails("demo @no_valid.npz -o earlier", "no validation drawings")

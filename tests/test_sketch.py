@@ -149,10 +149,10 @@ def test_equality() -> None:
     ("make", "message"),
     [
         (lambda: Sketch.from_polylines([]), "at least one stroke"),
-        (lambda: Sketch.from_polylines([[[0, 0]], []]), "stroke 1 must be an array of points"),
+        (lambda: Sketch.from_polylines([[[0, 0]], []]), "stroke 1 must be points"),
         (lambda: Sketch.from_polylines([[[0, 0], [1]]]), "array of points"),
         (lambda: Sketch.from_polylines([[["a", "b"]]]), "array of points"),
-        (lambda: Sketch.from_polylines([[[0, 0, 0]]]), "stroke 0 must be an array of points"),
+        (lambda: Sketch.from_polylines([[[0, 0, 0]]]), "stroke 0 must be points"),
         (lambda: Sketch.from_polylines([[[0, np.nan]]]), "stroke 0 .* not a finite"),
         (lambda: Sketch.from_stroke3([[1, 1, 2]]), "row 0 has pen 2"),
         (lambda: Sketch.from_stroke3([[1, 1, 1]], start=(0, np.inf)), "start"),
