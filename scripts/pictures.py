@@ -24,7 +24,9 @@ RUNS = {
     "pig_face": ("pig.npz", "face.npz"),
     "kanji": ("kanji.rdp200.npz",),
 }
-TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8)
+TEMPERATURES = (0.1, 0.3, 0.5, 0.8)
+RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8)
+HERO, HERO_TEMPERATURES, HERO_SEED = "kanji", (0.3, 0.5, 0.8), 1
 SEED = 1
 COLUMNS = 10
 
@@ -39,10 +41,19 @@ def main() -> None:
             dataset = read_sources([str(data / file) for file in files])
             inputs = choose_inputs(dataset, "test", COLUMNS, model.N_max, SEED)
             sheet = SketchSheet(
-                [model.reconstruct(inputs, temperature=tau, seed=SEED) for tau in TEMPERATURES],
-                row_labels=[f"τ = {tau:g}" for tau in TEMPERATURES],
+                [
+                    model.reconstruct(inputs, temperature=tau, seed=SEED)
+                    for tau in RECONSTRUCTION_TEMPERATURES
+                ],
+                row_labels=[f"τ = {tau:g}" for tau in RECONSTRUCTION_TEMPERATURES],
             )
             sheet.save(IMAGES / f"{name}-reconstructions.svg")
+        if name == HERO:
+            rows = [
+                model.generate(COLUMNS, temperature=tau, seed=HERO_SEED)
+                for tau in HERO_TEMPERATURES
+            ]
+            SketchSheet(rows).save(IMAGES / "hero.svg")
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def _sections(
     data = " ".join(sources)
     split = "test" if len(dataset.test) else "valid"
     inputs = choose_inputs(dataset, split, 6, model.N_max, seed)
-    left = f" {left_out} drawings of over {dataset.N_max} points were left out." if left_out else ""
+    left = f" Left out, with over {dataset.N_max} points: {left_out}." if left_out else ""
     curves, problem = _curves(run)
     taus = " ".join(f"{tau:g}" for tau in TEMPERATURES)
     return [
