@@ -9,6 +9,7 @@ run time, so biases start at zero (docs/deviations.md, rows 9 to 12).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -24,7 +25,7 @@ LAYER_NORM_EPSILON = 1e-3
 GATES = 4  # i, g, f, o
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """What the three cells have in common: sizes, the parts of the state, the dropout masks.
 
     Attributes:
@@ -43,18 +44,18 @@ class Cell(nn.Module):
         """The state before the first step for inputs [B, ...], of the inputs' type and device."""
         return tuple(x.new_zeros(len(x), size) for size in self.state_sizes)
 
+    @abstractmethod
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
         """The weights [D, P] and bias [P] of what a step needs of its input alone."""
-        raise NotImplementedError
 
     def project(self, x: Tensor) -> Tensor:
         """The products over the input, which need no state: [..., D] -> [..., P]."""
         weights, bias = self.input_weights()
         return x @ weights if bias is None else x @ weights + bias
 
+    @abstractmethod
     def step(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
         """One step from `project(x)` [B, P]; `mask` [B, sum(mask_sizes)] or None."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, state: State, mask: Tensor | None = None) -> State:
         """One step: x [B, D], the state, a dropout mask (0 or 1/keep) -> the new state."""
