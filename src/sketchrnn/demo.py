@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from sketchrnn.data.batches import evaluation_batches
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import DOODLES, read_sources
 from sketchrnn.devices import choose_device, prepare_cpu
@@ -27,7 +26,7 @@ from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.sketch import Sketch
 from sketchrnn.training.config import PRESETS, TrainingConfig
-from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
+from sketchrnn.training.evaluate import evaluate_drawings
 from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import need_validation, train
 from sketchrnn.training.progress import Progress, StopSignals
@@ -208,10 +207,8 @@ def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) 
 
 
 def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[list[str]]:
-    scale = model.facts.scale
-    batches = evaluation_batches(dataset.split(split), EVALUATION_BATCH, model.N_max, scale)
-    KL_min = TrainingConfig.of_run(run).KL_min
-    summary = evaluate(model.network, batches, scale).summary(KL_min)
+    result = evaluate_drawings(model.network, dataset.split(split), model.facts.scale)
+    summary = result.summary(TrainingConfig.of_run(run).KL_min)
     rows = [["loss", "mean", "standard error"]]
     for name in ("L_R", "L_s", "L_p", "L_KL", "nats_per_drawing"):
         value = summary[name]

@@ -41,14 +41,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
-    from sketchrnn.data.batches import evaluation_batches
     from sketchrnn.data.sources import read_sources
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.drawing.model import load
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.errors import SketchRNNError
     from sketchrnn.training.config import TrainingConfig
-    from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
+    from sketchrnn.training.evaluate import evaluate_drawings
 
     seed = choose_seed(arguments.seed)
     device = choose_device(arguments.device)
@@ -64,9 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if device.type == "cpu":
         prepare_cpu()
-    scale = model.facts.scale
-    batches = evaluation_batches(drawings, EVALUATION_BATCH, model.N_max, scale)
-    result = evaluate(model.network, batches, scale, seed=seed)
+    result = evaluate_drawings(model.network, drawings, model.facts.scale, seed=seed)
     summary = result.summary(training.KL_min) | {
         "epsilon": dataset.epsilon,
         "split": arguments.split,

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sketchrnn.data.batches import Batch
+from sketchrnn.data.batches import Batch, evaluation_batches
+from sketchrnn.data.dataset import Drawings
 from sketchrnn.model.network import Network
 from sketchrnn.training.loss import kl_loss, reconstruction_loss
 
@@ -130,3 +131,11 @@ def evaluate(
         L_KL=joined.pop("L_KL", None),
         **joined,
     )
+
+
+def evaluate_drawings(
+    network: Network, drawings: Drawings, scale: float, *, seed: int = 0
+) -> Evaluation:
+    """Measure `network` on all of `drawings`, none of which may have more than N_max points."""
+    batches = evaluation_batches(drawings, EVALUATION_BATCH, network.config.N_max, scale)
+    return evaluate(network, batches, scale, seed=seed)

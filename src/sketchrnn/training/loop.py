@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sketchrnn.data.batches import Batch, evaluation_batches, training_batches
+from sketchrnn.data.batches import Batch, training_batches
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
@@ -40,7 +40,7 @@ from sketchrnn.runs import (
     write_config,
 )
 from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.evaluate import EVALUATION_BATCH, evaluate
+from sketchrnn.training.evaluate import evaluate_drawings
 from sketchrnn.training.logs import Record, RunLog, cut_log
 from sketchrnn.training.loss import kl_loss, reconstruction_loss
 from sketchrnn.training.schedules import kl_weight, learning_rate
@@ -144,9 +144,7 @@ class Trainer:
 
     def validate(self, drawings: Drawings) -> Record:
         """Losses on all validation drawings, and whether they are the best so far (eq. 11)."""
-        network = self.network
-        batches = evaluation_batches(drawings, EVALUATION_BATCH, network.config.N_max, self.scale)
-        result = evaluate(network, batches, self.scale, seed=self.training.seed)
+        result = evaluate_drawings(self.network, drawings, self.scale, seed=self.training.seed)
         loss = result.loss(self.training.w_KL)
         record: Record = {
             "kind": "evaluate",
