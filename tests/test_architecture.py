@@ -23,6 +23,7 @@ FLOORS = (
     {"sketch", "data", "doodles", "interop", "runs", "devices"},
     {"drawing", "figures"},
     {"training"},
+    {"bench"},
     {"cli", "demo"},
 )
 # ... and of those beside it only as is said here.
@@ -43,10 +44,11 @@ EXCEPTIONS = {
     ("data.formats", "data.formats.ndjson"): "read picks the reader",
 }
 # PyTorch takes seconds to load: only these wait for it.
-TORCH_PARTS = {"model", "training", "drawing", "runs", "devices"}
+TORCH_PARTS = {"model", "training", "drawing", "bench", "runs", "devices"}
 TORCH_FREE = (
     "strokes", "sketch", "files", "errors", "doodles", "model.config", "training.config",
-    "training.schedules", "data", "figures", "cli",
+    "training.schedules", "data", "figures", "cli", "runs",
+    "drawing.base", "drawing.live", "drawing.seeds", "drawing.sheets",
 )  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def test_the_reading_of_imports_finds_what_is_known() -> None:
     assert Import("training.loop", "model.network", "top") in IMPORTS
     assert Import("strokes", "errors", "top") in IMPORTS
     assert Import("data.batches", "strokes", "top") in IMPORTS  # from sketchrnn import strokes
-    assert Import("drawing.model", "figures.sheet", "lazy") in IMPORTS
+    assert Import("drawing.base", "figures.sheet", "lazy") in IMPORTS
     assert Import("doodles", "data.dataset", "types") in IMPORTS
     assert Import("cli.train", "training.loop", "lazy") in IMPORTS
     assert Import("cli", "", "top") in IMPORTS  # from sketchrnn import __version__
@@ -204,6 +206,17 @@ def test_what_needs_no_torch_does_not_import_it() -> None:
         "print(*sorted({'torch', 'matplotlib', 'tensorboardX', 'resvg_py'} & set(sys.modules)))"
     )
     assert heavy.split() == []
+
+
+def test_nothing_is_compiled_on_import() -> None:
+    """The C and GPU parts are made at first use: who does not compute waits for no compiler."""
+    said = python(
+        "from sketchrnn.drawing.model import Model\n"
+        "from sketchrnn.training import loop\n"
+        "from sketchrnn.model.native.library import library\n"
+        "print(library.cache_info().currsize)"
+    )
+    assert said.split() == ["0"]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"]])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
+from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,13 +15,19 @@ from hypothesis import strategies as st
 
 from sketchrnn import strokes
 from sketchrnn.data.batches import (
+    Batch,
     drop_points,
     evaluation_batches,
     make_batch,
+    prefetched,
+    sampled_steps,
     training_batches,
 )
 from sketchrnn.data.dataset import Drawings
+from sketchrnn.data.padding import END_STEPS, LEARN_TO_END, POOL_BATCHES, TAIL_EVERY, Padding
 from sketchrnn.errors import SketchRNNError
+
+PADDINGS: tuple[Padding, ...] = get_args(Padding)
 
 
 def random_drawings(count: int, seed: int = 0, longest: int = 40) -> Drawings:
@@ -143,20 +153,25 @@ def test_dropping_keeps_the_place_of_what_follows() -> None:
     assert np.array_equal(ends, expected)
 
 
+@pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize(("count", "batch_size"), [(10, 4), (10, 10), (3, 10), (1, 3), (7, 7)])
-def test_the_order_is_permutations_one_after_the_other(count: int, batch_size: int) -> None:
-    batches = training_batches(random_drawings(count), batch_size, 40, 1.0, seed=5)
+def test_the_order_is_permutations_one_after_the_other(
+    count: int, batch_size: int, padding: Padding
+) -> None:
+    drawings = random_drawings(count)
+    batches = training_batches(drawings, batch_size, 40, 1.0, seed=5, padding=padding)
     taken = [next(batches).indices_B for _ in range(12)]
     assert all(len(indices) == batch_size for indices in taken)
     order = np.concatenate(taken)
     epochs = [order[first : first + count] for first in range(0, len(order) - count + 1, count)]
     assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
-    if count == 10:
+    if count == 10 and (padding, batch_size) != ("similar", 10):  # which has one batch, sorted
         assert any(epoch.tolist() != epochs[0].tolist() for epoch in epochs)
 
 
-def test_a_resumed_training_sees_the_same_batches() -> None:
-    def stream(start_step: int):
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_a_resumed_training_sees_the_same_batches(padding: Padding) -> None:
+    def stream(start_step: int) -> Iterator[Batch]:
         return training_batches(
             random_drawings(23),
             7,
@@ -166,12 +181,13 @@ def test_a_resumed_training_sees_the_same_batches() -> None:
             start_step=start_step,
             augment_scale=0.15,
             drop_probability=0.1,
+            padding=padding,
         )
 
-    whole = list(itertools.islice(stream(0), 12))
-    for start in (1, 3, 10):
+    whole = list(itertools.islice(stream(0), LEARN_TO_END + 4))
+    for start in (1, 3, 10, LEARN_TO_END, LEARN_TO_END + 3):
         resumed = next(stream(start))
-        for name in ("x_BT5", "lengths_B", "indices_B"):
+        for name in ("x_BT5", "lengths_B", "indices_B", "steps_B"):
             assert np.array_equal(getattr(resumed, name), getattr(whole[start], name))
 
 
@@ -182,6 +198,148 @@ def test_another_seed_is_another_order_and_another_augmentation() -> None:
     assert a.indices_B.tolist() != b.indices_B.tolist()
     in_order = [batch.x_BT5[np.argsort(batch.indices_B)] for batch in (a, b)]
     assert not np.array_equal(*in_order)
+
+
+def test_sampled_steps_stand_for_all_steps() -> None:
+    """Over all chances each step of each drawing counts once in the mean, exactly."""
+    N_max = 30
+    lengths = np.arange(1, N_max + 1)
+    step = np.arange(N_max)
+    is_tail = step >= lengths[:, None] + END_STEPS
+    weights = []
+    for chance in range(TAIL_EVERY):
+        is_run = step < sampled_steps(lengths, N_max, chance)[:, None]
+        assert is_run[~is_tail].all()  # the points and the first ends
+        weights.append(is_run * np.where(is_tail, TAIL_EVERY, 1))
+    assert (np.mean(weights, axis=0) == 1).all()
+    run_on = [np.flatnonzero((row != 0)[:, -1] & is_tail[:, -1]) for row in weights]
+    assert all(abs(len(row) - is_tail[:, -1].sum() / TAIL_EVERY) < 1 for row in run_on)
+
+
+def test_sampled_batches_are_those_of_full_padding_and_every_chance_comes() -> None:
+    drawings = random_drawings(40)
+    options = {"seed": 2, "augment_scale": 0.1, "drop_probability": 0.1}
+    streams = [
+        training_batches(drawings, 16, 45, 2.0, **options, padding=padding)
+        for padding in ("full", "sampled")
+    ]
+    chances = []
+    pairs = itertools.islice(zip(*streams, strict=True), LEARN_TO_END + 400)
+    for step, (full, sampled) in enumerate(pairs):
+        for name in ("x_BT5", "lengths_B", "indices_B"):
+            assert np.array_equal(getattr(sampled, name), getattr(full, name))
+        assert full.steps_B is None
+        if step < LEARN_TO_END:
+            assert sampled.steps_B is None
+            continue
+        (chance,) = (
+            chance
+            for chance in range(TAIL_EVERY)
+            if np.array_equal(sampled.steps_B, sampled_steps(full.lengths_B, 45, chance))
+        )
+        chances.append(chance)
+    counts = np.bincount(chances, minlength=TAIL_EVERY)
+    expected = len(chances) / TAIL_EVERY
+    assert (abs(counts - expected) < 4 * np.sqrt(expected)).all()
+    after = np.bincount(np.diff(chances) % TAIL_EVERY, minlength=TAIL_EVERY)
+    assert (abs(after - expected) < 4 * np.sqrt(expected)).all()  # nor do they take turns
+
+
+def test_similar_batches_are_pools_sorted_by_length() -> None:
+    batch_size, epoch = 6, 6 * (2 * POOL_BATCHES + 3)
+    drawings = random_drawings(epoch + 2)
+    stream = training_batches(drawings, batch_size, 40, 1.0, seed=3, padding="similar")
+    plain = training_batches(drawings, batch_size, 40, 1.0, seed=3)
+    batches, unsorted = (
+        list(itertools.islice(each, epoch // batch_size)) for each in (stream, plain)
+    )
+    for first in range(0, len(batches), POOL_BATCHES):
+        pool = batches[first : first + POOL_BATCHES]
+        places = slice(first, first + POOL_BATCHES)
+        indices, before = (
+            np.concatenate([batch.indices_B for batch in each[places]])
+            for each in (batches, unsorted)
+        )
+        assert sorted(indices) == sorted(before)  # the same drawings, in other batches
+        pool = sorted(pool, key=lambda batch: batch.lengths_B.mean())
+        lengths = np.concatenate([batch.lengths_B for batch in pool])
+        assert (np.diff(lengths) >= 0).all()
+    in_order = [a.lengths_B[0] <= b.lengths_B[0] for a, b in itertools.pairwise(batches)]
+    assert 0.2 < np.mean(in_order) < 0.8  # short and long ones come in turn
+    later = list(itertools.islice(stream, epoch // batch_size))
+    assert any(
+        not np.array_equal(a.indices_B, b.indices_B) for a, b in zip(batches, later, strict=True)
+    )
+
+
+def test_similar_batches_are_padded_to_their_longest() -> None:
+    drawings = random_drawings(200)
+    options = {"seed": 3, "drop_probability": 0.3, "padding": "similar"}
+    ends = []
+    for batch in itertools.islice(training_batches(drawings, 10, 40, 1.0, **options), 20):
+        longest = min(batch.lengths_B.max() + END_STEPS, 40)
+        ends.append(longest)
+        assert batch.x_BT5.shape == (10, longest + 1, 5)
+        assert batch.steps_B is None
+        for index, x_T5 in enumerate(batch.x_BT5):
+            padding = x_T5[1 + batch.lengths_B[index] :]
+            assert (padding == strokes.END_TOKEN).all()
+            assert not (x_T5[1 : 1 + batch.lengths_B[index]] == strokes.END_TOKEN).all(axis=1).any()
+    assert min(ends) < 20
+    assert max(ends) == 40
+
+
+def batch_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
+def some_batches(count: int, made: list[int], wrong: int | None = None) -> Iterator[Batch]:
+    for number in range(count):
+        if number == wrong:
+            raise SketchRNNError("drawing 7 is damaged")
+        made.append(number)
+        yield make_batch(random_drawings(3, seed=number), [0, 1, 2], 40, 1.0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_batches_made_ahead_are_the_same(count: int) -> None:
+    ahead, plain = list(prefetched(some_batches(count, []))), list(some_batches(count, []))
+    assert len(ahead) == count
+    for a, b in zip(ahead, plain, strict=True):
+        assert np.array_equal(a.x_BT5, b.x_BT5)
+    assert not batch_threads()
+
+
+def test_two_batches_are_made_ahead_and_no_more() -> None:
+    made: list[int] = []
+    batches = prefetched(some_batches(10, made), ahead=2)
+    for number in range(4):
+        next(batches)
+        deadline = time.monotonic() + 30
+        while len(made) < number + 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)  # time enough for one too many
+        assert made == list(range(number + 3))
+    batches.close()
+    assert not batch_threads()
+
+
+def test_an_error_comes_where_its_batch_would_have_come() -> None:
+    batches = prefetched(some_batches(10, [], wrong=3))
+    for _ in range(3):
+        next(batches)
+    with pytest.raises(SketchRNNError, match="drawing 7 is damaged"):
+        next(batches)
+    assert not batch_threads()
+
+
+def test_an_interrupt_ends_the_thread() -> None:
+    batches = prefetched(some_batches(10**9, []))
+    next(batches)
+    assert len(batch_threads()) == 1
+    with pytest.raises(KeyboardInterrupt):
+        batches.throw(KeyboardInterrupt)
+    assert not batch_threads()
 
 
 def test_evaluation_is_in_order_and_whole() -> None:

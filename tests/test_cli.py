@@ -23,6 +23,7 @@ import sketchrnn
 from sketchrnn.cli import VERBS, build_parser
 from sketchrnn.cli.flags import flag
 from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.native.library import has_bf16
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import read_log
 from tiny import TINY, Shell, do, write_ndjson
@@ -144,6 +145,8 @@ GIVEN: dict[str, str] = {
     "clip_by": "norm",
     "evaluate_every": "1e3",
     "patience": "3",
+    "padding": "similar",
+    "precision": "bf16",
 }
 
 
@@ -155,12 +158,14 @@ def test_a_flag_for_every_field(data: Path, tmp_path: Path) -> None:
     }
     training_fields = {item.name for item in dataclasses.fields(TrainingConfig)}
     assert set(GIVEN) == model_fields | training_fields
-    flags = [text for name, value in GIVEN.items() for text in (flag(name), value)]
+    # not every processor has bfloat16 products
+    given = {name: GIVEN[name] for name in GIVEN if name != "precision" or has_bf16()}
+    flags = [text for name, value in given.items() for text in (flag(name), value)]
     do("train", data, "-o", tmp_path / "run", "--device", "cpu", *flags)
     stored = json.loads((tmp_path / "run" / "config.json").read_text("utf-8"))
     for config, part in ((ModelConfig, "model"), (TrainingConfig, "training")):
         kinds = get_type_hints(config)
-        for name in set(GIVEN) & set(kinds):
+        for name in set(given) & set(kinds):
             kind = str if get_origin(kinds[name]) is Literal else kinds[name]
             expected = int(float(GIVEN[name])) if kind is int else kind(GIVEN[name])
             assert stored[part][name] == expected, name
@@ -422,7 +427,98 @@ def test_generate_at_several_temperatures(run: Path, tmp_path: Path) -> None:
     model = sketchrnn.load(run)
     for temperature, row in zip(temperatures, sheet["rows"], strict=True):
         drawn = model.generate(4, temperature=float(temperature), seed=1)
-        assert row == [sketch.to_json() for sketch in drawn]
+        for document, sketch in zip(row, drawn, strict=True):
+            assert document["label"] == sketch.label if "label" in document else not sketch.label
+            lines = [stroke["points"] for stroke in document["strokes"]]
+            assert len(lines) == len(sketch.polylines)
+            for line, expected in zip(lines, sketch.polylines, strict=True):
+                # drawn in NumPy and in PyTorch: float32, of some hundred px
+                np.testing.assert_allclose(line, expected, rtol=1e-3, atol=0.1)
+
+
+def test_generate_many_takes_the_other_way(run: Path, tmp_path: Path) -> None:
+    """So many that PyTorch is the quicker one: the first of them are those of a few."""
+    few, many = tmp_path / "few.json", tmp_path / "many.json"
+    do("generate", run, "-n", "3", "--seed", "1", "-o", few)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sketchrnn.drawing.live.QUICK", 10_000)
+        do("generate", run, "-n", "40", "--seed", "1", "-o", many)
+    first, others = (
+        [drawing for row in json.loads(path.read_text("utf-8"))["rows"] for drawing in row]
+        for path in (few, many)
+    )
+    for ours, other in zip(first, others, strict=False):
+        for stroke, expected in zip(ours["strokes"], other["strokes"], strict=True):
+            np.testing.assert_allclose(stroke["points"], expected["points"], rtol=1e-3, atol=0.1)
+
+
+def test_generate_does_not_wait_for_torch(run: Path, tmp_path: Path) -> None:
+    """A few drawings, or a stream, on the CPU: a third of a second instead of several."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from sketchrnn.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    for options in (["-o", tmp_path / "a.svg"], ["--stream"]):
+        command = [sys.executable, "-c", code, "generate", run, "-n", "2", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def streamed(out: str) -> list[list[dict[str, Any]]]:
+    """The lines of `--stream`, drawing by drawing."""
+    points = [json.loads(line) for line in out.splitlines()]
+    numbers = [point["drawing"] for point in points]
+    assert numbers == sorted(numbers)  # one after the other
+    return [
+        [point for point in points if point["drawing"] == number] for number in sorted({*numbers})
+    ]
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_generate_stream(
+    shell: Shell, run: Path, decoder_run: Path, tmp_path: Path, conditional: bool
+) -> None:
+    """Every point of the drawings that a sheet shows, absolute, from the start to the end."""
+    folder, output = run if conditional else decoder_run, tmp_path / "sheet.json"
+    options = ["-n", "3", "--seed", "2", "--temperature", "0.8"]
+    assert shell("generate", folder, "--stream", *options) == 0
+    assert shell.err == "seed 2\n"
+    drawings = streamed(shell.out)
+    assert shell("generate", folder, "--stream", "-o", "-", *options) == 0
+    assert streamed(shell.out) == drawings
+    do("generate", folder, "-o", output, *options)
+    expected = [drawing for row in json.loads(output.read_text("utf-8"))["rows"] for drawing in row]
+    assert len(drawings) == len(expected) == 3
+    for points, drawing in zip(drawings, expected, strict=True):
+        assert points[0] == {"drawing": points[0]["drawing"], "x": 0.0, "y": 0.0, "pen": "down"}
+        assert [point["pen"] == "end" for point in points] == [*[False] * (len(points) - 1), True]
+        lines: list[list[list[float]]] = [[]]
+        for point in points[:-1]:
+            lines[-1].append([point["x"], point["y"]])
+            if point["pen"] == "up":
+                lines.append([])
+        strokes = [stroke["points"] for stroke in drawing["strokes"]]
+        for line, stroke in zip([line for line in lines if line], strokes, strict=True):
+            np.testing.assert_allclose(line, stroke, rtol=0, atol=1e-3)  # three decimals
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-o", "a.svg"], "--stream writes to standard output: leave out -o a.svg"),
+        (["--device", "cuda"], "--stream draws on the CPU: leave out --device cuda"),
+        (["--temperature", "0", "1"], "--stream takes one --temperature, got 2"),
+        (["--temperature", "-1"], "temperature must be a number from 0"),
+        (["-n", "0"], "the number of drawings must be at least 1, got 0"),
+        (["--seed", "-1"], "seed must be a whole number from 0"),
+    ],
+)
+def test_generate_stream_refuses(shell: Shell, run: Path, options: list[str], message: str) -> None:
+    assert shell("generate", run, "--stream", *options) == 2
+    assert shell.out == ""
+    assert message in shell.err
+    assert len(shell.err.splitlines()) == 1
 
 
 def test_generate_from_a_decoder_and_from_last_weights(
@@ -615,14 +711,13 @@ def test_demo_on_a_file_again(shell: Shell, data: Path, tmp_path: Path) -> None:
 # Pipes -------------------------------------------------------------------------------------------
 
 
-def test_a_reader_that_has_left(run: Path) -> None:
-    """`sketchrnn generate ... -o - | head -1`: ends quietly when nobody reads any more."""
+@pytest.mark.parametrize("options", [["-n", "2", "-o", "-"], ["--stream"]])
+def test_a_reader_that_has_left(run: Path, options: list[str]) -> None:
+    """`sketchrnn generate ... | head -1`: ends quietly when nobody reads any more."""
     read_end, write_end = os.pipe()
     os.close(read_end)
     try:
-        done = python(
-            "generate", run, "-n", "2", "-o", "-", stdout=write_end, stderr=subprocess.PIPE
-        )
+        done = python("generate", run, *options, stdout=write_end, stderr=subprocess.PIPE)
     finally:
         os.close(write_end)
     assert done.returncode == 0

@@ -18,7 +18,9 @@ from sketchrnn.model.cells import Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCe
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
+from sketchrnn.model.unroll import Way
 from sketchrnn.training.loss import kl_loss, reconstruction_loss
+from unrolling import every_way
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 TF_CELLS = {"lstm": "LSTMCell", "layer_norm": "LayerNormLSTMCell", "hyper": "HyperLSTMCell"}
@@ -176,21 +178,21 @@ def assert_close(ours: torch.Tensor, theirs: npt.NDArray[np.float32], tolerance:
     np.testing.assert_allclose(ours.detach().numpy(), theirs, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("plain", [True, False], ids=["plain", "fast"])
-def test_golden_encodings(golden: Arrays, plain: bool) -> None:
+@every_way
+def test_golden_encodings(golden: Arrays, way: Way) -> None:
     network = network_of(golden)
     if not network.config.conditional:
         pytest.skip("a decoder-only model has no encoder")
     lengths = tensor(golden, "input/lengths").long()
-    mu, log_variance = network.encode(tensor(golden, "input/x")[:, 1:], lengths, plain=plain)
+    mu, log_variance = network.encode(tensor(golden, "input/x")[:, 1:], lengths, way=way)
     assert_close(mu, golden["out/mu"], ENCODING_TOLERANCE)
     assert_close(log_variance, golden["out/presig"], ENCODING_TOLERANCE)
     L_KL = kl_loss(mu, log_variance).mean()
     assert_close(L_KL, golden["out/L_KL_raw"], ENCODING_TOLERANCE)
 
 
-@pytest.mark.parametrize("plain", [True, False], ids=["plain", "fast"])
-def test_golden_mixture_and_states(golden: Arrays, plain: bool) -> None:
+@every_way
+def test_golden_mixture_and_states(golden: Arrays, way: Way) -> None:
     network = network_of(golden)
     x = tensor(golden, "input/x")
     z = tensor(golden, "input/z") if network.config.conditional else None
@@ -198,7 +200,7 @@ def test_golden_mixture_and_states(golden: Arrays, plain: bool) -> None:
         initial = to_ours(golden["out/initial_state"], network.config, network)
         for ours, theirs in zip(network.initial_state(z), initial, strict=True):
             assert_close(ours, theirs.numpy(), ENCODING_TOLERANCE)
-    mixture, state = network.decode(x[:, :-1], z, plain=plain)
+    mixture, state = network.decode(x[:, :-1], z, way=way)
     for ours, theirs in (
         (mixture.pi, "pi"),
         (mixture.mu_x, "mu1"),
@@ -210,9 +212,8 @@ def test_golden_mixture_and_states(golden: Arrays, plain: bool) -> None:
     ):
         assert_close(ours, golden[f"out/{theirs}"], ENCODING_TOLERANCE)
     final = to_ours(golden["out/final_state"], network.config, network)
-    if plain or network.config.decoder_cell == "lstm":  # h and c: what both ways return
-        for ours, theirs in zip(state, final, strict=True):
-            assert_close(ours, theirs.numpy(), ENCODING_TOLERANCE)
+    for ours, theirs in zip(state, final, strict=True):
+        assert_close(ours, theirs.numpy(), ENCODING_TOLERANCE)
 
 
 def relative(ours: dict[str, torch.Tensor], theirs: Arrays) -> float:
@@ -224,9 +225,9 @@ def relative(ours: dict[str, torch.Tensor], theirs: Arrays) -> float:
     )
 
 
-@pytest.mark.parametrize("plain", [True, False], ids=["plain", "fast"])
+@every_way
 def test_golden_loss_and_gradients(
-    golden: Arrays, plain: bool, monkeypatch: pytest.MonkeyPatch
+    golden: Arrays, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = network_of(golden)
     x = tensor(golden, "input/x")
@@ -235,7 +236,7 @@ def test_golden_loss_and_gradients(
 
     def loss_and_gradients() -> tuple[float, dict[str, torch.Tensor]]:
         network.zero_grad()
-        mixture, _ = network.decode(x[:, :-1], z, plain=plain)
+        mixture, _ = network.decode(x[:, :-1], z, way=way)
         L_R = reconstruction_loss(mixture, x[:, 1:], lengths).L_R.mean()
         L_R.backward()  # type: ignore[no-untyped-call]
         named = [*network.decoder.named_parameters(), *network.head.named_parameters("head")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,14 @@ from torch.distributions import Normal, kl_divergence
 
 import oracles
 from sketchrnn import strokes
-from sketchrnn.data.batches import evaluation_batches, make_batch
+from sketchrnn.data.batches import Batch, evaluation_batches, make_batch, sampled_steps
 from sketchrnn.data.dataset import Drawings
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.data.padding import END_STEPS, TAIL_EVERY
+from sketchrnn.model.config import ModelConfig, WayName
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
+from sketchrnn.model.unroll import Way
+from sketchrnn.training import loss as loss_module
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import Evaluation, evaluate, mean_and_stderr
 from sketchrnn.training.loop import Trainer
@@ -415,7 +419,7 @@ def make_trainer(model: dict[str, Any] | None = None, **training: Any) -> Traine
     return Trainer(make_config(**(model or {})), config, SCALE, torch.device("cpu"))
 
 
-def full_batch() -> Any:
+def full_batch() -> Batch:
     drawings = make_drawings()
     return make_batch(drawings, np.arange(len(drawings)), N_MAX, SCALE)
 
@@ -512,3 +516,126 @@ def test_a_step_is_adams_at_the_schedules_rate() -> None:
         np.testing.assert_allclose(
             trainer.network.head.weight.detach().numpy(), value, rtol=0, atol=1e-6
         )
+
+
+# Less than all steps of padding
+
+
+def step_of(trainer: Trainer, batch: Batch) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """What a step logs, and its gradients."""
+    record = trainer.step(batch)
+    assert record is not None
+    return record, {name: p.grad for name, p in trainer.network.named_parameters()}
+
+
+def assert_close_gradients(
+    ours: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]
+) -> None:
+    for name, gradient in expected.items():
+        bound = NETWORK * float(gradient.abs().max())
+        torch.testing.assert_close(ours[name], gradient, rtol=0, atol=bound, msg=name)
+
+
+@pytest.mark.parametrize("way", ["plain", "auto"])
+@pytest.mark.parametrize("cell", ["lstm", "layer_norm", "hyper"])
+def test_sampled_padding_is_the_full_loss_in_the_mean(cell: str, way: WayName) -> None:
+    """Losses and gradients over all chances, each as likely as the others, average to the full."""
+    batch = full_batch()
+
+    def one(steps_B: np.ndarray | None) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        trainer = make_trainer({"decoder_cell": cell}, gradient_clip=math.inf)
+        trainer.way = Way(way)
+        return step_of(trainer, replace(batch, steps_B=steps_B))
+
+    full, full_gradients = one(None)
+    sampled = [one(sampled_steps(batch.lengths_B, N_MAX, chance)) for chance in range(TAIL_EVERY)]
+    losses = [record["L_p"] for record, _ in sampled]
+    assert np.std(losses) > 1e-3
+    assert np.mean(losses) == pytest.approx(full["L_p"], abs=NETWORK)
+    for record, _ in sampled:
+        assert record["L_s"] == pytest.approx(full["L_s"], abs=NETWORK)
+    mean = {
+        name: torch.stack([gradients[name] for _, gradients in sampled]).mean(dim=0)
+        for name in full_gradients
+    }
+    assert_close_gradients(mean, full_gradients)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "layer_norm", "hyper"])
+def test_sampled_padding_of_every_drawing_is_full(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every drawing goes on to N_max, and counts once, nothing differs but the order."""
+    batch = full_batch()
+    results = []
+    for steps_B in (None, np.full(len(batch.lengths_B), N_MAX)):
+        monkeypatch.setattr(loss_module, "TAIL_EVERY", TAIL_EVERY if steps_B is None else 1)
+        trainer = make_trainer({"decoder_cell": cell}, recurrent_keep=0.7, gradient_clip=math.inf)
+        results.append(step_of(trainer, replace(batch, steps_B=steps_B)))
+    (full, full_gradients), (sampled, gradients) = results
+    for name in ("L_R", "L_s", "L_p", "loss"):
+        assert sampled[name] == pytest.approx(full[name], abs=NETWORK)
+    assert_close_gradients(gradients, full_gradients)
+
+
+def test_the_other_parts_of_sampled_padding_are_exact() -> None:
+    y = torch.from_numpy(np.random.default_rng(0).standard_normal((3, 12, 15)))
+    lengths, steps = torch.tensor([3, 5, 12]), torch.tensor([12, 9, 12])
+    assert steps[1] == lengths[1] + END_STEPS
+    targets = torch.zeros(3, 12, 5, dtype=torch.float64)
+    targets[..., strokes.P3_END] = torch.arange(12) >= lengths[:, None]
+    targets[..., strokes.P1_DOWN] = 1 - targets[..., strokes.P3_END]
+    full = reconstruction_loss(Mixture.from_head(y), targets, lengths)
+    rows = torch.cat([y[steps > t, t] for t in range(12)])
+    sampled = reconstruction_loss(Mixture.from_head(rows), targets, lengths, steps)
+    for name in ("L_s", "L_p_masked", "L_p_to_end"):
+        torch.testing.assert_close(getattr(sampled, name), getattr(full, name))
+    log_pen = Mixture.from_head(y).log_pen(targets[..., strokes.PEN])
+    tail = log_pen[0, 3 + END_STEPS :].sum() * (TAIL_EVERY - 1)  # the one that goes on
+    assert sampled.L_p[0].item() == pytest.approx((full.L_p[0] - tail / 12).item())
+    missing = log_pen[1, 5 + END_STEPS :].sum()
+    assert sampled.L_p[1].item() == pytest.approx((full.L_p[1] + missing / 12).item())
+    assert sampled.L_p[2].item() == pytest.approx(full.L_p[2].item())
+
+
+@pytest.mark.parametrize("way", ["plain", "auto"])
+def test_steps_that_are_not_wanted_are_not_computed(way: WayName) -> None:
+    batch = full_batch()
+    steps_B = sampled_steps(batch.lengths_B, N_MAX, 0)
+    x_BT5 = batch.x_BT5.copy()
+    past = np.arange(N_MAX + 1) > steps_B[:, None]
+    assert past.any()
+    x_BT5[past] = np.nan
+    results = []
+    for x in (batch.x_BT5, x_BT5):
+        trainer = make_trainer()
+        trainer.way = Way(way)
+        results.append(step_of(trainer, replace(batch, x_BT5=x, steps_B=steps_B)))
+    (expected, gradients), (ours, others) = results
+    assert ours == expected
+    assert all(torch.equal(others[name], gradients[name]) for name in gradients)
+    mixture, state = trainer.network.decode(
+        torch.from_numpy(x_BT5[:, :-1]),
+        torch.zeros(len(x_BT5), 16),
+        lengths_B=torch.from_numpy(steps_B),
+        way=Way(way),
+    )
+    assert mixture.pen_logits.shape == (steps_B.sum(), 3)
+    assert all(torch.isfinite(part).all() for part in state)
+
+
+def test_padding_cut_for_the_whole_batch_is_divided_by_N_max() -> None:
+    """The loss lacks the terms that were cut, and nothing else differs."""
+    drawings = make_drawings(6, longest=3)
+    batch = make_batch(drawings, np.arange(6), N_MAX, SCALE)
+    trainer, other, untrained = (make_trainer({"conditional": False}) for _ in range(3))
+    full, _ = step_of(trainer, batch)
+    cut, _ = step_of(other, replace(batch, x_BT5=batch.x_BT5[:, : 3 + END_STEPS + 1]))
+    with torch.no_grad():
+        x = torch.from_numpy(batch.x_BT5)
+        mixture, _ = untrained.network.decode(x[:, :-1], None)
+        log_end = mixture.log_pen(x[:, 1:, strokes.PEN])[:, 3 + END_STEPS :]
+    assert cut["L_s"] == pytest.approx(full["L_s"], abs=NETWORK)
+    missing = -log_end.sum(dim=1).mean().item() / N_MAX
+    assert missing > 0.1
+    assert cut["L_p"] + missing == pytest.approx(full["L_p"], abs=NETWORK)

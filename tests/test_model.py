@@ -307,3 +307,15 @@ def test_the_longest_drawing_that_fits() -> None:
     """N_max rows are N_max + 1 points: the start point has no row."""
     longest = Sketch.from_polylines([[[i, i * i] for i in range(N_MAX + 1)]])
     assert np.isfinite(make_model().encode(longest)).all()
+
+
+def test_bf16_draws_other_drawings() -> None:
+    """The flag reaches the sampling: nearly the same first point, not the same to the last bit."""
+    exact = make_model(decoder_cell="lstm")
+    rounded = Model(exact.network, exact.facts, "rounded", bf16=True)
+    first, second = (
+        model.generate(1, temperature=0, z=np.ones(Z), seed=1)[0] for model in (exact, rounded)
+    )
+    for point, other in zip(first.polylines[0][:3], second.polylines[0][:3], strict=False):
+        np.testing.assert_allclose(point, other, rtol=0.05, atol=0.05 * SCALE)
+    assert not np.array_equal(first.polylines[0], second.polylines[0])

@@ -1,6 +1,7 @@
 """The whole network: lengths, causality, z, initial weights, against the oracles' equations.
 
-Tolerances: float64, so 1e-12 where only the order of the operations differs.
+Tolerances: float64, so 1e-12 where only the order of the operations differs; the compiled way is
+float32, where 1e-5 allows for the few steps there are.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from sketchrnn.model.cells import Cell
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
+from sketchrnn.model.unroll import PLAIN, Way
+from unrolling import assert_same, dtype_of, every_way
 
 CELLS = ("lstm", "layer_norm", "hyper")
-FORWARD = 1e-12
+FORWARD, SINGLE = 1e-12, 1e-5
 N_MAX = 7
 LENGTHS = [3, 7, 1, 5]
 
@@ -87,21 +90,26 @@ def outputs(mixture: Mixture) -> Tensor:
     return torch.cat([getattr(mixture, part.name) for part in dataclasses.fields(mixture)], dim=-1)
 
 
+def tolerance(way: Way) -> float:
+    return FORWARD if way == PLAIN else SINGLE
+
+
 def parameters(module: torch.nn.Module) -> dict[str, oracles.Array]:
-    return {name: value.detach().numpy() for name, value in module.named_parameters()}
+    return {name: value.detach().double().numpy() for name, value in module.named_parameters()}
 
 
 def zeros(cell: Cell) -> tuple[oracles.Array, ...]:
     return tuple(np.zeros((1, size)) for size in cell.state_sizes)
 
 
-@pytest.mark.parametrize("plain", [True, False], ids=["plain", "fast"])
+@every_way
 @every_cell
-def test_encoder_is_the_papers(cell: str, plain: bool) -> None:
+def test_encoder_is_the_papers(cell: str, way: Way) -> None:
     """Eq. 2: each drawing by itself, forwards and backwards, its own points and no start token."""
-    network = make_network(cell)
+    network = make_network(cell).to(dtype_of(way))
     points, lengths = make_points()
-    mu, log_variance = network.encode(points, lengths, plain=plain)
+    points = points.to(dtype_of(way))
+    mu, log_variance = network.encode(points, lengths, way=way)
     for row, length in enumerate(LENGTHS):
         own = points[row, :length].numpy()[:, None]
         finals = []
@@ -115,23 +123,24 @@ def test_encoder_is_the_papers(cell: str, plain: bool) -> None:
         for ours, layer in ((mu, network.to_mu), (log_variance, network.to_log_variance)):
             p = parameters(layer)
             expected = p["weight"] @ h + p["bias"]
-            np.testing.assert_allclose(ours[row].detach().numpy(), expected, rtol=0, atol=FORWARD)
+            found = ours[row].detach().numpy()
+            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance(way))
 
 
-@pytest.mark.parametrize("plain", [True, False], ids=["plain", "fast"])
+@every_way
 @every_cell
-def test_decoder_is_the_papers(cell: str, plain: bool) -> None:
+def test_decoder_is_the_papers(cell: str, way: Way) -> None:
     """Eq. 3 with [S_{i-1}; z] put side by side at every step, from tanh(W_z z + b_z)."""
-    network = make_network(cell)
+    network = make_network(cell).to(dtype_of(way))
     points, _ = make_points()
-    inputs = with_start(points)
-    z = torch.randn(len(points), 4, generator=torch.Generator().manual_seed(2))
-    mixture, final = network.decode(inputs, z, plain=plain)
+    inputs = with_start(points).to(dtype_of(way))
+    z = torch.randn(len(points), 4, generator=torch.Generator().manual_seed(2)).to(dtype_of(way))
+    mixture, final = network.decode(inputs, z, way=way)
     p = parameters(network.to_initial_state)
     start = np.tanh(z.numpy() @ p["weight"].T + p["bias"])
     sizes = np.cumsum(network.decoder.state_sizes)[:-1]
     for ours, wanted in zip(network.initial_state(z), np.split(start, sizes, axis=1), strict=True):
-        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=FORWARD)
+        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(way))
     x = np.concatenate([inputs.numpy(), np.repeat(z.numpy()[:, None], N_MAX, axis=1)], axis=2)
     h, state = oracles.run(
         cell,
@@ -141,35 +150,39 @@ def test_decoder_is_the_papers(cell: str, plain: bool) -> None:
     )
     p = parameters(network.head)
     y = h.transpose(1, 0, 2) @ p["weight"].T + p["bias"]
-    np.testing.assert_allclose(outputs(mixture).detach().numpy(), y, rtol=0, atol=FORWARD)
+    np.testing.assert_allclose(outputs(mixture).detach().numpy(), y, rtol=0, atol=tolerance(way))
     for ours, wanted in zip(final, state, strict=True):
-        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=FORWARD)
+        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(way))
 
 
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30, 3.0])
+@every_way
 @every_cell
-def test_padding_changes_no_encoding(cell: str, garbage: float) -> None:
+def test_padding_changes_no_encoding(cell: str, way: Way, garbage: float) -> None:
     """A batch padded further, with anything past the lengths, gives the same numbers exactly."""
-    network = make_network(cell)
+    network = make_network(cell).to(dtype_of(way))
     points, lengths = make_points()
-    expected = network.encode(points, lengths)
-    longer = torch.full((len(points), N_MAX + 4, 5), garbage)
+    points = points.to(dtype_of(way))
+    expected = network.encode(points, lengths, way=way)
+    longer = points.new_full((len(points), N_MAX + 4, 5), garbage)
     for row, length in enumerate(LENGTHS):
         longer[row, :length] = points[row, :length]
-    for ours, wanted in zip(network.encode(longer, lengths), expected, strict=True):
+    for ours, wanted in zip(network.encode(longer, lengths, way=way), expected, strict=True):
         assert torch.equal(ours, wanted)
 
 
+@every_way
 @every_cell
-def test_neighbours_change_no_encoding(cell: str) -> None:
+def test_neighbours_change_no_encoding(cell: str, way: Way) -> None:
     """A drawing encoded alone, cut to its length, as in a batch of longer ones."""
-    network = make_network(cell)
+    network = make_network(cell).to(dtype_of(way))
     points, lengths = make_points()
-    mu, log_variance = network.encode(points, lengths)
+    points = points.to(dtype_of(way))
+    mu, log_variance = network.encode(points, lengths, way=way)
     for row, length in enumerate(LENGTHS):
-        alone = network.encode(points[row : row + 1, :length], lengths[row : row + 1])
-        torch.testing.assert_close(alone[0][0], mu[row], rtol=0, atol=FORWARD)
-        torch.testing.assert_close(alone[1][0], log_variance[row], rtol=0, atol=FORWARD)
+        alone = network.encode(points[row : row + 1, :length], lengths[row : row + 1], way=way)
+        torch.testing.assert_close(alone[0][0], mu[row], rtol=0, atol=tolerance(way))
+        torch.testing.assert_close(alone[1][0], log_variance[row], rtol=0, atol=tolerance(way))
 
 
 @every_cell
@@ -191,15 +204,18 @@ def test_padding_changes_no_gradient(cell: str) -> None:
         torch.testing.assert_close(first, second, rtol=0, atol=FORWARD)
 
 
+@every_way
 @every_cell
-def test_nan_in_the_padding_enters_no_gradient(cell: str) -> None:
-    network = make_network(cell)
+def test_nan_in_the_padding_enters_no_gradient(cell: str, way: Way) -> None:
+    network = make_network(cell).to(dtype_of(way))
     points, lengths = make_points()
+    points = points.to(dtype_of(way))
     gradients = []
     for value in (0.0, float("nan")):
         padding = torch.arange(N_MAX)[None, :, None] >= lengths[:, None, None]
         network.zero_grad()
-        mu, _ = network.encode(torch.where(padding, torch.tensor(value), points), lengths)
+        x = torch.where(padding, torch.tensor(value).to(points), points)
+        mu, _ = network.encode(x, lengths, way=way)
         mu.sum().backward()
         gradients.append([p.grad.clone() for p in network.parameters() if p.grad is not None])
     for first, second in zip(*gradients, strict=True):
@@ -220,33 +236,60 @@ def test_decoder_sees_nothing_of_the_future(cell: str) -> None:
         assert (gradient[:, :i] != 0).any(dim=2).all()
 
 
+@every_way
 @every_cell
-def test_a_changed_future_changes_nothing_before(cell: str) -> None:
-    network = make_network(cell)
+def test_a_changed_future_changes_nothing_before(cell: str, way: Way) -> None:
+    network = make_network(cell).to(dtype_of(way))
     points, _ = make_points()
-    z = torch.randn(len(points), 4)
-    inputs = with_start(points)
-    y = outputs(network.decode(inputs, z)[0])
+    z = torch.randn(len(points), 4).to(dtype_of(way))
+    inputs = with_start(points).to(dtype_of(way))
+    y = outputs(network.decode(inputs, z, way=way)[0])
     for i in range(1, N_MAX):
         changed = inputs.clone()
         changed[:, i:] = float("nan")
-        other = outputs(network.decode(changed, z)[0])
+        other = outputs(network.decode(changed, z, way=way)[0])
         assert torch.equal(other[:, :i], y[:, :i])
         assert other[:, i:].isnan().all()
 
 
-@pytest.mark.parametrize("conditional", [True, False])
+@every_way
 @every_cell
-def test_decoding_step_by_step_is_decoding_at_once(cell: str, conditional: bool) -> None:
-    network = make_network(cell, conditional=conditional)
+def test_decoding_what_is_wanted_alone(cell: str, way: Way) -> None:
+    """With lengths: those steps of the whole, time first, and nothing of others, even of NaN."""
+    network = make_network(cell).to(dtype_of(way))
+    points, lengths = make_points()
+    z = torch.randn(len(points), 4).to(dtype_of(way))
+    inputs = with_start(points).to(dtype_of(way))
+    wanted = torch.arange(N_MAX)[:, None] < lengths
+    results = []
+    for whole in (True, False):
+        network.zero_grad()
+        if whole:
+            mixture, _ = network.decode(inputs, z, way=way)
+            y = outputs(mixture).transpose(0, 1)[wanted]
+        else:
+            inputs[~wanted.T] = float("nan")
+            mixture, _ = network.decode(inputs, z, lengths_B=lengths, way=way)
+            y = outputs(mixture)
+        (y * torch.linspace(-1, 1, y.numel()).to(y).view(y.shape)).sum().backward()
+        named = {name: p.grad for name, p in network.named_parameters()}
+        results.append({"y": y.detach(), **named})
+    assert_same(results[1], results[0], 10 * tolerance(way))
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+@every_way
+@every_cell
+def test_decoding_step_by_step_is_decoding_at_once(cell: str, way: Way, conditional: bool) -> None:
+    network = make_network(cell, conditional=conditional).to(dtype_of(way))
     points, _ = make_points()
-    z = torch.randn(len(points), 4) if conditional else None
-    inputs = with_start(points)
-    y = outputs(network.decode(inputs, z)[0])
+    z = torch.randn(len(points), 4).to(dtype_of(way)) if conditional else None
+    inputs = with_start(points).to(dtype_of(way))
+    y = outputs(network.decode(inputs, z, way=way)[0])
     state = None
     for i in range(N_MAX):
-        mixture, state = network.decode(inputs[:, i : i + 1], z, state)
-        torch.testing.assert_close(outputs(mixture)[:, 0], y[:, i], rtol=0, atol=FORWARD)
+        mixture, state = network.decode(inputs[:, i : i + 1], z, state, way=way)
+        torch.testing.assert_close(outputs(mixture)[:, 0], y[:, i], rtol=0, atol=tolerance(way))
 
 
 @every_cell
@@ -338,51 +381,77 @@ def test_weights_survive_a_state_dict(cell: str, conditional: bool) -> None:
 
 
 @every_cell
-def test_dropout_masks(cell: str) -> None:
-    """0 or 1/keep, the right part of them, fresh at each step, row and unit, from one generator."""
+def test_dropout_of_its_own_for_each_part(cell: str) -> None:
+    """Fresh at each step, row and unit, from one generator; how random: tests/test_unroll.py."""
     network = make_network(cell)
     keep, B, T = 0.9, 40, 30
     generator = torch.Generator().manual_seed(3)
     global_state = torch.get_rng_state()
-    encoder, decoder = network.dropout_masks(B, T, keep, generator)
+    encoder, decoder = network.draw_dropout(B, T, keep, generator)
     assert torch.equal(torch.get_rng_state(), global_state)
-    masks = (*encoder, decoder)
+    drawn = (*encoder, decoder)
     cells = (network.encoder_forward, network.encoder_backward, network.decoder)
-    for mask, part in zip(masks, cells, strict=True):
-        assert mask.shape == (T, B, sum(part.mask_sizes))
-        kept = mask != 0
-        torch.testing.assert_close(
-            mask[kept], torch.full_like(mask[kept], 1 / keep), rtol=1e-12, atol=0
-        )
-        # independent trials: 4.5 standard deviations around keep, overall ...
-        deviation = (keep * (1 - keep) / mask.numel()) ** 0.5
+    for dropout, part in zip(drawn, cells, strict=True):
+        kept = dropout.kept_TBm
+        assert dropout.keep == keep
+        assert kept.shape == (T, B, sum(part.mask_sizes))
+        # independent trials: 4.5 standard deviations around keep
+        deviation = (keep * (1 - keep) / kept.numel()) ** 0.5
         assert abs(float(kept.double().mean()) - keep) < 4.5 * deviation
-        # ... and steps, rows and units side by side agree as often as independent ones do
-        agree = keep**2 + (1 - keep) ** 2
-        for axis in range(3):
-            n = mask.shape[axis] - 1
-            same = (kept.narrow(axis, 0, n) == kept.narrow(axis, 1, n)).double()
-            deviation = (agree * (1 - agree) / same.numel()) ** 0.5
-            assert abs(float(same.mean()) - agree) < 6 * deviation
-    assert not torch.equal(encoder[0], encoder[1])
-    again = network.dropout_masks(B, T, keep, torch.Generator().manual_seed(3))
-    assert torch.equal(again[1], decoder)
-    assert network.dropout_masks(B, T, 1.0, generator) == ((None, None), None)
+    assert not torch.equal(encoder[0].kept_TBm, encoder[1].kept_TBm)
+    again = network.draw_dropout(B, T, keep, torch.Generator().manual_seed(3))
+    assert torch.equal(again[1].kept_TBm, decoder.kept_TBm)
+    assert network.draw_dropout(B, T, 1.0, generator) == ((None, None), None)
     unconditional = make_network(cell, conditional=False)
-    assert unconditional.dropout_masks(B, T, keep, generator)[0] == (None, None)
+    nothing, decoder = unconditional.draw_dropout(B, T, keep, generator)
+    assert nothing == (None, None)
+    assert decoder.kept_TBm.shape == (T, B, sum(unconditional.decoder.mask_sizes))
 
 
-@pytest.mark.parametrize("plain", [True, False], ids=["plain", "fast"])
+@every_way
 @every_cell
-def test_encoding_with_masks_longer_than_the_drawings(cell: str, plain: bool) -> None:
+def test_dropout_is_that_of_the_cells(cell: str, way: Way) -> None:
+    """The decoder's masks step by step, and each encoder direction's own."""
+    network = make_network(cell).to(dtype_of(way))
+    points, lengths = make_points()
+    points = points.to(dtype_of(way))
+    encoder, decoder = network.draw_dropout(4, N_MAX, 0.5, torch.Generator().manual_seed(1))
+    inputs = with_start(points).to(dtype_of(way))
+    z = torch.randn(4, 4).to(dtype_of(way))
+    y = outputs(network.decode(inputs, z, dropout=decoder, way=way)[0])
+    state = network.initial_state(z)
+    for i in range(N_MAX):
+        state = network.decoder(torch.cat([inputs[:, i], z], dim=1), state, decoder.factors(i))
+        wanted = network.head(state[0])
+        torch.testing.assert_close(y[:, i], wanted, rtol=0, atol=10 * tolerance(way))
+    mu, _ = network.encode(points, lengths, encoder, way=way)
+    for row, length in enumerate(LENGTHS):
+        own, finals = points[row : row + 1, :length], []
+        for part, dropout, steps in (
+            (network.encoder_forward, encoder[0], range(length)),
+            (network.encoder_backward, encoder[1], range(length)[::-1]),
+        ):
+            state = part.zero_state(own)
+            for i, step in enumerate(steps):
+                state = part(own[:, step], state, dropout.factors(i)[row : row + 1])
+            finals.append(state[0])
+        wanted = network.to_mu(torch.cat(finals, dim=1))[0]
+        torch.testing.assert_close(mu[row], wanted, rtol=0, atol=10 * tolerance(way))
+
+
+@every_way
+@every_cell
+def test_encoding_with_masks_longer_than_the_drawings(cell: str, way: Way) -> None:
     """Masks have N_max steps; a batch whose longest drawing is shorter uses the first of them."""
-    network = make_network(cell)
+    network = make_network(cell).to(dtype_of(way))
     points, _ = make_points()
+    points = points.to(dtype_of(way))
     lengths = torch.tensor([2, 4, 1, 3])
-    (forward, backward), _ = network.dropout_masks(4, N_MAX, 0.5, torch.Generator().manual_seed(1))
-    mu, _ = network.encode(points, lengths, (forward, backward), plain=plain)
-    expected, _ = network.encode(points, lengths, (forward[:4], backward[:4]), plain=True)
-    torch.testing.assert_close(mu, expected, rtol=0, atol=FORWARD)
+    (forward, backward), _ = network.draw_dropout(4, N_MAX, 0.5, torch.Generator().manual_seed(1))
+    mu, _ = network.encode(points, lengths, (forward, backward), way=way)
+    shorter = (forward.first(4), backward.first(4))
+    expected, _ = network.encode(points, lengths, shorter, way=PLAIN)
+    torch.testing.assert_close(mu, expected, rtol=0, atol=tolerance(way))
 
 
 @pytest.mark.parametrize(

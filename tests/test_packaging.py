@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib.metadata import distribution, version
@@ -15,12 +16,14 @@ from typing import Any
 import pytest
 
 import sketchrnn
+from sketchrnn.model.native.library import SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSION_HOME = "src/sketchrnn/__init__.py"
 DRAWINGS_AND_WEIGHTS = {
     ".npz", ".npy", ".ndjson", ".gz", ".zip", ".sketches", ".safetensors", ".pt", ".pth", ".pkl",
 }  # fmt: skip
+C_SOURCES = ("model/native/products.h", "model/native/cells.c")
 LARGEST_FILE_BYTES = 2_000_000
 
 
@@ -123,10 +126,33 @@ def test_the_wheel(tmp_path: Path) -> None:
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert {name for name in names if name.startswith("sketchrnn/")} == expected
-    assert "sketchrnn/py.typed" in names
+    assert {"sketchrnn/py.typed", *(f"sketchrnn/{name}" for name in C_SOURCES)} <= set(names)
     assert {f"{info}licenses/LICENSE", f"{info}entry_points.txt"} <= set(names)
     assert "License-Expression: Apache-2.0" in metadata
     assert "Requires-Python: >=3.11" in metadata
+
+
+def test_the_source_archive(tmp_path: Path) -> None:
+    """Has what the wheel is made of, and the tests."""
+    sdist = pytest.importorskip("hatchling.builders.sdist", reason="hatchling is not installed")
+    path = next(iter(sdist.SdistBuilder(str(ROOT)).build(directory=str(tmp_path))))
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py"} <= names
+    package = ROOT / "src" / "sketchrnn"
+    expected = {
+        f"src/sketchrnn/{file.relative_to(package)}"
+        for file in package.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert {name for name in names if name.startswith("src/")} == expected
+    assert {f"src/sketchrnn/{name}" for name in C_SOURCES} <= expected
+
+
+def test_the_c_sources_are_those_that_are_compiled() -> None:
+    folder = ROOT / "src" / "sketchrnn" / "model" / "native"
+    named = {path.name for path in folder.iterdir() if path.suffix in (".c", ".h")}
+    assert named == set(SOURCES) == {Path(name).name for name in C_SOURCES}
 
 
 # Written so that they do not find themselves.

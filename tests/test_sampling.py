@@ -17,19 +17,23 @@ from scipy import stats
 from torch import Tensor
 
 from sketchrnn import strokes
-from sketchrnn.drawing.sample import (
+from sketchrnn.drawing import sample
+from sketchrnn.drawing.base import check_temperature
+from sketchrnn.drawing.sample import most_likely, sample_point, sample_strokes
+from sketchrnn.drawing.seeds import (
+    BLOCK,
     NORMALS,
+    POINT_STREAM,
     UNIFORMS,
-    check_temperature,
-    most_likely,
-    sample_point,
-    sample_strokes,
+    choose_seed,
+    generator,
+    normal_vectors,
 )
-from sketchrnn.drawing.seeds import POINT_STREAM, choose_seed, generator, normal_vectors
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
+from sketchrnn.model.unroll import Way
 
 CELLS = ("lstm", "layer_norm", "hyper")
 ROWS = 200_000
@@ -223,7 +227,8 @@ def test_drawings_are_the_decoders(cell: str, conditional: bool, temperature: fl
     """Fed back to `decode` at once, each drawing's points are those that its own numbers choose.
 
     float32 both times, in another order of operations: 1e-4 of offsets near 1 to 10. The random
-    numbers are taken as the streams' contract has it, two uniform then two normal a point.
+    numbers are taken as the streams' contract has it: of a block of points the uniform ones, two a
+    point, then the normal ones, two a point.
     """
     network = make_network(cell, conditional=conditional)
     n, seed = 6, 5
@@ -242,15 +247,10 @@ def test_drawings_are_the_decoders(cell: str, conditional: bool, temperature: fl
             expected = most_likely(flat).numpy()
         else:
             stream = generator(seed, POINT_STREAM, number)
-            uniform, normal = [], []
-            for _ in range(T):
-                uniform.append(stream.random(UNIFORMS, dtype=np.float32))
-                normal.append(stream.standard_normal(NORMALS, dtype=np.float32))
+            uniform = stream.random((BLOCK, UNIFORMS), dtype=np.float32)[:T]
+            normal = stream.standard_normal((BLOCK, NORMALS), dtype=np.float32)[:T]
             expected = sample_point(
-                flat,
-                torch.from_numpy(np.array(uniform)),
-                torch.from_numpy(np.array(normal)),
-                temperature,
+                flat, torch.from_numpy(uniform), torch.from_numpy(normal), temperature
             ).numpy()
         ended = expected[:, strokes.P3_END] == 1
         if ended[0]:  # ended before its first point, which is then kept, with the pen lifted
@@ -338,6 +338,63 @@ def test_batched_is_one_at_a_time(cell: str, conditional: bool, temperature: flo
             numbers=[number],
         )
         np.testing.assert_allclose(alone, drawing, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+@pytest.mark.parametrize("conditional", [True, False])
+def test_when_finished_drawings_leave_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, conditional: bool, temperature: float
+) -> None:
+    """Looked at each step or now and then, taken out one by one, in parts or never."""
+    network = make_network(conditional=conditional)
+    expected = draw(network, 9, temperature=temperature)
+    assert len({len(drawing) for drawing in expected}) > 2 or temperature == 0
+    for check in (1, 2, 5, 16):
+        for share in (0.01, 1 / 8, 0.5, 1.0):
+            monkeypatch.setattr(sample, "CPU_CHECK", check)
+            monkeypatch.setattr(sample, "ENDED_SHARE", share)
+            for ours, wanted in zip(
+                draw(network, 9, temperature=temperature), expected, strict=True
+            ):
+                np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_long_drawings_take_block_after_block() -> None:
+    """Random numbers past the first block: each block its uniform numbers, then its normal ones."""
+    N_max = 2 * BLOCK + 7
+    network = constant_network([0.75, 0.25, 1e-9], N_max)
+    n, seed = 3, 8
+    drawings = draw(network, n, seed=seed)
+    mixture = Mixture.from_head(network.head.bias.detach().expand(BLOCK, -1))
+    for number, drawing in enumerate(drawings):
+        stream = generator(seed, POINT_STREAM, number)
+        blocks = []
+        for _ in range(3):
+            uniform = torch.from_numpy(stream.random((BLOCK, UNIFORMS), dtype=np.float32))
+            normal = torch.from_numpy(stream.standard_normal((BLOCK, NORMALS), dtype=np.float32))
+            blocks.append(sample_point(mixture, uniform, normal, 1.0).numpy())
+        np.testing.assert_allclose(drawing, np.concatenate(blocks)[:N_max], rtol=1e-5, atol=1e-5)
+
+
+def skip_without_bf16() -> None:
+    try:
+        Way(bf16=True).chosen(torch.zeros(1))
+    except SketchRNNError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_bf16_is_nearly_the_same_model(cell: str) -> None:
+    """Most likely points, all else exact: bfloat16 keeps 8 bits, so a percent after a few steps."""
+    if cell != "lstm":  # whose products are PyTorch's
+        skip_without_bf16()
+    network = make_network(cell, end=-1e9, N_max=4)
+    exact = np.array(draw(network, 5, temperature=0))
+    rounded = np.array(draw(network, 5, temperature=0, bf16=True))
+    assert rounded.dtype == np.float32
+    assert 1e-5 < np.abs(rounded - exact).max() < 0.1
+    again = np.array(draw(network, 5, temperature=0, bf16=True))
+    assert np.array_equal(rounded, again)
 
 
 def test_temperature_zero_needs_no_random_numbers() -> None:

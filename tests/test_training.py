@@ -13,9 +13,10 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from sketchrnn import cli
+from sketchrnn.data import batches
 from sketchrnn.data.batches import make_batch
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.formats import sketches
@@ -36,7 +38,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.runs import BEST, CONFIG, LAST, LOG, SHEETS, TENSORBOARD, load_tensors, read_config
 from sketchrnn.training import loop
-from sketchrnn.training.config import TrainingConfig
+from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, read_log
 from sketchrnn.training.loop import Trainer, train
 from sketchrnn.training.loss import ReconstructionLoss, reconstruction_loss
@@ -51,6 +53,8 @@ MODEL = ModelConfig(
     z_size=4,
     mixtures=2,
 )
+LOSS = "sketchrnn.training.step.reconstruction_loss"
+
 TRAINING = TrainingConfig(
     batch_size=8,
     max_steps=12,
@@ -163,27 +167,93 @@ def steps_of(records: list[Record], kind: str = "train") -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "model",
+    ("model", "padding"),
     [
-        MODEL,
-        replace(MODEL, encoder_cell="lstm", decoder_cell="hyper", hyper_size=8, hyper_embedding=4),
-        replace(MODEL, conditional=False, decoder_cell="lstm"),
+        (MODEL, "full"),
+        (MODEL, "sampled"),
+        (MODEL, "similar"),
+        (
+            replace(
+                MODEL, encoder_cell="lstm", decoder_cell="hyper", hyper_size=8, hyper_embedding=4
+            ),
+            "sampled",
+        ),
+        (replace(MODEL, conditional=False, decoder_cell="lstm"), "full"),
     ],
-    ids=["layer_norm", "lstm-hyper", "decoder-only"],
+    ids=["layer_norm", "sampled", "similar", "lstm-hyper", "decoder-only"],
 )
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, model: ModelConfig) -> None:
-    train_all(tmp_path / "straight", model=model)
-    first = train_all(tmp_path / "resumed", model=model, stop_at=5)  # between two validations
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    tmp_path: Path, model: ModelConfig, padding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "LEARN_TO_END", 3)
+    train_all(tmp_path / "straight", model=model, padding=padding)
+    first = train_all(tmp_path / "resumed", model=model, padding=padding, stop_at=5)
     assert first[-1]["kind"] == "end"
     assert first[-1]["reason"] == "stopped"
     assert steps_of(first) == [1, 2, 3, 4, 5]
-    second = train_all(tmp_path / "resumed", model=model, resume=True)
+    second = train_all(tmp_path / "resumed", model=model, padding=padding, resume=True)
     assert steps_of(second) == list(range(6, 13))
     assert_same_run(tmp_path / "resumed", tmp_path / "straight")
     log = read_log(tmp_path / "resumed")
     assert steps_of(log) == list(range(1, 13))
     assert steps_of(log, "evaluate") == [4, 8, 12]
     assert steps_of(log, "end") == [12]  # the first part's end was cut
+
+
+def test_paddings_differ_in_training_and_not_in_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run sees other steps; untrained, all are measured alike, over all N_max steps."""
+    monkeypatch.setattr(batches, "LEARN_TO_END", 0)
+    still: dict[str, Any] = {"max_steps": 1, "learning_rate": 0.0, "min_learning_rate": 0.0}
+    trained, validated = set(), set()
+    for padding in ("full", "sampled", "similar"):
+        records = train_all(tmp_path / padding, padding=padding, **still)
+        trained |= {record["L_p"] for record in records if record["kind"] == "train"}
+        validated |= {record["L_p"] for record in records if record["kind"] == "evaluate"}
+    assert len(trained) == 3
+    assert len(validated) == 1
+
+
+def batch_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("batches")]
+
+
+def test_no_thread_is_left_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_all(tmp_path / "whole", max_steps=2)
+    assert not batch_threads()
+
+    records = train(tmp_path / "closed", tiny_dataset(), MODEL, TRAINING)
+    next(records)
+    assert len(batch_threads()) == 1
+    records.close()
+    assert not batch_threads()
+
+    for error in (KeyboardInterrupt, OSError):
+        records = train(tmp_path / error.__name__, tiny_dataset(), MODEL, TRAINING)
+        next(records)
+        with pytest.raises(error):
+            records.throw(error)
+        assert not batch_threads()
+
+    monkeypatch.setattr(LOSS, poisoned(lambda call: call in (2, 4)))
+    records = train(tmp_path / "fallen back", tiny_dataset(), MODEL, TRAINING)
+    kinds = [next(records)["kind"] for _ in range(6)]
+    assert kinds.count("fallback") == 2
+    assert len(batch_threads()) == 1  # not one for each time
+    records.close()
+
+
+def test_presets_that_follow_others_train_on_full_padding() -> None:
+    paddings = {name: preset.training.padding for name, preset in PRESETS.items()}
+    assert paddings == {"laptop": "sampled", "magenta": "full", "paper": "full"}
+
+
+def test_a_run_that_states_no_padding_was_trained_on_all_of_it() -> None:
+    stored = asdict(TRAINING)
+    assert TrainingConfig.from_dict(stored).padding == "sampled"
+    del stored["padding"]
+    assert TrainingConfig.from_dict(stored).padding == "full"
 
 
 def test_the_losses_do_change_with_the_seed_and_the_step(tmp_path: Path) -> None:
@@ -534,9 +604,9 @@ def poisoned(calls: Callable[[int], bool], *, gradient_only: bool = False) -> Lo
     """`reconstruction_loss`, not finite, or with a gradient that is not, at the chosen calls."""
     count = 0
 
-    def loss(*arguments: Any) -> ReconstructionLoss:
+    def loss(*arguments: Any, **options: Any) -> ReconstructionLoss:
         nonlocal count
-        parts = reconstruction_loss(*arguments)
+        parts = reconstruction_loss(*arguments, **options)
         count += 1
         if not calls(count):
             return parts
@@ -558,7 +628,7 @@ def test_a_step_that_is_not_finite_touches_nothing(
     dataset = tiny_dataset()
     trainer = Trainer(MODEL, TRAINING, dataset.scale, torch.device("cpu"))
     bad = poisoned(lambda call: call == 2, gradient_only=gradient_only)
-    monkeypatch.setattr(loop, "reconstruction_loss", bad)
+    monkeypatch.setattr(LOSS, bad)
     assert trainer.step(a_batch(dataset)) is not None
 
     def everything() -> list[np.ndarray]:
@@ -581,7 +651,7 @@ def test_after_a_bad_step_the_run_goes_back_and_on_with_half_the_rate(
 ) -> None:
     straight = train_all(tmp_path / "straight", learning_rate_decay=1.0)
     bad = poisoned(lambda call: call == 7, gradient_only=gradient_only)
-    monkeypatch.setattr(loop, "reconstruction_loss", bad)
+    monkeypatch.setattr(LOSS, bad)
     records = train_all(tmp_path / "run", learning_rate_decay=1.0)
     fallbacks = timeless(records, "fallback")
     assert fallbacks == [
@@ -610,10 +680,10 @@ def test_a_run_killed_after_a_fallback_knows_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "reconstruction_loss", poisoned(lambda call: call == 7))
+        patch.setattr(LOSS, poisoned(lambda call: call == 7))
         train_all(tmp_path / "straight")
     folder = tmp_path / "killed"
-    monkeypatch.setattr(loop, "reconstruction_loss", poisoned(lambda call: call == 7))
+    monkeypatch.setattr(LOSS, poisoned(lambda call: call == 7))
     records = train(folder, tiny_dataset(), MODEL, TRAINING)
     for record in records:
         if record["kind"] == "fallback":
@@ -632,7 +702,7 @@ def test_a_loss_that_stays_not_finite_ends_the_run_after_three_fallbacks(
 ) -> None:
     folder = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "reconstruction_loss", poisoned(lambda call: call >= 6))
+        patch.setattr(LOSS, poisoned(lambda call: call >= 6))
         with pytest.raises(SketchRNNError, match="the loss of step 5 is not a finite number"):
             train_all(folder)
     log = read_log(folder)
@@ -661,7 +731,7 @@ def test_the_command_says_that_a_loss_was_not_finite(
 ) -> None:
     data = tmp_path / "zigzags.sketches"
     sketches.write(tiny_dataset(), data)
-    monkeypatch.setattr(loop, "reconstruction_loss", poisoned(lambda call: call >= 2))
+    monkeypatch.setattr(LOSS, poisoned(lambda call: call >= 2))
     words = command(data, tmp_path / "run", max_steps=4, learning_rate=0.001)
     assert cli.main(words) == 2
     said = capsys.readouterr().err.splitlines()
@@ -825,7 +895,7 @@ def test_validations_sheets_and_checkpoints_count_as_time(
 def test_time_before_a_fallback_is_not_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "reconstruction_loss", poisoned(lambda call: call == 7))
+    monkeypatch.setattr(LOSS, poisoned(lambda call: call == 7))
     clock = [r["seconds"] for r in train_all(tmp_path / "run") if "seconds" in r]
     assert clock == sorted(clock)
 

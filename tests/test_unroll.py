@@ -1,172 +1,373 @@
-"""Running a cell over time: every way gives the plain loop's answer and gradients.
+"""Running a cell over time: what `unroll` promises, whichever way it goes.
 
-Tolerances: float64, the same operations in another order, so 1e-12 (gradients 1e-11); float32 has
-eps = 6e-8, and over 25 steps differences of a few hundred eps relative to the largest entry add up.
+Tolerances, relative to the largest entry: the plain loop runs in float64, the same operations in
+another order, so 1e-12 (gradients 1e-11). C runs in float32, whose eps is 6e-8: over some ten steps
+up to 3e-6 was seen, the same as of the plain loop in float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sketchrnn.model.cells import Cell
-from sketchrnn.model.unroll import last_output, reverse_by_length, unroll
-from test_cells import CELLS, make_cell, make_inputs
-
-FORWARD, BACKWARD = 1e-12, 1e-11
-SINGLE = 2e-5
-
-masks_or_not = pytest.mark.parametrize("with_masks", [False, True], ids=["no masks", "masks"])
-every_cell = pytest.mark.parametrize("name", CELLS)
-
-
-@pytest.fixture(autouse=True)
-def float64() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-def outputs_and_gradients(
-    cell: Cell,
-    projected: Tensor,
-    state: tuple[Tensor, ...],
-    masks: Tensor | None,
-    loss: Callable[[Tensor, tuple[Tensor, ...]], Tensor],
-    *,
-    plain: bool,
-) -> dict[str, Tensor]:
-    """h, the last state, and the loss's gradient by every parameter, the input and the state."""
-    cell.zero_grad(set_to_none=True)
-    projected = projected.detach().clone().requires_grad_()
-    state = tuple(part.detach().clone().requires_grad_() for part in state)
-    h, final = unroll(cell, projected, state, masks, plain=plain)
-    loss(h, final).backward()
-    found = {"h": h.detach(), "d projected": projected.grad}
-    found |= {f"final {part}": value.detach() for part, value in enumerate(final)}
-    found |= {f"d state {part}": value.grad for part, value in enumerate(state)}
-    found |= {f"d {key}": value.grad for key, value in cell.named_parameters()}
-    return found
-
-
-def assert_same(
-    ours: dict[str, Tensor], expected: dict[str, Tensor], forward: float, backward: float
-) -> None:
-    """Equal up to the tolerances, each relative to the largest entry."""
-    for key, value in expected.items():
-        if value is None:  # the input weights, which `project` and not `unroll` reads
-            assert ours[key] is None
-            continue
-        bound = (backward if key.startswith("d ") else forward) * max(1.0, float(value.abs().max()))
-        torch.testing.assert_close(ours[key], value, rtol=0, atol=bound, msg=lambda m, k=key: k + m)
-
-
-def random_loss(h: Tensor, final: tuple[Tensor, ...]) -> Tensor:
-    """A loss that reads every h, and every part of the state that is returned."""
-    generator = torch.Generator().manual_seed(5)
-    return sum(
-        (value * torch.randn(value.shape, generator=generator).to(value)).sum()
-        for value in (h, *final)
-    )
-
-
-@masks_or_not
-@pytest.mark.parametrize("T", [1, 2, 7])
-@every_cell
-def test_fast_is_plain(name: str, T: int, with_masks: bool) -> None:
-    cell = make_cell(name, D=3, H=5)
-    x, state, masks = make_inputs(cell, T, 4, with_masks)
-    projected = cell.project(x)
-    fast, plain = (
-        outputs_and_gradients(cell, projected, state, masks, random_loss, plain=way)
-        for way in (False, True)
-    )
-    assert_same(fast, plain, FORWARD, BACKWARD)
-
-
-@pytest.mark.parametrize(
-    "loss",
-    [
-        lambda h, final: h[-1].sum(),
-        lambda h, final: final[1].sum(),  # c only: h has no adjoint of its own
-        lambda h, final: h[2].square().sum(),  # later steps have none
-        lambda h, final: h.sum() + final[0].sum(),  # the last h twice; adjoints of stride 0
-    ],
-    ids=["last h", "last c", "middle h", "sums"],
+import oracles
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model import unroll as unrolling_module
+from sketchrnn.model.unroll import (
+    AUTO,
+    PLAIN,
+    WAY_NAMES,
+    Dropout,
+    Stepper,
+    Way,
+    random_dropout,
+    reverse_by_length,
+    unroll,
 )
+from unrolling import (
+    NATIVE,
+    Answer,
+    Loss,
+    assert_same,
+    dtype_of,
+    every_cell,
+    every_way,
+    needs_native,
+    ragged,
+    random_cell,
+    random_loss,
+    random_problem,
+)
+
+dropout_or_not = pytest.mark.parametrize("keep", [1.0, 0.75], ids=["all kept", "dropout"])
+
+
+def tolerance(way: Way) -> float:
+    return 1e-11 if way == PLAIN else 1e-5
+
+
+def tensors(result: tuple[Tensor, tuple[Tensor, ...]]) -> list[Tensor]:
+    return [result[0], *result[1]]
+
+
+@dropout_or_not
+@every_way
 @every_cell
-def test_fast_is_plain_for_parts_of_the_outputs(
-    name: str, loss: Callable[[Tensor, tuple[Tensor, ...]], Tensor]
-) -> None:
-    cell = make_cell(name)
-    x, state, masks = make_inputs(cell, 5, 3, with_masks=True)
-    fast, plain = (
-        outputs_and_gradients(cell, cell.project(x), state, masks, loss, plain=way)
-        for way in (False, True)
+def test_it_is_the_papers_equations(name: str, way: Way, keep: float) -> None:
+    """Each row alone, for its own number of steps, in float64 NumPy; the z-part stands still.
+
+    The input is [point; z] to the papers, the point alone to `unroll`. Gradients of the oracle are
+    complex-step derivatives, exact to rounding, by all the parameters there are.
+    """
+    T, B, D, H, Z = 3, 3, 2, 3, 1
+    lengths = [2, 3, 1]
+    problem = random_problem(name, T=T, B=B, D=D, H=H, Y=2, E=2, lengths=lengths, keep=keep)
+    problem = problem.to(dtype_of(way))
+    cell = random_cell(name, D + Z, H, Y=2, E=2).to(dtype_of(way))
+    z = torch.randn(B, Z).to(dtype_of(way)).requires_grad_()
+    weights, bias = cell.input_weights()
+    constant = z @ weights[D:] + (0 if bias is None else bias)
+    state = tuple(part.requires_grad_() for part in problem.state)
+    problem = replace(problem, cell=cell, weights_DP=weights[:D], constant=constant)
+    h, final = problem.run(way)
+    random_loss(h, final).backward()
+
+    leaves = {"z": z, **{f"state {part}": value for part, value in enumerate(state)}}
+    leaves |= dict(cell.named_parameters())
+    factors = None
+    if problem.dropout is not None:
+        factors = torch.stack([problem.dropout.factors(t) for t in range(T)]).double().numpy()
+
+    def oracle(values: dict[str, oracles.Array]) -> list[oracles.Array]:
+        h = np.zeros((T, B, H), dtype=np.result_type(*values.values()))
+        final = [np.zeros((B, size), dtype=h.dtype) for size in cell.state_sizes]
+        for row, length in enumerate(lengths):
+            x = problem.x_TBD[:length, row : row + 1].double().numpy()
+            z = np.broadcast_to(values["z"][row], (length, 1, Z))
+            own, last = oracles.run(
+                name,
+                values,
+                np.concatenate([x, z], axis=2),
+                tuple(values[f"state {part}"][row : row + 1] for part in range(len(state))),
+                None if factors is None else factors[:length, row : row + 1],
+            )
+            h[:length, row] = own[:, 0]
+            for part, value in zip(final, last, strict=True):
+                part[row] = value[0]
+        return [h, *final]
+
+    def oracle_loss(values: dict[str, oracles.Array]) -> oracles.Array:
+        generator = torch.Generator().manual_seed(5)  # the numbers of `random_loss`
+        parts = [
+            (value * torch.randn(value.shape, generator=generator, dtype=torch.float64).numpy())
+            for value in oracle(values)
+        ]
+        return sum(part.sum() for part in parts)
+
+    numbers = {key: value.detach().double().numpy() for key, value in leaves.items()}
+    found = {str(key): value.detach() for key, value in enumerate(tensors((h, final)))}
+    wanted = {str(key): torch.tensor(value) for key, value in enumerate(oracle(numbers))}
+    assert_same(found, wanted, tolerance(way))
+    found = {key: value.grad for key, value in leaves.items()}
+    slopes = oracles.gradient(oracle_loss, numbers)
+    assert_same(found, {key: torch.tensor(v) for key, v in slopes.items()}, tolerance(way))
+
+
+@every_way
+def test_the_lstm_is_torch_lstm(way: Way) -> None:
+    """Rows of different lengths, packed as torch packs them; torch's gates are i, f, g, o."""
+    T, B, D, H = 9, 6, 3, 21
+    problem = random_problem("lstm", T=T, B=B, D=D, H=H, lengths=ragged(T, B)).to(dtype_of(way))
+    cell = problem.cell
+    weights, bias = cell.input_weights()
+    problem = replace(problem, weights_DP=weights, constant=bias)
+    theirs = nn.LSTM(D, H).to(dtype_of(way))
+
+    def to_torch(value: Tensor) -> Tensor:
+        """[..., 4H] in our order -> [4H, ...] in torch's."""
+        i, g, f, o = value.chunk(4, dim=-1)
+        return torch.cat([i, f, g, o], dim=-1).movedim(-1, 0)
+
+    pairs = (
+        (cell.W_xh, theirs.weight_ih_l0),
+        (cell.W_hh, theirs.weight_hh_l0),
+        (cell.bias, theirs.bias_ih_l0),
     )
-    assert_same(fast, plain, FORWARD, BACKWARD)
+    with torch.no_grad():
+        for ours, its in pairs:
+            its.copy_(to_torch(ours))
+        theirs.bias_hh_l0.zero_()
+        theirs.bias_hh_l0[H : 2 * H] = 1.0  # ours is added at run time
+
+    results = []
+    for which in ("ours", "theirs"):
+        h0, c0 = (part.clone().requires_grad_() for part in problem.state)
+        if which == "ours":
+            h, final = replace(problem, state=(h0, c0)).run(way)
+        else:
+            packed = pack_padded_sequence(problem.x_TBD, problem.lengths_B, enforce_sorted=False)
+            rows, last = theirs(packed, (h0[None], c0[None]))
+            h, final = pad_packed_sequence(rows)[0], tuple(part[0] for part in last)
+        random_loss(h, final).backward()
+        values = [h.detach(), *(part.detach() for part in final), h0.grad, c0.grad]
+        results.append({str(key): value for key, value in enumerate(values)})
+    results[0] |= {str(its.shape): to_torch(ours.grad) for ours, its in pairs}
+    results[1] |= {str(its.shape): its.grad for _, its in pairs}
+    assert_same(*results, tolerance(way))
 
 
+@pytest.mark.parametrize("lengths", [None, [1, 2]], ids=["whole", "ragged"])
 @every_cell
-def test_fast_is_plain_in_float32(name: str) -> None:
-    torch.set_default_dtype(torch.float32)
-    cell = make_cell(name, D=5, H=24)
-    x, state, masks = make_inputs(cell, 25, 6, with_masks=True)
-    fast, plain = (
-        outputs_and_gradients(cell, cell.project(x), state, masks, random_loss, plain=way)
-        for way in (False, True)
+def test_plain_gradcheck(name: str, lengths: list[int] | None) -> None:
+    """PyTorch's numeric check of the reference: input weights, constant, state, parameters."""
+    problem = random_problem(name, T=2, B=2, D=2, H=3, Y=2, E=1, lengths=lengths, keep=0.75)
+    parameters = [value for key, value in problem.cell.named_parameters() if key != "W_xh"]
+
+    def run(weights: Tensor, constant: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        state = rest[: len(problem.state)]  # the parameters are perturbed in place
+        return tuple(
+            tensors(replace(problem, weights_DP=weights, constant=constant, state=state).run(PLAIN))
+        )
+
+    inputs = [
+        value.requires_grad_() for value in (problem.weights_DP, problem.constant, *problem.state)
+    ]
+    assert torch.autograd.gradcheck(run, (*inputs, *parameters))
+
+
+@every_way
+@every_cell
+def test_the_gradient_is_the_slope(name: str, way: Way) -> None:
+    """A step along the gradient changes the loss by what the gradient says, by central differences.
+
+    In float32 losses of size 1 are known to 1e-7: steps of 1e-3 give slopes to 1e-3.
+    """
+    problem = random_problem(name, T=5, B=3, lengths=[5, 2, 4], keep=0.75).to(dtype_of(way))
+    answer = problem.answer(way)
+    step = 1e-3
+    with torch.no_grad():
+        for key, value in problem.learning().items():
+            gradient = answer[f"d {key}"]
+            if gradient is None:
+                continue
+            direction = gradient / gradient.norm()
+            start, losses = value.clone(), []
+            for sign in (1, -1):
+                value.copy_(start + sign * step * direction)
+                losses.append(float(random_loss(*problem.run(way))))
+            value.copy_(start)
+            slope = (losses[0] - losses[1]) / (2 * step)
+            assert slope == pytest.approx(float(gradient.norm()), rel=2e-2, abs=2e-3), key
+
+
+@dropout_or_not
+@every_way
+@every_cell
+def test_step_by_step_is_unrolled(name: str, way: Way, keep: float) -> None:
+    problem = random_problem(name, keep=keep).to(dtype_of(way))
+    h, final = problem.run(way)
+    state = problem.state
+    for t, x in enumerate(problem.x_TBD):
+        mask = None if problem.dropout is None else problem.dropout.factors(t)
+        projected = x @ problem.weights_DP + problem.constant
+        state = problem.cell.step(projected, state, mask)
+        torch.testing.assert_close(h[t], state[0], rtol=0, atol=tolerance(way))
+    for ours, wanted in zip(final, state, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=0, atol=tolerance(way))
+
+
+@every_way
+@every_cell
+def test_a_stepper_is_unroll(name: str, way: Way) -> None:
+    problem = random_problem(name).to(dtype_of(way))
+    h, final = problem.run(way)
+    stepper = Stepper(problem.cell, problem.weights_DP, way)
+    state = problem.state
+    before = [part.clone() for part in state]
+    for t, x in enumerate(problem.x_TBD):
+        state = stepper.step(x, problem.constant, state)
+        torch.testing.assert_close(state[0], h[t], rtol=0, atol=tolerance(way))
+    for ours, wanted in zip(state, final, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=0, atol=tolerance(way))
+    assert all(map(torch.equal, problem.state, before))
+
+
+@pytest.mark.parametrize("lengths", [None, [7, 3, 4, 1]], ids=["whole", "ragged"])
+@every_way
+@every_cell
+def test_two_halves_are_the_whole(name: str, way: Way, lengths: list[int] | None) -> None:
+    """Going on from the returned state gives the same outputs and the same gradients."""
+    problem = random_problem(name, B=4, keep=0.75, lengths=lengths).to(dtype_of(way))
+    whole = problem.answer(way)
+    for value in problem.learning().values():
+        value.grad = None
+    if lengths is None:
+        going = torch.arange(4)
+    else:
+        going = torch.nonzero(problem.lengths_B > 3)[:, 0]
+    ends = None if lengths is None else problem.lengths_B.clamp(max=3)
+    first, between = replace(
+        problem,
+        x_TBD=problem.x_TBD[:3],
+        dropout=problem.dropout.first(3),
+        lengths_B=ends,
+    ).run(way)
+    second, after = replace(
+        problem,
+        x_TBD=problem.x_TBD[3:, going],
+        constant=problem.constant[going],
+        state=tuple(part[going] for part in between),
+        dropout=Dropout(problem.dropout.kept_TBm[3:, going], 0.75),
+        lengths_B=None if lengths is None else problem.lengths_B[going] - 3,
+    ).run(way)
+    rest = torch.zeros(4, 4, first.shape[2], dtype=first.dtype).index_copy(1, going, second)
+    final = tuple(part.index_copy(0, going, new) for part, new in zip(between, after, strict=True))
+    h = torch.cat([first, rest])
+    random_loss(h, final).backward()
+    found: Answer = {"h": h.detach()}
+    found |= {f"final {part}": value.detach() for part, value in enumerate(final)}
+    found |= {f"d {key}": value.grad for key, value in problem.learning().items()}
+    assert_same(found, whole, tolerance(way))
+
+
+@pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30])
+@every_way
+@every_cell
+def test_what_stands_past_the_ends_is_not_read(name: str, way: Way, garbage: float) -> None:
+    """Not by the outputs and not by a gradient; h is 0 there, the state that of the last step."""
+    lengths = [4, 7, 1, 3]
+    problem = random_problem(name, lengths=lengths, keep=0.75).to(dtype_of(way))
+    expected = problem.answer(way)
+    past = torch.arange(7)[:, None] >= problem.lengths_B
+    for row, length in enumerate(lengths):
+        assert torch.equal(expected["final 0"][row], expected["h"][length - 1, row])
+    assert (expected["h"][past] == 0).all()
+    problem.x_TBD[past] = garbage
+    other = replace(problem.dropout, kept_TBm=problem.dropout.kept_TBm ^ past[..., None])
+    answer = replace(problem, dropout=other).answer(way)
+    for key, value in expected.items():
+        assert value is answer[key] is None or torch.equal(answer[key], value), key
+
+
+@every_way
+@every_cell
+def test_rows_do_not_see_each_other(name: str, way: Way) -> None:
+    problem = random_problem(name, T=6, B=5, lengths=[3, 6, 1, 4, 6], keep=0.75).to(dtype_of(way))
+    h, final = problem.run(way)
+    for row, length in enumerate(problem.lengths_B.tolist()):
+        one = slice(row, row + 1)
+        alone = replace(
+            problem,
+            x_TBD=problem.x_TBD[:length, one],
+            constant=problem.constant[one],
+            state=tuple(part[one] for part in problem.state),
+            dropout=Dropout(problem.dropout.kept_TBm[:length, one], 0.75),
+            lengths_B=None,
+        ).run(way)
+        torch.testing.assert_close(alone[0], h[:length, one], rtol=0, atol=tolerance(way))
+        for ours, wanted in zip(alone[1], final, strict=True):
+            torch.testing.assert_close(ours, wanted[one], rtol=0, atol=tolerance(way))
+
+
+@every_way
+@every_cell
+def test_any_layout_is_read(name: str, way: Way) -> None:
+    """Inputs that are views: time and batch exchanged, states cut from one tensor, weights too."""
+    problem = random_problem(name, keep=0.75, lengths=ragged(7, 4)).to(dtype_of(way))
+    expected = problem.answer(way)
+
+    def turned(value: Tensor) -> Tensor:
+        value = value.detach().transpose(0, 1).contiguous().transpose(0, 1)
+        assert not value.is_contiguous()
+        return value
+
+    sizes = list(problem.cell.state_sizes)
+    views = replace(
+        problem,
+        x_TBD=turned(problem.x_TBD),
+        weights_DP=turned(problem.weights_DP),
+        constant=turned(problem.constant),
+        state=torch.cat(problem.state, dim=1).detach().split(sizes, dim=1),
+        dropout=replace(problem.dropout, kept_TBm=turned(problem.dropout.kept_TBm)),
+        lengths_B=torch.stack([problem.lengths_B] * 2, dim=1)[:, 0],
     )
-    assert fast["h"].dtype == torch.float32
-    assert_same(fast, plain, SINGLE, SINGLE)
-
-
-@every_cell
-def test_fast_reads_any_layout(name: str) -> None:
-    """Inputs that are views: time and batch exchanged, states cut from one tensor."""
-    cell = make_cell(name)
-    x, state, masks = make_inputs(cell, 6, 3, with_masks=True)
-    projected = cell.project(x)
-    expected = unroll(cell, projected, state, masks, plain=True)
-    views = torch.cat(state, dim=1).split(cell.state_sizes, dim=1)
-    strided = projected.transpose(0, 1).contiguous().transpose(0, 1)
-    assert not strided.is_contiguous()
-    h, final = unroll(cell, strided, views, masks.transpose(0, 1).contiguous().transpose(0, 1))
-    for ours, wanted in zip((h, *final), (expected[0], *expected[1]), strict=True):
-        torch.testing.assert_close(ours, wanted, rtol=0, atol=FORWARD)
+    assert not views.state[0].is_contiguous()
+    h, final = views.run(way)
+    for ours, wanted in zip((h, *final), list(expected.values())[: 1 + len(final)], strict=True):
+        torch.testing.assert_close(ours.detach(), wanted, rtol=0, atol=tolerance(way))
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["parameters", "frozen"])
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-@masks_or_not
 @pytest.mark.parametrize("T", [1, 2, 3, 8])
+@every_way
 @every_cell
 def test_without_gradients(
-    name: str, T: int, with_masks: bool, context: Callable[[], torch.no_grad], frozen: bool
+    name: str, way: Way, T: int, context: Callable[[], torch.no_grad], frozen: bool
 ) -> None:
     """The same numbers exactly where buffers are used over and over; inputs stay as they were."""
-    cell = make_cell(name)
-    x, state, masks = make_inputs(cell, T, 3, with_masks)
-    with_gradients = unroll(cell, cell.project(x), state, masks)
-    before = [value.clone() for value in state]
-    cell.requires_grad_(not frozen)
+    problem = random_problem(name, T=T, keep=0.75, lengths=ragged(T, 4)).to(dtype_of(way))
+    with_gradients = [value.detach() for value in tensors(problem.run(way))]
+    before = problem.to(dtype_of(way))
+    problem.cell.requires_grad_(not frozen)
     with context():
-        projected = cell.project(x)
-        kept = projected.clone()
-        first = unroll(cell, projected, state, masks)
-        first_values = [value.clone() for value in (first[0], *first[1])]
-        unroll(cell, projected + 1, state, masks)  # must not write into the first's results
-    for ours, copy, wanted in zip(
-        (first[0], *first[1]), first_values, (with_gradients[0], *with_gradients[1]), strict=True
-    ):
-        assert torch.equal(ours, copy)
-        assert torch.equal(ours, wanted)
-    assert torch.equal(projected, kept)
-    assert all(map(torch.equal, state, before))
+        first = tensors(problem.run(way))
+        copies = [value.clone() for value in first]
+        replace(problem, x_TBD=problem.x_TBD + 1).run(way)  # must not write into those of the first
+        assert not any(value.requires_grad for value in first)
+        assert all(map(torch.equal, first, copies))
+        assert all(map(torch.equal, first, with_gradients))
+    assert torch.equal(problem.x_TBD, before.x_TBD)
+    assert torch.equal(problem.constant, before.constant)
+    assert all(map(torch.equal, problem.state, before.state))
 
 
 class Largest(TorchDispatchMode):
@@ -185,125 +386,192 @@ class Largest(TorchDispatchMode):
         return result
 
 
+@needs_native
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-@pytest.mark.parametrize("name", ["lstm", "layer_norm"])
+@every_cell
 def test_without_gradients_nothing_is_kept(name: str, context: Callable[[], torch.no_grad]) -> None:
     """No tensor is larger than the outputs [T, B, H]: the gates of all steps are 4 times that."""
-    cell = make_cell(name)
-    x, state, _ = make_inputs(cell, 20, 3, with_masks=False)
-    with context():
-        projected = cell.project(x)
-        with Largest() as largest:
-            h, _ = unroll(cell, projected, state)
+    problem = random_problem(name, T=500, B=4, H=8).to(torch.float32)
+    with context(), Largest() as largest:
+        h, _ = problem.run(NATIVE)
     assert largest.numbers == h.numel()
 
 
-@pytest.mark.parametrize("name", ["lstm", "layer_norm"])
-def test_only_what_needs_a_gradient_gets_one(name: str) -> None:
-    """Frozen weights, or only the initial state learned: the other gradients are as before."""
-    cell = make_cell(name)
-    x, state, masks = make_inputs(cell, 4, 3, with_masks=True)
-    full = outputs_and_gradients(cell, cell.project(x), state, masks, random_loss, plain=True)
-    cell.requires_grad_(False)
-    for number in range(2):
-        parts = [part.clone() for part in state]
-        parts[number].requires_grad_()
-        h, final = unroll(cell, cell.project(x), tuple(parts), masks)
-        random_loss(h, final).backward()
-        torch.testing.assert_close(
-            parts[number].grad, full[f"d state {number}"], rtol=0, atol=BACKWARD
-        )
-        assert parts[1 - number].grad is None
-    cell.W_hh.requires_grad_(True)
-    cell.zero_grad(set_to_none=True)
-    h, final = unroll(cell, cell.project(x), state, masks)
-    random_loss(h, final).backward()
-    torch.testing.assert_close(cell.W_hh.grad, full["d W_hh"], rtol=0, atol=BACKWARD)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda h, final: h[-1].sum(),
+        lambda h, final: final[0].square().sum(),  # the last h only: h of every step has no adjoint
+        lambda h, final: final[1].sum(),  # c only
+        lambda h, final: h[2].square().sum(),  # later steps have none
+        lambda h, final: h.sum() + final[0].sum(),  # the last h twice; adjoints of stride 0
+        lambda h, final: final[-1].sum(),  # a HyperLSTM's small c
+    ],
+    ids=["last h", "state's h", "state's c", "middle h", "sums", "last part"],
+)
+@every_way
+@every_cell
+def test_losses_of_parts_of_the_outputs(name: str, way: Way, loss: Loss) -> None:
+    problem = random_problem(name, keep=0.75, lengths=ragged(7, 4)).to(dtype_of(way))
+    assert_same(problem.answer(way, loss), problem.expected(loss), tolerance(way))
+
+
+@every_way
+@every_cell
+def test_only_what_needs_a_gradient_gets_one(name: str, way: Way) -> None:
+    """Each thing learned alone: its gradient is as if all were learned, and no other has one."""
+    problem = random_problem(name, T=4, B=3, lengths=[4, 2, 3], keep=0.75).to(dtype_of(way))
+    full = problem.answer(way)
+    learning = problem.learning()
+    for value in learning.values():
+        value.requires_grad_(False).grad = None
+    for key, value in learning.items():
+        value.requires_grad_()
+        h, final = problem.run(way)
+        if full[f"d {key}"] is None:  # the input weights, which are read as `weights`
+            assert not h.requires_grad
+        else:
+            random_loss(h, final).backward()
+            assert_same({key: value.grad}, {key: full[f"d {key}"]}, tolerance(way))
+        value.requires_grad_(False).grad = None
+        assert all(other.grad is None for other in learning.values())
 
 
 @every_cell
-def test_backward_twice_adds_up(name: str) -> None:
-    """What is kept for the backward pass is not used up by it."""
-    cell = make_cell(name)
-    x, state, masks = make_inputs(cell, 4, 3, with_masks=True)
-    cell.zero_grad(set_to_none=True)
-    loss = random_loss(*unroll(cell, cell.project(x), state, masks))
+def test_plain_backward_twice_adds_up(name: str) -> None:
+    problem = random_problem(name)
+    loss = random_loss(*problem.run(PLAIN))
     loss.backward(retain_graph=True)
-    once = {key: value.grad.clone() for key, value in cell.named_parameters()}
+    read = [value for value in problem.cell.parameters() if value.grad is not None]
+    once = [value.grad.clone() for value in read]
+    assert once
     loss.backward()
-    for key, value in cell.named_parameters():
-        torch.testing.assert_close(value.grad, 2 * once[key], rtol=1e-12, atol=1e-14)
+    for value, first in zip(read, once, strict=True):
+        torch.testing.assert_close(value.grad, 2 * first, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["lstm", "layer_norm"])
+@needs_native
+@every_cell
+def test_native_backward_twice_is_refused(name: str) -> None:
+    """Its backward pass writes over what forward kept: an error, never wrong numbers."""
+    problem = random_problem(name).to(torch.float32)
+    loss = random_loss(*problem.run(NATIVE))
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="run forward again"):
+        loss.backward()
+
+
+@needs_native
+@every_cell
 def test_no_wrong_second_derivative(name: str) -> None:
     """The hand-derived backward pass has no derivative of its own: an error, not a wrong number."""
-    cell = make_cell(name)
-    x, state, _ = make_inputs(cell, 2, 2, with_masks=False)
-    loss = random_loss(*unroll(cell, cell.project(x), state)).square()
-    (gradient,) = torch.autograd.grad(loss, [cell.W_hh], create_graph=True)
+    problem = random_problem(name).to(torch.float32)
+    loss = random_loss(*problem.run(NATIVE)).square()
+    (gradient,) = torch.autograd.grad(loss, [problem.cell.W_hh], create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.square().sum().backward()
 
 
-@masks_or_not
+@needs_native
+@pytest.mark.parametrize("what", ["h", "W_hh"])
 @every_cell
-def test_unroll_gradcheck(name: str, with_masks: bool) -> None:
-    """PyTorch's numeric check of the node, for its input, the initial state and all parameters."""
-    cell = make_cell(name, D=2, H=3)
-    x, state, masks = make_inputs(cell, 3, 2, with_masks)
-    parameters = [value for key, value in cell.named_parameters() if key != "W_xh"]
-
-    def run(projected: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        h, final = unroll(cell, projected, rest[: len(state)], masks)
-        return h, *final  # the parameters are perturbed in place
-
-    inputs = [value.detach().clone().requires_grad_() for value in (cell.project(x), *state)]
-    assert torch.autograd.gradcheck(run, (*inputs, *parameters))
-
-
-@pytest.mark.parametrize("plain", [True, False], ids=["plain", "fast"])
-@masks_or_not
-@every_cell
-def test_step_by_step_is_unrolled(name: str, with_masks: bool, plain: bool) -> None:
-    cell = make_cell(name)
-    x, start, masks = make_inputs(cell, 6, 3, with_masks)
-    h, final = unroll(cell, cell.project(x), start, masks, plain=plain)
-    state = start
-    for t in range(len(x)):
-        state = cell(x[t], state, None if masks is None else masks[t])
-        torch.testing.assert_close(h[t], state[0], rtol=0, atol=FORWARD)
-    for ours, wanted in zip(final, state, strict=True):
-        torch.testing.assert_close(ours, wanted, rtol=0, atol=FORWARD)
-
-
-@every_cell
-def test_two_halves_are_the_whole(name: str) -> None:
-    """Going on from the returned state gives the same outputs and the same gradients."""
-    cell = make_cell(name)
-    x, state, masks = make_inputs(cell, 7, 3, with_masks=True)
-    whole = outputs_and_gradients(cell, cell.project(x), state, masks, random_loss, plain=True)
-    cell.zero_grad(set_to_none=True)
-    projected = cell.project(x).detach()
-    first, between = unroll(cell, projected[:3], state, masks[:3])
-    second, final = unroll(cell, projected[3:], between, masks[3:])
-    random_loss(torch.cat([first, second]), final).backward()
-    for key, value in cell.named_parameters():
-        if value.grad is not None:
-            torch.testing.assert_close(value.grad, whole[f"d {key}"], rtol=0, atol=BACKWARD)
-    assert cell.W_hh.grad is not None
+def test_writing_into_what_backward_needs_is_noticed(name: str, what: str) -> None:
+    problem = random_problem(name).to(torch.float32)
+    h, final = problem.run(NATIVE)
+    loss = random_loss(h, final)
+    with torch.no_grad():
+        (h if what == "h" else problem.cell.W_hh).mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
 
 
 @pytest.mark.parametrize("lengths", [[1, 4, 6, 6, 3], [1, 1, 1, 1, 1], [6, 6, 6, 6, 6]])
-def test_reverse_and_last_against_a_loop(lengths: list[int]) -> None:
+def test_reverse_against_a_loop(lengths: list[int]) -> None:
     T, B = 6, len(lengths)
     x = torch.randn(T, B, 2)
     lengths_B = torch.tensor(lengths)
-    reversed_rows, last = x.clone(), torch.empty(B, 2)
+    reversed_rows = x.clone()
     for row, length in enumerate(lengths):
         for step in range(length):
             reversed_rows[step, row] = x[length - 1 - step, row]
-        last[row] = x[length - 1, row]
     assert torch.equal(reverse_by_length(x, lengths_B), reversed_rows)
     assert torch.equal(reverse_by_length(reversed_rows, lengths_B), x)
-    assert torch.equal(last_output(x, lengths_B), last)
+
+
+@pytest.mark.parametrize("keep", [0.9, 0.5, 0.25])
+def test_random_dropout(keep: float) -> None:
+    """Independent trials, from the generator alone."""
+    shape = (40, 30, 51)  # not a multiple of four units
+    global_state = torch.get_rng_state()
+    cpu = torch.device("cpu")
+    dropout = random_dropout(shape, keep, torch.Generator().manual_seed(3), cpu)
+    assert torch.equal(torch.get_rng_state(), global_state)
+    kept = dropout.kept_TBm
+    assert kept.shape == shape
+    assert kept.dtype == torch.bool
+    # 4.5 standard deviations around keep; beside that it is rounded to 1 / 65536
+    deviation = (keep * (1 - keep) / kept.numel()) ** 0.5
+    assert abs(float(kept.double().mean()) - keep) < 4.5 * deviation + 2**-16
+    # units that come from one random word, and steps and rows, agree as often as independent ones
+    agree = keep**2 + (1 - keep) ** 2
+    flat = kept.flatten()
+    for distance in (1, 2, 3, 4, 51, 51 * 30):
+        same = (flat[distance:] == flat[:-distance]).double()
+        deviation = (agree * (1 - agree) / same.numel()) ** 0.5
+        assert abs(float(same.mean()) - agree) < 6 * deviation
+    again = random_dropout(shape, keep, torch.Generator().manual_seed(3), cpu)
+    other = random_dropout(shape, keep, torch.Generator().manual_seed(4), cpu)
+    assert torch.equal(again.kept_TBm, kept)
+    assert not torch.equal(other.kept_TBm, kept)
+    factors = dropout.factors(7)
+    assert factors.dtype == torch.float32
+    torch.testing.assert_close(factors, kept[7] / keep, rtol=1e-7, atol=0)
+    assert dropout.first(3).keep == keep
+    assert torch.equal(dropout.first(3).kept_TBm, kept[:3])
+
+
+def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    single, double = torch.zeros(1), torch.zeros(1, dtype=torch.float64)
+    assert AUTO.name == "auto"
+    assert AUTO.chosen(double) == PLAIN
+    for available, expected in ((None, PLAIN), (object(), NATIVE)):
+        monkeypatch.setattr(unrolling_module, "library", lambda found=available: found)
+        assert AUTO.chosen(single) == expected
+        assert PLAIN.chosen(single) == PLAIN
+    assert NATIVE.chosen(single) == NATIVE
+
+
+def test_auto_computes_float64_too() -> None:
+    problem = random_problem("lstm")
+    assert all(map(torch.equal, tensors(problem.run(AUTO)), tensors(problem.run(PLAIN))))
+
+
+def test_ways_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    single, double = torch.zeros(1), torch.zeros(1, dtype=torch.float64)
+    with pytest.raises(SketchRNNError, match="the native way needs float32 on the CPU"):
+        NATIVE.chosen(double)
+    for way in (Way("plain", bf16=True), Way("auto", bf16=True)):
+        with pytest.raises(SketchRNNError, match="bfloat16 products cannot be had here"):
+            way.chosen(double)
+    monkeypatch.setattr(unrolling_module, "has_bf16", lambda: False)
+    monkeypatch.setattr(unrolling_module, "library", object)
+    for way in (Way("native", bf16=True), Way("auto", bf16=True)):
+        with pytest.raises(SketchRNNError, match="bfloat16 products cannot be had here"):
+            way.chosen(single)
+    monkeypatch.setattr(unrolling_module, "library", lambda: None)
+    with pytest.raises(SketchRNNError, match="and a C compiler"):
+        NATIVE.chosen(single)
+    problem = random_problem("lstm").to(torch.float32)
+    with pytest.raises(SketchRNNError, match="and a C compiler"):
+        unroll(
+            problem.cell,
+            problem.x_TBD,
+            problem.weights_DP,
+            problem.constant,
+            problem.state,
+            way=NATIVE,
+        )
+
+
+def test_the_names_of_ways() -> None:
+    assert {"auto", "plain", "native"} <= set(WAY_NAMES)

@@ -19,19 +19,22 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replaced_by, write_bytes, write_text
 from sketchrnn.model.config import ModelConfig
+
+if TYPE_CHECKING:  # a run is described, and drawn from live, without waiting for PyTorch
+    from torch import Tensor, nn
 
 FORMAT = 1
 CONFIG, BEST, LAST, LOG = "config.json", "best.safetensors", "last.safetensors", "log.jsonl"
@@ -153,26 +156,57 @@ def remove_temporaries(run: Path) -> None:
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write tensors, and facts as JSON, as one safetensors file: whole, or not at all."""
+    from safetensors.torch import save
+
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(path, save(plain, {"about": json.dumps(dict(about))}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote. Raises SketchRNNError for a missing or damaged file."""
+    with _opened(path, "pt") as (file, about):
+        return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+
+
+def load_arrays(path: Path, begins: tuple[str, ...]) -> dict[str, npt.NDArray[np.float32]]:
+    """The tensors whose names begin so, as NumPy arrays, without PyTorch; errors as above."""
+    with _opened(path, "numpy") as (file, _):
+        names = [name for name in file.keys() if name.startswith(begins)]  # noqa: SIM118
+        return {name: file.get_tensor(name).astype(np.float32, copy=False) for name in names}
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The file and its facts; what the block finds wrong with it is an error of the file, too."""
     if not path.is_file():
         raise SketchRNNError(f"{path}: missing; the run folder has no weights yet, or lost them")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
             if not isinstance(about, dict):
                 raise ValueError("its facts are not a JSON object")
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, ValueError, RuntimeError) as error:
+            yield file, about
+    except (SafetensorError, ValueError, RuntimeError, TypeError) as error:
         raise SketchRNNError(f"{path}: not a weight file, or damaged ({error})") from None
 
 
+def weights_place(run: Path, which: str) -> tuple[Path, str]:
+    """The file that holds the weights, and what their names in it begin with.
+
+    Args:
+        run: the run folder.
+        which: "best" (lowest validation loss) or "last"; best falls back to last before the first
+            validation.
+    """
+    if which not in ("best", "last"):
+        raise SketchRNNError(f"which must be best or last, got {which!r}")
+    if which == "best" and (run / BEST).exists():
+        return run / BEST, ""
+    return run / LAST, "weights/"
+
+
 def load_weights(
-    network: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path, *, assign: bool = False
+    network: nn.Module, tensors: Mapping[str, Tensor], where: Path, *, assign: bool = False
 ) -> None:
     """Put weights into a network; with `assign` the tensors themselves become its parameters.
 

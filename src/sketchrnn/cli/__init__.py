@@ -14,7 +14,7 @@ from sketchrnn import __version__
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
 
-VERBS = ("demo", "data", "train", "evaluate", "generate", "reconstruct")
+VERBS = ("demo", "data", "train", "evaluate", "generate", "reconstruct", "bench")
 
 BAD_INPUT = 2
 INTERRUPTED = 130

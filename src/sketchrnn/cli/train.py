@@ -10,11 +10,12 @@ from typing import Any
 
 from sketchrnn.cli.flags import add_fields, flag, given_fields
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.config import WAY_NAMES, ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
 
 DERIVED = ("N_max", "conditional")  # of the drawings, and of --unconditional
-MAY_CHANGE = ("max_steps", "max_minutes", "patience")  # with --resume: when to stop
+# with --resume: when to stop, and what another machine may not have
+MAY_CHANGE = ("max_steps", "max_minutes", "patience", "precision")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,6 +56,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, ...: where to compute"
     )
+    parser.add_argument(
+        "--way",
+        choices=WAY_NAMES,
+        default="auto",
+        help="how the cells are run over time: native, compiled C on the CPU; triton, kernels on a"
+        " GPU; plain, the loop that all others must equal; auto (default) native where a C compiler"
+        " is found, else plain",
+    )
     models = {name: preset.model for name, preset in PRESETS.items()}
     add_fields(parser.add_argument_group("model"), ModelConfig, models, skip=DERIVED)
     numbers = {name: vars(preset.training) for name, preset in PRESETS.items()}
@@ -92,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         model,
         training,
         device=device,
+        way=arguments.way,
         sources=tuple(_absolute(source) for source in sources),
         max_points=max_points,
         resume=arguments.resume,

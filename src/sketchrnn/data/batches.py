@@ -5,8 +5,10 @@ Shapes: B drawings a batch, P rows of all of them together, T = N_max + 1 steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.data.dataset import Drawings, IntArray
+from sketchrnn.data.padding import END_STEPS, LEARN_TO_END, POOL_BATCHES, TAIL_EVERY, Padding
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import FloatArray
 
@@ -21,7 +24,7 @@ from sketchrnn.strokes import FloatArray
 KEPT_POINTS = 3
 
 # Separate streams of random numbers from one seed.
-_ORDER_STREAM, _AUGMENT_STREAM = 0, 1
+_ORDER_STREAM, _AUGMENT_STREAM, _TAIL_STREAM = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +33,17 @@ class Batch:
 
     Attributes:
         x_BT5: float32 [B, N_max + 1, 5], stroke-5 with offsets in units of the scale: S_0 =
-            (0, 0, 1, 0, 0), then the points, then (0, 0, 0, 0, 1).
+            (0, 0, 1, 0, 0), then the points, then (0, 0, 0, 0, 1). Fewer steps where the padding
+            is cut for the whole batch.
         lengths_B: int64 [B], the number of points N_s of each, after augmentation.
         indices_B: int64 [B], which drawings these are.
+        steps_B: int64 [B], how many steps the decoder is run for each; None for all.
     """
 
     x_BT5: npt.NDArray[np.float32]
     lengths_B: IntArray
     indices_B: IntArray
+    steps_B: IntArray | None = None
 
 
 def make_batch(
@@ -144,12 +150,14 @@ def training_batches(
     start_step: int = 0,
     augment_scale: float = 0.0,
     drop_probability: float = 0.0,
+    padding: Padding = "full",
 ) -> Iterator[Batch]:
     """Training batches without end, from number `start_step` on.
 
     Each epoch is a new permutation of the drawings, and one epoch follows the other without a gap:
     a batch at the border takes the end of one and the beginning of the next. Batch number `step`
     depends on (seed, step) alone, so a resumed training sees what an uninterrupted one sees.
+    What `padding` means is told in `data.padding`.
 
     Raises:
         SketchRNNError: no drawings, a negative seed, a batch size under 1, or as `make_batch`.
@@ -163,8 +171,13 @@ def training_batches(
         )
 
     @lru_cache(maxsize=2)
-    def permutation(epoch: int) -> IntArray:
-        return _generator(seed, _ORDER_STREAM, epoch).permutation(len(drawings))
+    def order(epoch: int) -> IntArray:
+        rng = _generator(seed, _ORDER_STREAM, epoch)
+        permutation = rng.permutation(len(drawings))
+        if padding == "similar":
+            begun = -epoch * len(drawings) % batch_size  # they fill the last epoch's last batch
+            _sort_by_length(permutation[begun:], drawings.lengths, batch_size, rng)
+        return permutation
 
     step = start_step
     while True:
@@ -172,11 +185,11 @@ def training_batches(
         epochs = places // len(drawings)
         indices = np.concatenate(
             [
-                permutation(int(epoch))[places[epochs == epoch] % len(drawings)]
+                order(int(epoch))[places[epochs == epoch] % len(drawings)]
                 for epoch in np.unique(epochs)
             ]
         )
-        yield make_batch(
+        batch = make_batch(
             drawings,
             indices,
             N_max,
@@ -185,7 +198,67 @@ def training_batches(
             drop_probability=drop_probability,
             rng=_generator(seed, _AUGMENT_STREAM, step),
         )
+        if padding == "similar":
+            longest = min(int(batch.lengths_B.max()) + END_STEPS, N_max)
+            batch = replace(batch, x_BT5=batch.x_BT5[:, : longest + 1])
+        elif padding == "sampled" and step >= LEARN_TO_END:
+            chance = int(_generator(seed, _TAIL_STREAM, step).integers(TAIL_EVERY))
+            batch = replace(batch, steps_B=sampled_steps(batch.lengths_B, N_max, chance))
+        yield batch
         step += 1
+
+
+def sampled_steps(lengths_B: IntArray, N_max: int, chance: int) -> IntArray:
+    """Steps of the decoder for drawings of these lengths: to the end, or for some to N_max.
+
+    Args:
+        lengths_B: N_s of each.
+        N_max: what the steps cannot exceed.
+        chance: a number from 0 to TAIL_EVERY - 1; it says which of the drawings, each TAIL_EVERYth,
+            go on to N_max.
+    """
+    goes_on = np.arange(len(lengths_B)) % TAIL_EVERY == chance
+    return np.where(goes_on, N_max, np.minimum(lengths_B + END_STEPS, N_max))
+
+
+def _sort_by_length(
+    order: IntArray, lengths: IntArray, batch_size: int, rng: np.random.Generator
+) -> None:
+    """Change an order in place so that each batch has drawings of like length.
+
+    POOL_BATCHES batches at a time are sorted; they follow each other in an order of chance. What
+    is left over at the end, less than a batch, stays as it is.
+    """
+    whole = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
+    for first in range(0, len(whole), POOL_BATCHES):
+        pool = whole[first : first + POOL_BATCHES]
+        by_length = pool.ravel()[np.argsort(lengths[pool.ravel()], kind="stable")]
+        pool[:] = rng.permutation(by_length.reshape(pool.shape))
+
+
+def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
+    """The same batches, each made by a thread while the ones before it are in use.
+
+    The thread ends with the last batch, or when the iterator is closed. An error comes where its
+    batch would have come.
+
+    Args:
+        batches: where they come from; used by that thread alone.
+        ahead: how many are made before they are asked for.
+    """
+    source = iter(batches)
+
+    def following() -> Batch | None:
+        return next(source, None)
+
+    thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
+    try:
+        coming = deque(thread.submit(following) for _ in range(ahead))
+        while (batch := coming.popleft().result()) is not None:
+            coming.append(thread.submit(following))
+            yield batch
+    finally:
+        thread.shutdown(cancel_futures=True)
 
 
 def evaluation_batches(

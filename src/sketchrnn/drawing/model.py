@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,40 +13,20 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing.sample import check_temperature, sample_strokes
-from sketchrnn.drawing.seeds import POSTERIOR_STREAM, PRIOR_STREAM, choose_seed, normal_vectors
+from sketchrnn.drawing.base import Drawer, Latent, PenPoint, SketchList
+from sketchrnn.drawing.live import LiveDecoder, LiveModel
+from sketchrnn.drawing.sample import sample_strokes
+from sketchrnn.drawing.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
-from sketchrnn.runs import BEST, LAST, DataFacts, load_tensors, load_weights, read_config
+from sketchrnn.runs import DataFacts, load_tensors, load_weights, read_config, weights_place
 from sketchrnn.sketch import Sketch
-
-if TYPE_CHECKING:
-    from sketchrnn.figures.sheet import SketchSheet
-
-Latent = npt.NDArray[np.float32]
 
 ENCODE_BATCH = 256
 
 
-class SketchList(list[Sketch]):
-    """Drawings, and the seed that draws them again. In a notebook it shows itself as a sheet."""
-
-    def __init__(self, sketches: Iterable[Sketch], seed: int) -> None:
-        super().__init__(sketches)
-        self.seed = seed
-
-    def sheet(self, columns: int | None = None) -> SketchSheet:
-        """The drawings as a grid."""
-        from sketchrnn.figures.sheet import SketchSheet
-
-        return SketchSheet.grid(self, columns=columns)
-
-    def _repr_svg_(self) -> str:
-        return self.sheet().to_svg()
-
-
-class Model:
+class Model(Drawer):
     """A trained model. Drawings go in and come out in the units of the drawings it learned from.
 
     Load one with `sketchrnn.load(RUN)`.
@@ -56,74 +35,41 @@ class Model:
         network: the torch module, which works in scaled units.
         facts: scale, classes and more of the training drawings.
         name: what to call it.
+        bf16: whether it draws with products of numbers rounded to bfloat16; see `sample_strokes`.
     """
 
-    def __init__(self, network: Network, facts: DataFacts, name: str = "model") -> None:
+    def __init__(
+        self, network: Network, facts: DataFacts, name: str = "model", *, bf16: bool = False
+    ) -> None:
+        super().__init__(network.config, facts, name)
         self.network = network.eval()
-        self.facts = facts
-        self.name = name
+        self.bf16 = bf16
 
-    @property
-    def conditional(self) -> bool:
-        """Whether it has an encoder and a latent vector z."""
-        return self.network.config.conditional
+    def _draw(
+        self, z_nZ: Latent | None, n: int, temperature: float, seed: int
+    ) -> Sequence[npt.NDArray[np.float32]]:
+        latent = None if z_nZ is None else torch.tensor(z_nZ, device=self._device)
+        return sample_strokes(
+            self.network, latent, n, temperature=temperature, seed=seed, bf16=self.bf16
+        )
 
-    @property
-    def N_max(self) -> int:
-        """The most points it draws or reads, the start point not counted."""
-        return self.network.config.N_max
+    def live(self) -> LiveModel:
+        """The same model for live drawing, its weights as they are now; takes some milliseconds."""
+        weights = {
+            name: value.numpy(force=True) for name, value in self.network.state_dict().items()
+        }
+        return LiveModel(LiveDecoder(self.config, weights, self.name), self.facts, self.name)
 
-    @property
-    def z_size(self) -> int:
-        """Numbers in z. Raises SketchRNNError for a decoder-only model."""
-        self.need_encoder("z")
-        return self.network.config.z_size
-
-    def generate(
+    def stream(
         self,
-        n: int = 1,
         *,
         temperature: float = 0.5,
         z: npt.ArrayLike | None = None,
         seed: int | None = None,
-    ) -> SketchList:
-        """Draw n new drawings.
-
-        Args:
-            n: how many.
-            temperature: 0 for the most likely one, up to 1 for the model's full variety (eq. 8).
-            z: one latent vector [Z] for all, or one each [n, Z]; by default each has its own from
-                the prior N(0, 1). Decoder-only models have none.
-            seed: the same seed, the same drawings; chosen and returned in `.seed` where None.
-
-        Raises:
-            SketchRNNError: n < 1, a temperature under 0, a z of a wrong size, or for a decoder-only
-                model.
-        """
-        try:
-            n = operator.index(n)
-        except TypeError:
-            raise SketchRNNError(
-                f"the number of drawings must be a whole number, got {n!r}"
-            ) from None
-        if n < 1:
-            raise SketchRNNError(f"the number of drawings must be at least 1, got {n}")
-        check_temperature(temperature)
-        seed = choose_seed(seed)
-        if z is not None:
-            self.need_encoder("z")
-            vectors = self._check_z(z)
-            if len(vectors) not in (1, n):
-                raise SketchRNNError(f"{len(vectors)} vectors z for {n} drawings: give one or {n}")
-            z_nZ = np.broadcast_to(vectors, (n, vectors.shape[1]))
-        elif self.conditional:
-            z_nZ = normal_vectors(seed, PRIOR_STREAM, n, self.z_size)
-        else:
-            z_nZ = None
-        latent = None if z_nZ is None else torch.tensor(z_nZ, device=self._device)
-        drawn = sample_strokes(self.network, latent, n, temperature=temperature, seed=seed)
-        label = self.facts.classes[0] if len(self.facts.classes) == 1 else None
-        return SketchList((self._to_sketch(rows, label=label) for rows in drawn), seed)
+        number: int = 0,
+    ) -> Iterator[PenPoint]:
+        """See `Drawer.stream`. Drawn in NumPy on the CPU; for many in a row, keep `live()`."""
+        return self.live().stream(temperature=temperature, z=z, seed=seed, number=number)
 
     @overload
     def encode(
@@ -162,14 +108,6 @@ class Model:
             z_nZ = mu_nZ + np.exp(log_variance_nZ / 2) * noise
         return z_nZ[0] if isinstance(sketches, Sketch) else z_nZ
 
-    def decode(
-        self, z: npt.ArrayLike, *, temperature: float = 0.5, seed: int | None = None
-    ) -> SketchList:
-        """One drawing for each latent vector of z [Z] or [n, Z]."""
-        self.need_encoder("decode")
-        vectors = self._check_z(z)
-        return self.generate(len(vectors), z=vectors, temperature=temperature, seed=seed)
-
     def reconstruct(
         self,
         sketches: Sketch | Sequence[Sketch],
@@ -192,45 +130,9 @@ class Model:
         )
         return SketchList(placed, seed)
 
-    def __repr__(self) -> str:
-        config = self.network.config
-        kind = (
-            f"encoder {config.encoder_cell} {config.encoder_size}, z {config.z_size}, "
-            if config.conditional
-            else "decoder only, "
-        )
-        drawn = ", ".join(self.facts.classes) or "drawings"
-        return (
-            f"<Model {self.name!r} of {drawn}: {kind}decoder {config.decoder_cell}"
-            f" {config.decoder_size}, N_max {config.N_max}>"
-        )
-
     @property
     def _device(self) -> torch.device:
         return self.network.head.weight.device
-
-    def need_encoder(self, what: str) -> None:
-        """Raise SketchRNNError, naming `what` cannot be done, if this is a decoder-only model."""
-        if not self.conditional:
-            raise SketchRNNError(
-                f"{self.name} is a decoder-only model: it has no encoder and no z, so {what} is not"
-                " possible; use generate, or train without --unconditional"
-            )
-
-    def _check_z(self, z: npt.ArrayLike) -> Latent:
-        try:
-            with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
-                vectors = np.atleast_2d(np.asarray(z, dtype=np.float64).astype(np.float32))
-        except (TypeError, ValueError):
-            raise SketchRNNError(f"z must be an array of numbers, got {z!r:.60}") from None
-        if vectors.ndim != 2 or vectors.shape[1] != self.z_size or not len(vectors):
-            raise SketchRNNError(
-                f"z must have {self.z_size} numbers, or be an array [n, {self.z_size}];"
-                f" got shape {np.shape(z)}"
-            )
-        if not np.isfinite(vectors).all():
-            raise SketchRNNError("z has a value that is not a finite number")
-        return vectors
 
     def _to_batch(
         self, sketches: Sequence[Sketch], first: int
@@ -253,11 +155,6 @@ class Model:
             torch.tensor(lengths, device=self._device),
         )
 
-    def _to_sketch(self, rows_N5: npt.NDArray[np.float32], label: str | None) -> Sketch:
-        rows = rows_N5.astype(np.float64)
-        rows[:, strokes.XY] *= self.facts.scale
-        return Sketch.from_stroke5(rows, label=label)
-
 
 def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where: Path) -> Network:
     """A network of just these weights: nothing is drawn at random, nor allocated, to be replaced.
@@ -271,29 +168,29 @@ def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where
     return network
 
 
-def load(run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best") -> Model:
+def load(
+    run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best", bf16: bool = False
+) -> Model:
     """Load the model of a run folder.
 
     Args:
         run: the folder that `sketchrnn train` wrote.
         device: where to compute.
-        which: "best" (lowest validation loss) or "last"; best falls back to last before the first
-            validation.
+        which: "best" or "last" weights; see `runs.weights_place`.
+        bf16: draw faster, with rounded products; see `Model`.
 
     Raises:
         SketchRNNError: no such folder, or something in it is missing or damaged.
     """
     folder = Path(run)
     config = read_config(folder)
-    if which not in ("best", "last"):
-        raise SketchRNNError(f"which must be best or last, got {which!r}")
-    path = folder / (BEST if which == "best" and (folder / BEST).exists() else LAST)
+    path, prefix = weights_place(folder, which)
     tensors, _ = load_tensors(path)
-    prefix = "weights/" if path.name == LAST else ""
     weights = {
         name.removeprefix(prefix): value
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
     network = network_with(config.model, weights, path)
-    return Model(network.to(choose_device(device)), config.data, folder.resolve().name)
+    name = folder.resolve().name
+    return Model(network.to(choose_device(device)), config.data, name, bf16=bf16)

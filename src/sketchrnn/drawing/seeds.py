@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import secrets
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ import numpy.typing as npt
 from sketchrnn.errors import SketchRNNError
 
 PRIOR_STREAM, POSTERIOR_STREAM, POINT_STREAM = 0, 1, 2
+
+# Random numbers that one point needs: which Gaussian, which pen state, two normals for the offset.
+UNIFORMS, NORMALS = 2, 2
+BLOCK = 64  # points whose numbers are drawn at once
 
 
 def choose_seed(seed: int | None) -> int:
@@ -39,7 +44,29 @@ def generator(seed: int, stream: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, stream, number]))
 
 
-def normal_vectors(seed: int, stream: int, count: int, size: int) -> npt.NDArray[np.float32]:
-    """[count, size] standard normal numbers, one row a drawing."""
-    rows = [generator(seed, stream, number).standard_normal(size) for number in range(count)]
+def normal_vectors(
+    seed: int, stream: int, count: int, size: int, *, first: int = 0
+) -> npt.NDArray[np.float32]:
+    """[count, size] standard normal numbers, one row a drawing, from drawing `first` on."""
+    numbers = range(first, first + count)
+    rows = [generator(seed, stream, number).standard_normal(size) for number in numbers]
     return np.array(rows, dtype=np.float32).reshape(count, size)
+
+
+def point_numbers(
+    streams: Sequence[np.random.Generator],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The random numbers of the next BLOCK points of n drawings.
+
+    A drawing's stream gives the uniform numbers of BLOCK points, then their normal numbers, then
+    the next block's: so few calls that they cost nothing beside the network.
+
+    Returns:
+        uniform [n, BLOCK, 2] in [0, 1), normal [n, BLOCK, 2].
+    """
+    uniform = np.empty((len(streams), BLOCK, UNIFORMS), dtype=np.float32)
+    normal = np.empty((len(streams), BLOCK, NORMALS), dtype=np.float32)
+    for stream, uniforms, normals in zip(streams, uniform, normal, strict=True):
+        stream.random(dtype=np.float32, out=uniforms)
+        stream.standard_normal(dtype=np.float32, out=normals)
+    return uniform, normal

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.data.dataset import Dataset
-from sketchrnn.drawing.model import Model, SketchList
+from sketchrnn.drawing.base import Drawer, SketchList
 from sketchrnn.drawing.seeds import generator
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Sketch
+
+if TYPE_CHECKING:
+    from sketchrnn.drawing.model import Model
 
 COLUMNS = 10
 INPUT_STREAM = 3  # beside the streams of `seeds`
@@ -46,7 +50,7 @@ def choose_inputs(
 
 
 def temperature_sheet(
-    model: Model, n: int, temperatures: Sequence[float], seed: int, title: str | None = None
+    model: Drawer, n: int, temperatures: Sequence[float], seed: int, title: str | None = None
 ) -> SketchSheet:
     """n drawings at each temperature, row by row; the same z and random numbers at each."""
     columns = min(n, COLUMNS) if len(temperatures) > 1 else None

@@ -10,6 +10,10 @@ from sketchrnn.errors import SketchRNNError
 CellName = Literal["lstm", "layer_norm", "hyper"]
 CELL_NAMES: tuple[str, ...] = get_args(CellName)
 
+# How a cell is run over time (`model.unroll.Way`): no part of a model, any will do for any.
+WayName = Literal["auto", "plain", "native", "triton", "cudnn"]
+WAY_NAMES: tuple[str, ...] = get_args(WayName)
+
 
 @dataclass(frozen=True)
 class ModelConfig:

@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from sketchrnn.model.cells import Cell, State, build_cell
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture, head_size
-from sketchrnn.model.unroll import last_output, reverse_by_length, unroll
+from sketchrnn.model.unroll import (
+    AUTO,
+    Dropout,
+    Run,
+    Way,
+    random_dropout,
+    reverse_by_length,
+    unroll,
+    unroll_beside,
+)
 
 POINT = 5  # numbers in a stroke-5 row
 SMALL_WEIGHTS = 1e-3  # standard deviation of the weights to and from z (docs/deviations.md, row 14)
@@ -43,37 +52,39 @@ class Network(nn.Module):
         self,
         points_BT5: Tensor,
         lengths_B: Tensor,
-        masks: tuple[Tensor | None, Tensor | None] = (None, None),
+        dropout: tuple[Dropout | None, Dropout | None] = (None, None),
         *,
-        plain: bool = False,
+        way: Way = AUTO,
     ) -> tuple[Tensor, Tensor]:
         """Drawings -> mu and log-variance of q(z | S) (eq. 2 and the line after it).
 
         Args:
             points_BT5: stroke-5 rows without the start token; what lies past a length is not read.
             lengths_B: true numbers of points N_s, at least 1.
-            masks: recurrent dropout masks [T, B, m] of the two directions, T at least the longest.
-            plain: unroll with the plain loop.
+            dropout: recurrent dropout of the two directions, of at least the longest length.
+            way: how the cells are run over time.
 
         Returns:
             mu_BZ and log_variance_BZ.
         """
-        x_TB5 = points_BT5[:, : int(lengths_B.max())].transpose(0, 1)
-        # zeros over the padding: whatever stands there must not enter the gradients either
-        step = torch.arange(len(x_TB5), device=lengths_B.device)
-        x_TB5 = torch.where((step[:, None] < lengths_B)[..., None], x_TB5, 0.0)
+        way = way.chosen(points_BT5)
+        T = points_BT5.shape[1]
+        if way.name != "triton":  # there, where the longest is not known without waiting
+            T = int(lengths_B.max())
+        x_TB5 = points_BT5[:, :T].transpose(0, 1)
         directions = (
-            (self.encoder_forward, x_TB5, masks[0]),
-            (self.encoder_backward, reverse_by_length(x_TB5, lengths_B), masks[1]),
+            (self.encoder_forward, x_TB5, dropout[0]),
+            (self.encoder_backward, reverse_by_length(x_TB5, lengths_B), dropout[1]),
         )
-        finals = []
-        for cell, x, mask in directions:
-            state = cell.zero_state(points_BT5)
-            mask = None if mask is None else mask[: len(x)]
-            h_TBH, _ = unroll(cell, cell.project(x), state, mask, plain=plain)
-            finals.append(last_output(h_TBH, lengths_B))
-        h_BH = torch.cat(finals, dim=1)
-        return self.to_mu(h_BH), self.to_log_variance(h_BH)
+        runs = []
+        for cell, x, masks in directions:
+            weights, bias = cell.input_weights()
+            constant = weights.new_zeros(weights.shape[1]) if bias is None else bias
+            masks = None if masks is None else masks.first(T)
+            runs.append(Run(cell, x, weights, constant, cell.zero_state(points_BT5), masks))
+        results = unroll_beside(runs, lengths_B=lengths_B, way=way)
+        h_B2H = torch.cat([h_BH for _, (h_BH, *_) in results], dim=1)
+        return self.to_mu(h_B2H), self.to_log_variance(h_B2H)
 
     def initial_state(self, z_BZ: Tensor | None, batch_size: int = 1) -> State:
         """tanh(W_z z + b_z), split into the parts of the state; zeros for a decoder-only model."""
@@ -89,9 +100,10 @@ class Network(nn.Module):
         inputs_BT5: Tensor,
         z_BZ: Tensor | None,
         state: State | None = None,
-        mask: Tensor | None = None,
+        dropout: Dropout | None = None,
+        lengths_B: Tensor | None = None,
         *,
-        plain: bool = False,
+        way: Way = AUTO,
     ) -> tuple[Mixture, State]:
         """The distribution of each next point, given the points before it.
 
@@ -99,18 +111,33 @@ class Network(nn.Module):
             inputs_BT5: S_0 ... S_{T-1}, the start token first.
             z_BZ: latent vectors, None for a decoder-only model.
             state: to go on from; by default the initial state of z.
-            mask: recurrent dropout masks [T, B, m].
-            plain: unroll with the plain loop.
+            dropout: recurrent dropout of the T steps.
+            lengths_B: how many steps of each row are wanted, at least 1; None for T.
+            way: how the cell is run over time.
 
         Returns:
-            Mixture with leading shape [B, T], and the state after the last step.
+            Mixture with leading shape [B, T], and the state after the last step. With `lengths_B`
+            the leading shape is [P]: the steps that are wanted, as `steps_run` picks them, and
+            nothing is computed for others.
         """
         if state is None:
             state = self.initial_state(z_BZ, len(inputs_BT5))
-        x_weights, constant = self.input_product(z_BZ, len(inputs_BT5))
-        projected_TBP = inputs_BT5.transpose(0, 1) @ x_weights + constant
-        h_TBH, state = unroll(self.decoder, projected_TBP, state, mask, plain=plain)
-        return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), state
+        weights, constant = self.input_product(z_BZ, len(inputs_BT5))
+        x_TB5 = inputs_BT5.transpose(0, 1)
+        h_TBH, state = unroll(
+            self.decoder,
+            x_TB5,
+            weights,
+            constant,
+            state,
+            dropout=dropout,
+            lengths_B=lengths_B,
+            way=way,
+        )
+        if lengths_B is None:
+            return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), state
+        (places,) = steps_run(len(x_TB5), lengths_B).flatten().nonzero(as_tuple=True)
+        return Mixture.from_head(self.head(h_TBH.flatten(0, 1).index_select(0, places))), state
 
     def input_product(self, z_BZ: Tensor | None, batch_size: int) -> tuple[Tensor, Tensor]:
         """What makes `decoder.project([x; z])` of x alone: x @ weights + constant.
@@ -126,25 +153,28 @@ class Network(nn.Module):
             return weights[:POINT], constant.expand(batch_size, -1)
         return weights[:POINT], z_BZ @ weights[POINT:] + constant
 
-    def dropout_masks(
+    def draw_dropout(
         self, batch_size: int, steps: int, keep: float, generator: torch.Generator
-    ) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
-        """Fresh dropout masks (0 or 1/keep) for the two encoder directions and the decoder.
+    ) -> tuple[tuple[Dropout | None, Dropout | None], Dropout | None]:
+        """Fresh recurrent dropout for the two encoder directions and the decoder.
 
         Every step of every row has its own mask (docs/deviations.md, row 9). keep = 1 gives None.
         """
         if keep >= 1:
             return (None, None), None
 
-        def draw(cell: Cell) -> Tensor:
+        def draw(cell: Cell) -> Dropout:
             shape = (steps, batch_size, sum(cell.mask_sizes))
-            device = self.head.weight.device
-            chance = torch.rand(shape, generator=generator, device=device)
-            return chance.lt_(keep).div_(keep)
+            return random_dropout(shape, keep, generator, self.head.weight.device)
 
         if not self.config.conditional:
             return (None, None), draw(self.decoder)
         return (draw(self.encoder_forward), draw(self.encoder_backward)), draw(self.decoder)
+
+
+def steps_run(T: int, lengths_B: Tensor) -> Tensor:
+    """Which of T steps rows of these lengths take part in: bool [T, B]."""
+    return torch.arange(T, device=lengths_B.device)[:, None] < lengths_B
 
 
 def _small_linear(inputs: int, outputs: int) -> nn.Linear:

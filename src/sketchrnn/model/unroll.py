@@ -1,60 +1,294 @@
 """Running a cell over time: the plain loop, and faster ways that give the plain loop's answer.
 
-Shapes: T steps (first, so that a step is contiguous), B batch, D input, P projected, H hidden,
-m all dropout masks of a step side by side.
+The plain loop is the reference: every other way has its outputs and gradients, within the
+tolerances of tests/test_unroll.py.
 
-The plain loop is the reference. `_fast` runs the LSTM and the layer-norm LSTM as one autograd node
-with a hand-derived backward pass: the products over the input and the weight gradients are taken
-out of the loop as one product each, and nothing but the state is computed step by step. Both give
-the plain loop's outputs and gradients (tests/test_unroll.py).
+Shapes: T steps (first, so that a step is contiguous), B batch, D columns of the input that change
+with time, P projected, H hidden, m all dropout masks of a step side by side.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from sketchrnn.model.cells import (
-    FORGET_BIAS,
-    GATES,
-    LAYER_NORM_EPSILON,
-    Cell,
-    LayerNormLSTMCell,
-    LSTMCell,
-    State,
-)
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.cells import Cell, LSTMCell, State
+from sketchrnn.model.config import WAY_NAMES, WayName
+from sketchrnn.model.gpu.cudnn import unroll_cudnn
+from sketchrnn.model.gpu.unroll import has_bf16_products, triton_runs, unroll_gpu
+from sketchrnn.model.native.library import has_bf16, library
+from sketchrnn.model.native.unroll import Inputs, NativeCell, pack_weights, unroll_native
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a cell is run over time.
+
+    Attributes:
+        name: `plain` the loop over `cell.step`; `native` compiled C on the CPU; `triton` kernels on
+            a GPU; `cudnn` PyTorch's own LSTM, for that cell without dropout; `auto` native where
+            it can be had, else plain (docs/gpu.md says why not triton yet).
+        bf16: round the factors of the products over the state to bfloat16; sums, state, everything
+            else stay float32. Never for `plain`.
+    """
+
+    name: WayName = "auto"
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        if self.name not in WAY_NAMES:
+            raise SketchRNNError(f"unknown way {self.name!r}: choose one of {', '.join(WAY_NAMES)}")
+
+    def chosen(self, x: Tensor) -> Way:
+        """The way that `auto` means for inputs like x.
+
+        Raises:
+            SketchRNNError: a way that cannot be had for such inputs on this machine.
+        """
+        float32 = x.dtype == torch.float32
+        native = float32 and x.device.type == "cpu" and library() is not None
+        if self.name == "auto":
+            return replace(self, name="native" if native else "plain").chosen(x)
+        needs: dict[str, tuple[bool, str]] = {
+            "native": (native, "float32 on the CPU and a C compiler (cc, gcc or clang)"),
+            "triton": (
+                float32 and triton_runs(x),
+                "float32 on an NVIDIA GPU, and Triton, which comes with PyTorch there",
+            ),
+            "cudnn": (float32 and x.is_cuda, "float32 on an NVIDIA GPU"),
+        }
+        here, what = needs.get(self.name, (True, ""))
+        if not here:
+            raise SketchRNNError(f"the {self.name} way needs {what}")
+        bf16 = {"native": has_bf16, "triton": has_bf16_products}.get(self.name)
+        if self.bf16 and (bf16 is None or not bf16()):
+            raise SketchRNNError(
+                "bfloat16 products cannot be had here: they need a processor with AVX512-BF16 and"
+                " a C compiler, or a GPU with the triton way and PyTorch 2.8; use float32"
+            )
+        return self
+
+
+AUTO = Way()
+PLAIN = Way("plain")
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Recurrent dropout of all steps.
+
+    Attributes:
+        kept_TBm: bool, [T, B, sum(cell.mask_sizes)].
+        keep: the part that is kept; a kept unit counts 1 / keep.
+    """
+
+    kept_TBm: Tensor
+    keep: float
+
+    def factors(self, t: int) -> Tensor:
+        """The masks of a step: 0 or 1 / keep, [B, m]."""
+        return self.kept_TBm[t].float() / self.keep
+
+    def first(self, steps: int) -> Dropout:
+        """That of the first steps alone."""
+        return replace(self, kept_TBm=self.kept_TBm[:steps])
+
+
+def random_dropout(
+    shape: tuple[int, int, int], keep: float, generator: torch.Generator, device: torch.device
+) -> Dropout:
+    """Masks that keep each unit with probability `keep`, rounded to 1 / 65536.
+
+    Each random number of 64 bits serves four units. On the CPU NumPy draws and compares them, in a
+    third of PyTorch's time; it is seeded from `generator`.
+    """
+    words, below = -(-math.prod(shape) // 4), round(keep * 65536) - 32768
+    if device.type == "cpu":
+        seed = int(torch.randint(2**62, (), generator=generator))
+        rng = np.random.Generator(np.random.SFC64(seed))
+        chances = rng.integers(-(2**63), 2**63, words, dtype=np.int64).view(np.int16)
+        kept = torch.from_numpy(chances[: math.prod(shape)] < below)
+    else:
+        drawn = torch.empty(words, dtype=torch.int64, device=device)
+        drawn.random_(-(2**63), None, generator=generator)
+        kept = drawn.view(torch.int16)[: math.prod(shape)] < below  # -32768 ... 32767
+    return Dropout(kept.view(shape), keep)
 
 
 def unroll(
     cell: Cell,
-    projected_TBP: Tensor,
+    x_TBD: Tensor,
+    weights_DP: Tensor,
+    constant: Tensor,
     state: State,
-    masks_TBm: Tensor | None = None,
     *,
-    plain: bool = False,
+    dropout: Dropout | None = None,
+    lengths_B: Tensor | None = None,
+    way: Way = AUTO,
 ) -> tuple[Tensor, State]:
-    """Run a cell over T steps.
+    """Run a cell over T steps: step t takes x_TBD[t] @ weights_DP + constant as its projection.
+
+    A row of length n takes part in n steps: after them its state stands still, and h is 0. What
+    stands in x there is not read.
 
     Args:
         cell: any of the three.
-        projected_TBP: `cell.project` of the inputs of all steps.
+        x_TBD: the part of the input that changes with time; only the plain loop has its gradient.
+        weights_DP: its rows of `cell.input_weights()`.
+        constant: [P] or [B, P]: the bias, and the product over what does not change.
         state: before the first step.
-        masks_TBm: recurrent dropout masks (0 or 1/keep), or None.
-        plain: the loop over `cell.step` even where a faster way exists.
+        dropout: recurrent dropout masks.
+        lengths_B: int64 [B], each from 1 to T; None for T.
+        way: how.
 
     Returns:
-        h of every step [T, B, H], and the state after the last step.
+        h of every step [T, B, H], and each row's state after its own last step.
     """
-    if not plain and isinstance(cell, LSTMCell | LayerNormLSTMCell):
-        return _fast(cell, projected_TBP, state, masks_TBm)
+    if way.name == "auto" and x_TBD.requires_grad and torch.is_grad_enabled():
+        way = PLAIN  # the other ways have no gradient for x
+    way = way.chosen(x_TBD)
+    if way.name == "native":
+        return _native(cell, x_TBD, weights_DP, constant, state, dropout, lengths_B, way.bf16)
+    if way.name == "triton":
+        run = Run(cell, x_TBD, weights_DP, constant, state, dropout)
+        return unroll_beside([run], lengths_B=lengths_B, way=way)[0]
+    if way.name == "cudnn":
+        if not isinstance(cell, LSTMCell) or dropout is not None:
+            raise SketchRNNError("the cudnn way is for an LSTM without recurrent dropout")
+        return unroll_cudnn(cell, x_TBD, weights_DP, constant, state, lengths_B)
+    T = len(x_TBD)
+    if lengths_B is not None:  # zeros past the ends: nothing from there may reach a gradient
+        drawn = torch.arange(T, device=x_TBD.device)[:, None] < lengths_B
+        x_TBD = torch.where(drawn[..., None], x_TBD, 0.0)
+    projected_TBP = x_TBD @ weights_DP + constant
     outputs = []
-    masks = [None] * len(projected_TBP) if masks_TBm is None else masks_TBm.unbind(0)
-    for projected, mask in zip(projected_TBP.unbind(0), masks, strict=True):
-        state = cell.step(projected, state, mask)
-        outputs.append(state[0])
+    for t, projected in enumerate(projected_TBP.unbind(0)):
+        mask = None if dropout is None else dropout.factors(t)
+        new = cell.step(projected, state, mask)
+        if lengths_B is not None:
+            going = drawn[t][:, None]
+            new = tuple(torch.where(going, *pair) for pair in zip(new, state, strict=True))
+            outputs.append(torch.where(going, new[0], 0.0))
+        else:
+            outputs.append(new[0])
+        state = new
     return torch.stack(outputs), state
+
+
+class Stepper:
+    """A cell run step by step, without gradients: what sampling needs.
+
+    What can be prepared from the weights is prepared once.
+    """
+
+    def __init__(self, cell: Cell, weights_DP: Tensor, way: Way = AUTO) -> None:
+        self._cell = cell
+        self._weights_DP = weights_DP
+        self._way = way.chosen(weights_DP)
+        self._packed = None
+        if self._way.name == "native":
+            assert isinstance(cell, NativeCell)
+            self._packed = pack_weights(cell, self._way.bf16)
+
+    @torch.inference_mode()
+    def step(self, x_BD: Tensor, constant_BP: Tensor, state: State) -> State:
+        """The state after one step whose projection is x_BD @ weights_DP + constant_BP."""
+        if self._way.name != "native":
+            projected = torch.addmm(constant_BP, x_BD, self._weights_DP)
+            return self._cell.step(projected, state, None)
+        inputs = Inputs(
+            x_TBD=x_BD[None].contiguous(),
+            lengths_B=torch.ones(len(x_BD), dtype=torch.int64),
+            kept_TBm=None,
+            keep=1.0,
+            half=self._way.bf16,
+            learning=False,
+            packed=self._packed,
+        )
+        assert isinstance(self._cell, NativeCell)
+        return unroll_native(self._cell, inputs, self._weights_DP, constant_BP, state)[1]
+
+
+def _native(
+    cell: Cell,
+    x_TBD: Tensor,
+    weights_DP: Tensor,
+    constant: Tensor,
+    state: State,
+    dropout: Dropout | None,
+    lengths_B: Tensor | None,
+    bf16: bool,
+) -> tuple[Tensor, State]:
+    T, B, _ = x_TBD.shape
+    assert isinstance(cell, NativeCell)
+    parts = (weights_DP, constant, *state, *cell.parameters())
+    inputs = Inputs(
+        x_TBD=x_TBD.contiguous(),
+        lengths_B=torch.full((B,), T) if lengths_B is None else lengths_B.contiguous(),
+        kept_TBm=None if dropout is None else dropout.kept_TBm.contiguous(),
+        keep=1.0 if dropout is None else dropout.keep,
+        half=bf16,
+        learning=torch.is_grad_enabled() and any(part.requires_grad for part in parts),
+    )
+    return unroll_native(cell, inputs, weights_DP, constant.expand(B, -1), state)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The arguments of `unroll` that are each cell's own where several run over the same rows."""
+
+    cell: Cell
+    x_TBD: Tensor
+    weights_DP: Tensor
+    constant: Tensor
+    state: State
+    dropout: Dropout | None = None
+
+
+def unroll_beside(
+    runs: Sequence[Run], *, lengths_B: Tensor | None = None, way: Way = AUTO
+) -> list[tuple[Tensor, State]]:
+    """`unroll` for cells of one kind and size over the same rows; on a GPU all of them at once."""
+    way = way.chosen(runs[0].x_TBD)
+    if way.name != "triton":
+        return [
+            unroll(
+                run.cell,
+                run.x_TBD,
+                run.weights_DP,
+                run.constant,
+                run.state,
+                dropout=run.dropout,
+                lengths_B=lengths_B,
+                way=way,
+            )
+            for run in runs
+        ]
+    B = runs[0].x_TBD.shape[1]
+    dropouts = [run.dropout for run in runs if run.dropout is not None]
+    h_GTBH, state = unroll_gpu(
+        [run.cell for run in runs],
+        _stacked([run.x_TBD for run in runs]),
+        _stacked([run.weights_DP for run in runs]),
+        _stacked([run.constant.expand(B, -1) for run in runs]),
+        tuple(_stacked(parts) for parts in zip(*(run.state for run in runs), strict=True)),
+        kept_GTBm=_stacked([dropout.kept_TBm for dropout in dropouts]) if dropouts else None,
+        keep=dropouts[0].keep if dropouts else 1.0,
+        lengths_B=lengths_B,
+        bf16=way.bf16,
+    )
+    return [(h_TBH, tuple(parts)) for h_TBH, *parts in zip(h_GTBH, *state, strict=True)]
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """As `torch.stack`, without a copy of one alone."""
+    return parts[0][None] if len(parts) == 1 else torch.stack(list(parts))
 
 
 def reverse_by_length(x_TB: Tensor, lengths_B: Tensor) -> Tensor:
@@ -63,200 +297,3 @@ def reverse_by_length(x_TB: Tensor, lengths_B: Tensor) -> Tensor:
     backward = lengths_B[None, :] - 1 - step
     index_TB = torch.where(backward >= 0, backward, step)
     return x_TB[index_TB, torch.arange(x_TB.shape[1], device=x_TB.device)]
-
-
-def last_output(h_TBH: Tensor, lengths_B: Tensor) -> Tensor:
-    """h after step N_s of each row [B, H]: what comes later, over padding, is never read."""
-    return h_TBH[lengths_B - 1, torch.arange(h_TBH.shape[1], device=h_TBH.device)]
-
-
-def _fast(
-    cell: LSTMCell | LayerNormLSTMCell, projected: Tensor, state: State, masks: Tensor | None
-) -> tuple[Tensor, State]:
-    norms: tuple[Tensor, ...] = ()
-    if isinstance(cell, LayerNormLSTMCell):
-        norms = (cell.gates_norm.gamma, cell.gates_norm.beta, cell.c_norm.gamma, cell.c_norm.beta)
-    inputs = (projected, *state, cell.W_hh, *norms)
-    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    h_TBH, c_T = _GatedUnroll.apply(  # type: ignore[no-untyped-call]
-        keep, masks, *inputs
-    )
-    return h_TBH, (h_TBH[-1], c_T)
-
-
-class _GatedUnroll(torch.autograd.Function):
-    """LSTM or layer-norm LSTM over T steps as one node of the graph.
-
-    Forward keeps, for each step, the gates after their nonlinearities and c; with layer norm also
-    what was normalised, its mean and 1/deviation. Backward goes through the steps in reverse with
-    the adjoints of h and c, writes the adjoint of each step's pre-activation in place, and forms
-    the gradients of W_hh, gamma and beta from all steps at once. Without layer norm the last four
-    inputs are left out.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        keep: bool,
-        masks: Tensor | None,
-        projected: Tensor,
-        h0: Tensor,
-        c0: Tensor,
-        W_hh: Tensor,
-        *norms: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        T, B, H4 = projected.shape
-        H = H4 // GATES
-        norm = bool(norms)
-        kept = T if keep else 1  # without gradients one step's room is used over and over
-
-        new = projected.new_empty
-        h_all, c_all = new(T, B, H), new(kept + 1, B, H)
-        gates_all = new(kept, B, H4)  # i, tanh g (before the mask), f, o
-        squashed_all = new(kept, B, H)  # tanh of c, or of LN(c)
-        candidate = new(B, H)
-        if norm:
-            gates_gamma, gates_beta, c_gamma, c_beta = norms
-            pre_all = new(kept, B, H4)
-            stats, c_stats = [], []  # mean and 1/deviation of each step
-            # +1 for the forget gate joins the shift, once
-            shift = gates_beta.clone()
-            shift[2 * H : 3 * H] += FORGET_BIAS
-
-        c_all[0] = c0
-        h = h0
-        masks_by_step = None if masks is None else masks.unbind(0)
-        for t, x in enumerate(projected.unbind(0)):
-            s = t if keep else 0
-            gates, squashed = gates_all[s], squashed_all[s]
-            c, c_new = (c_all[s], c_all[s + 1]) if keep else (c_all[t % 2], c_all[(t + 1) % 2])
-            if norm:
-                pre = pre_all[s]
-                torch.addmm(x, h, W_hh, out=pre)
-                normal, mean, rstd = torch.native_layer_norm(
-                    pre.view(B * GATES, H), (H,), None, None, LAYER_NORM_EPSILON
-                )
-                torch.addcmul(shift, normal.view(B, H4), gates_gamma, out=gates)
-                if keep:
-                    stats.append((mean, rstd))
-            else:
-                torch.addmm(x, h, W_hh, out=gates)
-                gates[:, 2 * H : 3 * H] += FORGET_BIAS
-            gates[:, :H].sigmoid_()
-            gates[:, H : 2 * H].tanh_()
-            gates[:, 2 * H :].sigmoid_()
-            i, g, f, o = gates.chunk(GATES, dim=1)
-            torch.mul(i, g, out=candidate)
-            if masks_by_step is not None:
-                candidate *= masks_by_step[t]
-            torch.addcmul(candidate, f, c, out=c_new)
-            if norm:
-                normal, mean, rstd = torch.native_layer_norm(
-                    c_new, (H,), c_gamma, c_beta, LAYER_NORM_EPSILON
-                )
-                torch.tanh(normal, out=squashed)
-                if keep:
-                    c_stats.append((mean, rstd))
-            else:
-                torch.tanh(c_new, out=squashed)
-            h = h_all[t]
-            torch.mul(o, squashed, out=h)
-
-        c_T = (c_all[T] if keep else c_all[T % 2]).clone()
-        if keep:
-            saved = [h0, W_hh, h_all, c_all, gates_all, squashed_all]
-            if norm:
-                saved += [gates_gamma, c_gamma, pre_all]
-                ctx.stats, ctx.c_stats = stats, c_stats
-            ctx.save_for_backward(*saved)
-            ctx.masks = masks
-            ctx.norm = norm
-        return h_all, c_T
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, dh_all: Tensor, dc_T: Tensor) -> tuple[Tensor | None, ...]:
-        norm = ctx.norm
-        h0, W_hh, h_all, c_all, gates_all, squashed_all, *rest = ctx.saved_tensors
-        T, B, H4 = gates_all.shape
-        H = H4 // GATES
-        if norm:
-            gates_gamma, c_gamma, pre_all = rest
-            stats, c_stats = ctx.stats, ctx.c_stats
-            d_affine_all = torch.empty_like(gates_all)  # adjoint after the gates' layer norm
-            d_squash_all = torch.empty_like(squashed_all)  # the same for c's
-        d_pre_all = torch.empty_like(gates_all)  # adjoint of projected + h W_hh
-        W_t = W_hh.t()
-        dc = dc_T.clone()
-        dh_next = torch.zeros_like(h0)
-        masks = None if ctx.masks is None else ctx.masks.unbind(0)
-        dh_steps = dh_all.unbind(0)
-
-        for t in reversed(range(T)):
-            i, g, f, o = gates_all[t].chunk(GATES, dim=1)
-            squashed = squashed_all[t]
-            d_pre = d_pre_all[t]
-            dh = dh_steps[t] + dh_next
-            d_out = d_affine_all[t] if norm else d_pre
-            d_i, d_g, d_f, d_o = d_out.chunk(GATES, dim=1)
-
-            _sigmoid_adjoint(dh * squashed, o, d_o)
-            d_squash = d_squash_all[t] if norm else torch.empty_like(dh)
-            _tanh_adjoint(dh.mul_(o), squashed, d_squash)
-            if norm:
-                mean, rstd = c_stats[t]
-                dc += _layer_norm_adjoint(d_squash, c_all[t + 1], mean, rstd, c_gamma)
-            else:
-                dc += d_squash
-            _sigmoid_adjoint(dc * c_all[t], f, d_f)
-            masked = dc if masks is None else dc * masks[t]
-            _sigmoid_adjoint(masked * g, i, d_i)
-            _tanh_adjoint(masked * i, g, d_g)
-            dc *= f
-            if norm:
-                d_normal = (d_out * gates_gamma).view(B * GATES, H)
-                pre = pre_all[t].view(B * GATES, H)
-                mean, rstd = stats[t]
-                d_pre.copy_(_layer_norm_adjoint(d_normal, pre, mean, rstd).view(B, H4))
-            torch.mm(d_pre, W_t, out=dh_next)
-
-        flat = d_pre_all.view(T * B, H4)
-        h_before = torch.cat([h0[None], h_all[:-1]]).view(T * B, H)
-        dW_hh = h_before.t() @ flat if ctx.needs_input_grad[5] else None
-        gradients: tuple[Tensor | None, ...] = (None, None, d_pre_all, dh_next, dc, dW_hh)
-        if norm:
-            gradients += (
-                *_affine_gradients(d_affine_all.view(T, B * GATES, H), pre_all, stats, H4),
-                *_affine_gradients(d_squash_all, c_all[1:], c_stats, H),
-            )
-        return gradients
-
-
-def _sigmoid_adjoint(d: Tensor, y: Tensor, out: Tensor) -> None:
-    """d * y (1 - y) into `out`, y being the sigmoid's value."""
-    torch.ops.aten.sigmoid_backward.grad_input(d, y, grad_input=out)
-
-
-def _tanh_adjoint(d: Tensor, y: Tensor, out: Tensor) -> None:
-    """d * (1 - y^2) into `out`, y being tanh's value."""
-    torch.ops.aten.tanh_backward.grad_input(d, y, grad_input=out)
-
-
-def _layer_norm_adjoint(
-    d: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, gamma: Tensor | None = None
-) -> Tensor:
-    """Adjoint of x for y = (x - mean) rstd gamma, d being that of y."""
-    wanted = [True, False, False]  # x only: gamma's and beta's are formed from all steps at once
-    dx: Tensor = torch.ops.aten.native_layer_norm_backward(
-        d, x, (x.shape[1],), mean, rstd, gamma, None, wanted
-    )[0]
-    return dx
-
-
-def _affine_gradients(
-    d: Tensor, x: Tensor, stats: list[tuple[Tensor, Tensor]], size: int
-) -> tuple[Tensor, Tensor]:
-    """Gradients of gamma and beta [size] of y = (x - mean) rstd gamma + beta over all steps."""
-    mean, rstd = (torch.stack(values) for values in zip(*stats, strict=True))
-    normal = (x.reshape(d.shape) - mean).mul_(rstd)
-    return normal.mul_(d).view(-1, size).sum(dim=0), d.view(-1, size).sum(dim=0)

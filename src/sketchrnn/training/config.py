@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from sketchrnn.data.padding import Padding
 from sketchrnn.errors import SketchRNNError
 
 ClipBy = Literal["value", "norm"]
+Precision = Literal["float32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,21 @@ class TrainingConfig:
     clip_by: ClipBy = field(
         default="value", metadata={"help": "bound each number (value) or the whole (norm)"}
     )
+    precision: Precision = field(
+        default="float32",
+        metadata={
+            "help": "of the products over the state: bf16 rounds their factors to bfloat16 and sums"
+            " in float32, where the processor can; all else is float32"
+        },
+    )
+    padding: Padding = field(
+        default="sampled",
+        metadata={
+            "help": "the steps between a drawing's end and N_max in training: full, all of them;"
+            " sampled, of some drawings, which stand for all; similar, none, and batches of"
+            " drawings of like length"
+        },
+    )
     evaluate_every: int = field(
         default=500, metadata={"help": "steps between validations, sheets and checkpoints"}
     )
@@ -94,6 +111,10 @@ class TrainingConfig:
                 )
         if self.clip_by not in get_args(ClipBy):
             raise SketchRNNError(f"clip_by must be value or norm, got {self.clip_by!r}")
+        if self.padding not in get_args(Padding):
+            raise SketchRNNError(f"padding must be full, sampled or similar, got {self.padding!r}")
+        if self.precision not in get_args(Precision):
+            raise SketchRNNError(f"precision must be float32 or bf16, got {self.precision!r}")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:
@@ -101,7 +122,7 @@ class TrainingConfig:
         unknown = sorted(set(values) - {item.name for item in fields(cls)})
         if unknown:
             raise SketchRNNError(f"the training config has an unknown field {unknown[0]!r}")
-        return cls(**values)
+        return cls(**({"padding": "full"} | values))  # as it was before there was a choice
 
     @classmethod
     def of_run(cls, run: str | os.PathLike[str]) -> TrainingConfig:
@@ -134,6 +155,7 @@ _PUBLISHED = TrainingConfig(
     recurrent_keep=0.90,
     gradient_clip=1.0,
     clip_by="value",
+    padding="full",
     patience=40,
 )
 

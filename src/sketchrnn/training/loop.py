@@ -20,11 +20,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sketchrnn.data.batches import Batch, training_batches
+from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.config import ModelConfig, WayName
 from sketchrnn.model.network import Network
+from sketchrnn.model.unroll import Way
 from sketchrnn.runs import (
     BEST,
     CONFIG,
@@ -41,9 +42,10 @@ from sketchrnn.runs import (
 )
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import evaluate_drawings
+from sketchrnn.training.graph import DeviceStep
 from sketchrnn.training.logs import Record, RunLog, cut_log
-from sketchrnn.training.loss import kl_loss, reconstruction_loss
 from sketchrnn.training.schedules import kl_weight, learning_rate
+from sketchrnn.training.step import clip_gradients, step_losses
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
@@ -59,11 +61,17 @@ class Trainer:
     """Network, Adam and the place in the run; `step` takes one, `save` and `restore` keep it."""
 
     def __init__(
-        self, model: ModelConfig, training: TrainingConfig, scale: float, device: torch.device
+        self,
+        model: ModelConfig,
+        training: TrainingConfig,
+        scale: float,
+        device: torch.device,
+        way: WayName = "auto",
     ) -> None:
         self.training = training
         self.scale = scale
         self.device = device
+        self.way = Way(way, training.precision == "bf16").chosen(torch.zeros(1, device=device))
         with torch.random.fork_rng():
             torch.manual_seed(training.seed)
             self.network = Network(model).to(device)
@@ -71,6 +79,8 @@ class Trainer:
             self.network.parameters(), betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
         )
         self.generator = torch.Generator(device)
+        self.graphs = True  # whether steps on a GPU are taken as CUDA graphs
+        self._graph: DeviceStep | None = None
         self.steps_done = 0
         self.seconds = 0.0
         self.rate_factor = 1.0
@@ -89,58 +99,69 @@ class Trainer:
             step, config.learning_rate, config.learning_rate_decay, config.min_learning_rate
         )
         weight = kl_weight(step, config.w_KL, config.eta_min, config.R)
-        self.generator.manual_seed(_mix(config.seed, step))
-        record: Record = {"kind": "train", "step": step + 1, "learning_rate": rate}
+        take_step = self._graph_step if self._is_for_graph(batch) else self._eager_step
+        losses = take_step(batch, _mix(config.seed, step), rate, weight)
+        if losses is None:
+            return None
+        self.steps_done += 1
+        record: Record = {"kind": "train", "step": step + 1, "learning_rate": rate, **losses}
+        if self.network.config.conditional:
+            record["kl_weight"] = weight
+        return record
 
-        x_BT5 = torch.from_numpy(batch.x_BT5).to(self.device)
-        lengths_B = torch.from_numpy(batch.lengths_B).to(self.device)
-        network = self.network.train()
-        encoder_masks, decoder_mask = network.dropout_masks(
-            len(x_BT5), x_BT5.shape[1] - 1, config.recurrent_keep, self.generator
+    def _eager_step(
+        self, batch: Batch, seed: int, rate: float, weight: float
+    ) -> dict[str, float] | None:
+        self.generator.manual_seed(seed)
+        steps_B: Tensor | None = None
+        if batch.steps_B is not None:
+            steps_B = torch.from_numpy(batch.steps_B).to(self.device)
+        losses = step_losses(
+            self.network.train(),
+            torch.from_numpy(batch.x_BT5).to(self.device),
+            torch.from_numpy(batch.lengths_B).to(self.device),
+            weight,
+            self.training,
+            self.generator,
+            steps_B=steps_B,
+            way=self.way,
         )
-        z_BZ: Tensor | None = None
-        if network.config.conditional:
-            mu, log_variance = network.encode(x_BT5[:, 1:], lengths_B, encoder_masks)
-            noise = torch.randn(mu.shape, generator=self.generator, device=self.device)
-            z_BZ = mu + torch.exp(log_variance / 2) * noise
-            L_KL = kl_loss(mu, log_variance).mean()
-        mixture, _ = network.decode(x_BT5[:, :-1], z_BZ, mask=decoder_mask)
-        parts = reconstruction_loss(mixture, x_BT5[:, 1:], lengths_B)
-        loss = L_R = parts.L_R.mean()
-        if network.config.conditional:
-            loss = L_R + weight * L_KL.clamp(min=config.KL_min)
-        if not torch.isfinite(loss):
+        if not torch.isfinite(losses.loss):
             return None
         self.adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if not self._clip():
+        losses.loss.backward()  # type: ignore[no-untyped-call]
+        if not torch.isfinite(clip_gradients(self.network, self.training)):
             return None
         for group in self.adam.param_groups:
             group["lr"] = rate
         self.adam.step()
-        self.steps_done += 1
-        record |= {
-            "L_R": L_R.item(),
-            "L_s": parts.L_s.mean().item(),
-            "L_p": parts.L_p.mean().item(),
-            "loss": loss.item(),
-        }
-        if network.config.conditional:
-            record |= {"L_KL": L_KL.item(), "kl_weight": weight}
-        return record
+        return losses.numbers()
 
-    def _clip(self) -> bool:
-        """Bound the gradients in place; False if one of them is not finite."""
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if not torch.isfinite(norm):
-            return False
-        bound = self.training.gradient_clip
-        if self.training.clip_by == "value":
-            torch.nn.utils.clip_grad_value_(self.network.parameters(), bound)
-        else:
-            torch.nn.utils.clip_grads_with_norm_(self.network.parameters(), bound, norm)
-        return True
+    def _is_for_graph(self, batch: Batch) -> bool:
+        """Whether a CUDA graph can take it: on a GPU, batches that all have the same shape."""
+        whole = (self.training.batch_size, self.network.config.N_max + 1)
+        return (
+            self.graphs
+            and self.device.type == "cuda"
+            and self.way.name == "triton"
+            and batch.steps_B is None
+            and batch.x_BT5.shape[:2] == whole
+        )
+
+    def _graph_step(
+        self, batch: Batch, seed: int, rate: float, weight: float
+    ) -> dict[str, float] | None:
+        if self._graph is None:
+            self._graph = DeviceStep(
+                self.network,
+                self.adam,
+                self.training,
+                self.generator,
+                self.way,
+                batch.x_BT5.shape,
+            )
+        self._graph.start(batch, seed=seed, rate=rate, weight=weight)
+        return self._graph.finish()
 
     def validate(self, drawings: Drawings) -> Record:
         """Losses on all validation drawings, and whether they are the best so far (eq. 11)."""
@@ -214,6 +235,7 @@ class Trainer:
                 }
         for name, value in values.items():
             setattr(self, name, value)
+        self._graph = None  # it holds the moments that were replaced
 
 
 _PLACE: dict[str, type[int] | type[float]] = {
@@ -246,6 +268,7 @@ def train(
     training: TrainingConfig,
     *,
     device: torch.device | None = None,
+    way: WayName = "auto",
     sources: tuple[str, ...] = (),
     max_points: int | None = None,
     resume: bool = False,
@@ -263,6 +286,7 @@ def train(
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
         model, training: the configs; stored in the folder.
         device: where to compute.
+        way: how the cells are run over time (`model.unroll.Way`); no part of what is stored.
         sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
             sources replace those stored, if any are named.
         resume: go on from the last checkpoint of the folder.
@@ -279,7 +303,7 @@ def train(
             f"{folder}: holds a run already; go on with --resume, or name another folder"
         )
     facts = describe(dataset, sources, max_points)
-    trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"))
+    trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"), way)
     if resume:
         stored = read_config(folder)
         if stored.data.fingerprint != facts.fingerprint:
@@ -343,15 +367,18 @@ def _steps(
     config = trainer.training
 
     def batches() -> Iterator[Batch]:
-        return training_batches(
-            dataset.train,
-            config.batch_size,
-            trainer.network.config.N_max,
-            trainer.scale,
-            seed=config.seed,
-            start_step=trainer.steps_done,
-            augment_scale=config.augment_scale,
-            drop_probability=config.drop_probability,
+        return prefetched(
+            training_batches(
+                dataset.train,
+                config.batch_size,
+                trainer.network.config.N_max,
+                trainer.scale,
+                seed=config.seed,
+                start_step=trainer.steps_done,
+                augment_scale=config.augment_scale,
+                drop_probability=config.drop_probability,
+                padding=config.padding,
+            )
         )
 
     counted_at = time.monotonic()

@@ -1,0 +1,86 @@
+"""What to measure. No PyTorch here: the command line reads it before it knows what is asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.config import CellName, ModelConfig
+
+SIZES = {"default": (256, 512), "paper": (512, 2048)}  # encoder, decoder
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure, and how often.
+
+    Attributes:
+        cells: of the decoders (see `model`); None for all in training and an LSTM in drawing.
+        device: as `devices.choose_device` has it.
+        ways: names of `ways.WAYS`; None for all that can be had on the device.
+        size: "default" (the reference code's) or "paper".
+        encoder_size, decoder_size: in place of what `size` says.
+        N_max: points of the longest drawing, and of each that is drawn.
+        batch_size: drawings a training step.
+        drawings: how many are drawn at once.
+        data: a data file to train on; None for drawings made up, see `work.drawings_like_omniglot`.
+        repeats: how often all is measured, in turn.
+        seconds: after these no new round of a model begins.
+        memory: whether to measure the peak memory of a training step.
+
+    Raises:
+        SketchRNNError: a value out of its bounds.
+    """
+
+    cells: tuple[CellName, ...] | None = None
+    device: str = "auto"
+    ways: tuple[str, ...] | None = None
+    size: str = "default"
+    encoder_size: int | None = None
+    decoder_size: int | None = None
+    N_max: int = 100
+    batch_size: int = 100
+    drawings: int = 1000
+    data: str | None = None
+    repeats: int = 5
+    seconds: float = 60.0
+    memory: bool = True
+
+    def __post_init__(self) -> None:
+        bounds = {"batch_size": 100_000, "drawings": 100_000, "repeats": 1000}
+        for name, most in bounds.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                raise SketchRNNError(f"{name} must be a whole number from 1 to {most}, got {value}")
+        if not 0 <= self.seconds < math.inf:
+            raise SketchRNNError(f"seconds must be a number from 0, got {self.seconds}")
+        if self.size not in SIZES:
+            raise SketchRNNError(f"size must be one of {', '.join(SIZES)}, got {self.size}")
+        for cell in self.trained:
+            self.model(cell)  # checks the sizes
+
+    @property
+    def trained(self) -> tuple[CellName, ...]:
+        """The decoders' cells whose training is measured."""
+        return self.cells or ("lstm", "layer_norm", "hyper")
+
+    @property
+    def drawn(self) -> tuple[CellName, ...]:
+        """The decoders' cells whose drawing is measured."""
+        return self.cells or ("lstm",)
+
+    def model(self, cell: CellName) -> ModelConfig:
+        """The model of a decoder's cell: N_z 128, M 20, as all published ones.
+
+        The encoder's cell is the decoder's, but an LSTM beside a HyperLSTM and at the paper's size,
+        as in the paper.
+        """
+        encoder_size, decoder_size = SIZES[self.size]
+        return ModelConfig(
+            N_max=self.N_max,
+            encoder_cell="lstm" if cell == "hyper" or self.size == "paper" else cell,
+            decoder_cell=cell,
+            encoder_size=encoder_size if self.encoder_size is None else self.encoder_size,
+            decoder_size=decoder_size if self.decoder_size is None else self.decoder_size,
+        )

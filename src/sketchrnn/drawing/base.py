@@ -1,0 +1,247 @@
+"""What every model that draws has in common, whatever computes it. No PyTorch here."""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn import strokes
+from sketchrnn.drawing.seeds import PRIOR_STREAM, choose_seed, normal_vectors
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.runs import DataFacts
+from sketchrnn.sketch import Sketch
+
+if TYPE_CHECKING:
+    from sketchrnn.figures.sheet import SketchSheet
+
+Latent = npt.NDArray[np.float32]
+
+MAX_TEMPERATURE = 100.0
+
+
+def check_temperature(temperature: float) -> float:
+    """`temperature` if it is a number from 0 to 100. Raises SketchRNNError otherwise."""
+    number = isinstance(temperature, int | float | np.number)
+    if not number or isinstance(temperature, bool) or not 0 <= temperature <= MAX_TEMPERATURE:
+        raise SketchRNNError(
+            "temperature must be a number from 0 (most likely) up, usually to 1 and at most"
+            f" {MAX_TEMPERATURE:g}, got {temperature!r}"
+        )
+    return float(temperature)
+
+
+def check_number(number: int) -> int:
+    """`number`, which counts a seed's drawings from 0. Raises SketchRNNError if it cannot."""
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
+        raise SketchRNNError(
+            f"the number of the drawing must be a whole number from 0, got {number!r}"
+        )
+    return int(number)
+
+
+def check_count(n: int) -> int:
+    """`n`, a number of drawings, if it is at least 1. Raises SketchRNNError otherwise."""
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise SketchRNNError(f"the number of drawings must be a whole number, got {n!r}") from None
+    if n < 1:
+        raise SketchRNNError(f"the number of drawings must be at least 1, got {n}")
+    return n
+
+
+class PenPoint(NamedTuple):
+    """A place that the pen comes to, and what it does there.
+
+    Attributes:
+        x, y: in the user's units, y pointing down; the drawing starts at (0, 0).
+        pen: "down", it stays on the paper on its way to the next point; "up", it is lifted here,
+            so no line goes to the next point; "end", nothing new, the drawing is finished here.
+    """
+
+    x: float
+    y: float
+    pen: Literal["down", "up", "end"]
+
+
+class SketchList(list[Sketch]):
+    """Drawings, and the seed that draws them again. In a notebook it shows itself as a sheet."""
+
+    def __init__(self, sketches: Iterable[Sketch], seed: int) -> None:
+        super().__init__(sketches)
+        self.seed = seed
+
+    def sheet(self, columns: int | None = None) -> SketchSheet:
+        """The drawings as a grid."""
+        from sketchrnn.figures.sheet import SketchSheet
+
+        return SketchSheet.grid(self, columns=columns)
+
+    def _repr_svg_(self) -> str:
+        return self.sheet().to_svg()
+
+
+class Drawer(ABC):
+    """Draws, in the user's units, what a trained decoder draws in scaled units.
+
+    Attributes:
+        config: the shape of the model.
+        facts: scale, classes and more of the training drawings.
+        name: what to call it.
+    """
+
+    def __init__(self, config: ModelConfig, facts: DataFacts, name: str) -> None:
+        self.config = config
+        self.facts = facts
+        self.name = name
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it draws from a latent vector z."""
+        return self.config.conditional
+
+    @property
+    def N_max(self) -> int:
+        """The most points it draws or reads, the start point not counted."""
+        return self.config.N_max
+
+    @property
+    def z_size(self) -> int:
+        """Numbers in z. Raises SketchRNNError for a decoder-only model."""
+        self.need_encoder("z")
+        return self.config.z_size
+
+    @property
+    def label(self) -> str | None:
+        """The name of what it draws, where it learned from one class."""
+        return self.facts.classes[0] if len(self.facts.classes) == 1 else None
+
+    def generate(
+        self,
+        n: int = 1,
+        *,
+        temperature: float = 0.5,
+        z: npt.ArrayLike | None = None,
+        seed: int | None = None,
+    ) -> SketchList:
+        """Draw n new drawings.
+
+        Args:
+            n: how many.
+            temperature: 0 for the most likely one, up to 1 for the model's full variety (eq. 8).
+            z: one latent vector [Z] for all, or one each [n, Z]; by default each has its own from
+                the prior N(0, 1). Decoder-only models have none.
+            seed: the same seed, the same drawings; chosen and returned in `.seed` where None.
+
+        Raises:
+            SketchRNNError: n < 1, a temperature under 0, a z of a wrong size, or for a decoder-only
+                model.
+        """
+        n = check_count(n)
+        check_temperature(temperature)
+        seed = choose_seed(seed)
+        drawn = self._draw(self._latents(z, n, seed), n, temperature, seed)
+        return SketchList((self._to_sketch(rows) for rows in drawn), seed)
+
+    def decode(
+        self, z: npt.ArrayLike, *, temperature: float = 0.5, seed: int | None = None
+    ) -> SketchList:
+        """One drawing for each latent vector of z [Z] or [n, Z]."""
+        self.need_encoder("decode")
+        vectors = self._check_z(z)
+        return self.generate(len(vectors), z=vectors, temperature=temperature, seed=seed)
+
+    @abstractmethod
+    def stream(
+        self,
+        *,
+        temperature: float = 0.5,
+        z: npt.ArrayLike | None = None,
+        seed: int | None = None,
+        number: int = 0,
+    ) -> Iterator[PenPoint]:
+        """Draw one drawing, giving each point as soon as it is drawn.
+
+        The first point is the start (0, 0) with the pen down; the last says "end", at the place of
+        the one before it. In between are the points of the drawing that `generate` gives for the
+        same seed.
+
+        Args:
+            temperature: as in `generate`.
+            z: the latent vector [Z]; by default that of drawing `number` from the prior.
+            seed: the same seed, the same drawing; None: another one each time.
+            number: which of the seed's drawings: `generate(n, seed=seed)[number]`, n > number.
+
+        Raises:
+            SketchRNNError: as `generate`, when called, not when the first point is asked for.
+        """
+
+    @abstractmethod
+    def _draw(
+        self, z_nZ: Latent | None, n: int, temperature: float, seed: int
+    ) -> Sequence[npt.NDArray[np.float32]]:
+        """n drawings as stroke-5 rows in scaled units, each without its p3 (see `sample`)."""
+
+    def need_encoder(self, what: str) -> None:
+        """Raise SketchRNNError, naming `what` cannot be done, if this is a decoder-only model."""
+        if not self.conditional:
+            raise SketchRNNError(
+                f"{self.name} is a decoder-only model: it has no encoder and no z, so {what} is not"
+                " possible; use generate, or train without --unconditional"
+            )
+
+    def _latents(
+        self, z: npt.ArrayLike | None, n: int, seed: int, *, first: int = 0
+    ) -> Latent | None:
+        """One vector each for n drawings from `first` on [n, Z]: as given, or from the prior.
+
+        None for a decoder-only model.
+        """
+        if z is not None:
+            self.need_encoder("z")
+            vectors = self._check_z(z)
+            if len(vectors) not in (1, n):
+                raise SketchRNNError(f"{len(vectors)} vectors z for {n} drawings: give one or {n}")
+            return np.broadcast_to(vectors, (n, vectors.shape[1]))
+        if not self.conditional:
+            return None
+        return normal_vectors(seed, PRIOR_STREAM, n, self.z_size, first=first)
+
+    def _check_z(self, z: npt.ArrayLike) -> Latent:
+        try:
+            with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
+                vectors = np.atleast_2d(np.asarray(z, dtype=np.float64).astype(np.float32))
+        except (TypeError, ValueError):
+            raise SketchRNNError(f"z must be an array of numbers, got {z!r:.60}") from None
+        if vectors.ndim != 2 or vectors.shape[1] != self.z_size or not len(vectors):
+            raise SketchRNNError(
+                f"z must have {self.z_size} numbers, or be an array [n, {self.z_size}];"
+                f" got shape {np.shape(z)}"
+            )
+        if not np.isfinite(vectors).all():
+            raise SketchRNNError("z has a value that is not a finite number")
+        return vectors
+
+    def _to_sketch(self, rows_N5: npt.NDArray[np.float32]) -> Sketch:
+        rows = rows_N5.astype(np.float64)
+        rows[:, strokes.XY] *= self.facts.scale
+        return Sketch.from_stroke5(rows, label=self.label)
+
+    def __repr__(self) -> str:
+        config = self.config
+        kind = (
+            f"encoder {config.encoder_cell} {config.encoder_size}, z {config.z_size}, "
+            if config.conditional
+            else "decoder only, "
+        )
+        drawn = ", ".join(self.facts.classes) or "drawings"
+        return (
+            f"<{type(self).__name__} {self.name!r} of {drawn}: {kind}decoder {config.decoder_cell}"
+            f" {config.decoder_size}, N_max {config.N_max}>"
+        )

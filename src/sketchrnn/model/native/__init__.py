@@ -1,0 +1,1 @@
+"""The cells unrolled in C, compiled on this machine at first use; never required."""
