@@ -20,8 +20,8 @@ from typing import Any, get_args
 
 import torch
 
-from sketchrnn.data.batches import training_batches
-from sketchrnn.data.padding import Padding
+from sketchrnn.data import batches
+from sketchrnn.data.padding import LEARN_TO_END, Padding
 from sketchrnn.data.sources import read_sources
 from sketchrnn.devices import prepare_cpu
 from sketchrnn.model.config import ModelConfig
@@ -40,7 +40,11 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--max-points", type=int, default=100)
+    parser.add_argument(
+        "--learn-to-end", type=int, default=LEARN_TO_END, help="first steps that are full"
+    )
     arguments = parser.parse_args()
+    vars(batches)["LEARN_TO_END"] = arguments.learn_to_end
     prepare_cpu()
     torch.set_num_threads(1)
     arguments.output.touch()
@@ -68,7 +72,7 @@ def measured(data: str, padding: Padding, seed: int, steps: int, max_points: int
     )
     training = TrainingConfig(seed=seed, padding=padding, learning_rate_decay=0.998)
     trainer = Trainer(model, training, dataset.scale, torch.device("cpu"))
-    batches = training_batches(
+    coming = batches.training_batches(
         dataset.train,
         training.batch_size,
         dataset.N_max,
@@ -81,7 +85,7 @@ def measured(data: str, padding: Padding, seed: int, steps: int, max_points: int
     before = trainer.validate(dataset.valid)
     started = time.process_time()
     for _ in range(steps):
-        if trainer.step(next(batches)) is None:
+        if trainer.step(next(coming)) is None:
             raise SystemExit(f"{data}, {padding}, seed {seed}: the loss is not finite")
     seconds = time.process_time() - started
     after = trainer.validate(dataset.valid)
@@ -97,7 +101,7 @@ def measured(data: str, padding: Padding, seed: int, steps: int, max_points: int
 
 def print_table(lines: list[dict[str, Any]]) -> None:
     """Mean and standard deviation over the seeds, as Markdown."""
-    print("| data | padding | seeds | L_R | L_s | L_p | L_KL | L_R less that of full | s a step |")
+    print("| data | padding | seeds | L_R | L_s | L_p | L_KL | L_R less full | s a step |")
     print("|---|---|---|---|---|---|---|---|---|")
     for data, padding in product(dict.fromkeys(line["data"] for line in lines), PADDINGS):
 
@@ -117,7 +121,8 @@ def print_table(lines: list[dict[str, Any]]) -> None:
 
 def spread(values: list[float]) -> str:
     """Mean ± standard deviation."""
-    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+    rounded = round(mean(values), 3) + 0.0  # no -0.000
+    return f"{rounded:.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ to end knows all of these but the first, and they are half of its steps or more.
   on to N_max, and its further terms count TAIL_EVERY times: the expectation is the full loss. It
   begins after LEARN_TO_END steps of full padding: the few that stand for all change the gradient
   by more than its own size in the first ten steps, by a tenth after 50, by a hundredth after 100.
+  A GPU, which runs whole batches, runs these in full: the loss that is meant, at the same cost.
 - similar: batches of drawings of like length, padded to the longest of the batch and END_STEPS
   more; what would follow is left out of the loss, which is still divided by N_max.
 

@@ -24,6 +24,7 @@ from sketchrnn.model.unroll import (
 )
 
 POINT = 5  # numbers in a stroke-5 row
+HEAD_ROWS = 512  # the head takes a multiple of these
 SMALL_WEIGHTS = 1e-3  # standard deviation of the weights to and from z (docs/deviations.md, row 14)
 
 
@@ -136,8 +137,12 @@ class Network(nn.Module):
         )
         if lengths_B is None:
             return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), state
-        (places,) = steps_run(len(x_TB5), lengths_B).flatten().nonzero(as_tuple=True)
-        return Mixture.from_head(self.head(h_TBH.flatten(0, 1).index_select(0, places))), state
+        (places_P,) = steps_run(len(x_TB5), lengths_B).flatten().nonzero(as_tuple=True)
+        P = len(places_P)
+        # filled up, as oneDNN keeps a megabyte for each number of rows that it has ever met
+        places_P = nn.functional.pad(places_P, (0, -P % HEAD_ROWS))
+        y_P = self.head(h_TBH.flatten(0, 1).index_select(0, places_P))[:P]
+        return Mixture.from_head(y_P), state
 
     def input_product(self, z_BZ: Tensor | None, batch_size: int) -> tuple[Tensor, Tensor]:
         """What makes `decoder.project([x; z])` of x alone: x @ weights + constant.

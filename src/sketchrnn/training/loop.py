@@ -114,8 +114,8 @@ class Trainer:
     ) -> dict[str, float] | None:
         self.generator.manual_seed(seed)
         steps_B: Tensor | None = None
-        if batch.steps_B is not None:
-            steps_B = torch.from_numpy(batch.steps_B).to(self.device)
+        if batch.steps_B is not None and self.device.type == "cpu":  # others run whole batches
+            steps_B = torch.from_numpy(batch.steps_B)
         losses = step_losses(
             self.network.train(),
             torch.from_numpy(batch.x_BT5).to(self.device),
@@ -144,7 +144,6 @@ class Trainer:
             self.graphs
             and self.device.type == "cuda"
             and self.way.name == "triton"
-            and batch.steps_B is None
             and batch.x_BT5.shape[:2] == whole
         )
 

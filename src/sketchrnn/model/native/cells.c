@@ -577,3 +577,48 @@ void weight_gradient(long T, long B, const int64_t *lengths, const float *a0, co
     free(left);
     free(right);
 }
+
+// ---- several calls side by side ------------------------------------------------------------
+
+typedef struct { // the arguments of weight_gradient
+    long T, B;
+    const int64_t *lengths;
+    const float *a0, *a;
+    long before;
+    const float *d;
+    long M, N, first, last, half;
+    float *C;
+} Gradient;
+
+enum { FORWARD, BACKWARD, HYPER_FORWARD, HYPER_BACKWARD, WEIGHT_GRADIENT };
+typedef struct {
+    long kind;
+    const void *arguments; // an Unroll, or a Gradient
+} Task;
+
+static void run_task(const Task *task) {
+    const Gradient *g = task->arguments;
+    switch (task->kind) {
+    case FORWARD: forward(task->arguments); break;
+    case BACKWARD: backward(task->arguments); break;
+    case HYPER_FORWARD: hyper_forward(task->arguments); break;
+    case HYPER_BACKWARD: hyper_backward(task->arguments); break;
+    case WEIGHT_GRADIENT:
+        weight_gradient(g->T, g->B, g->lengths, g->a0, g->a, g->before, g->d, g->M, g->N, g->first,
+                        g->last, g->half, g->C);
+    }
+}
+
+#ifdef _OPENMP
+int has_openmp(void) { return 1; }
+#else
+int has_openmp(void) { return 0; }
+#endif
+
+// With OpenMP on that many threads: the same ones that PyTorch has, where it uses the same library,
+// so that none of its waiting threads is in the way. Without it one after the other.
+void run(const Task *tasks, long count, int threads) {
+    (void)threads;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (long i = 0; i < count; i++) run_task(tasks + i);
+}

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 SOURCES = ("products.h", "cells.c")
 FLAGS = ("-O3", "-march=native", "-std=gnu11", "-shared", "-fPIC")
+OPENMP = ("-fopenmp",)  # where the compiler has it
 COMPILERS = ("cc", "gcc", "clang")
 SWITCH = "SKETCHRNN_NATIVE"  # 0: do as if there were no compiler
 COMPILE_SECONDS = 120
@@ -59,6 +60,29 @@ class Unroll(ctypes.Structure):
     ]
 
 
+class Gradient(ctypes.Structure):
+    """`Gradient` of cells.c, field by field."""
+
+    _fields_: ClassVar[Fields] = [
+        *_of(ctypes.c_long, "T B"),
+        *_of(ctypes.c_void_p, "lengths a0 a"),
+        ("before", ctypes.c_long),
+        ("d", ctypes.c_void_p),
+        *_of(ctypes.c_long, "M N first last half"),
+        ("C", ctypes.c_void_p),
+    ]
+
+
+class Task(ctypes.Structure):
+    """`Task` of cells.c: what to do, and where its arguments are."""
+
+    _fields_: ClassVar[Fields] = [("kind", ctypes.c_long), ("arguments", ctypes.c_void_p)]
+
+
+# `kind` of a Task: the enum of cells.c
+KINDS = ("forward", "backward", "hyper_forward", "hyper_backward", "weight_gradient")
+
+
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """The compiled functions; None where there is no compiler, or none works."""
@@ -95,13 +119,16 @@ def _compiled(compiler: str, anew: bool) -> Path:
         for name, text in texts.items():
             (Path(work) / name).write_bytes(text)
         made = Path(work) / target.name
-        subprocess.run(
-            [compiler, *FLAGS, SOURCES[-1], "-o", made.name, "-lm"],
-            cwd=work,
-            check=True,
-            capture_output=True,
-            timeout=COMPILE_SECONDS,
-        )
+        for threads in (OPENMP, ()):
+            done = subprocess.run(
+                [compiler, *FLAGS, *threads, SOURCES[-1], "-o", made.name, "-lm"],
+                cwd=work,
+                check=not threads,
+                capture_output=True,
+                timeout=COMPILE_SECONDS,
+            )
+            if done.returncode == 0:
+                break
         made.replace(target)  # whole, or not at all: others may compile it at the same time
     return target
 
@@ -145,10 +172,9 @@ def _processor() -> bytes:
 
 
 def _declare(loaded: ctypes.CDLL) -> ctypes.CDLL:
-    number, pointer, unroll = ctypes.c_long, ctypes.c_void_p, ctypes.POINTER(Unroll)
-    for name in ("forward", "backward", "hyper_forward", "hyper_backward"):
-        function = getattr(loaded, name)
-        function.argtypes, function.restype = [unroll], None
+    number, pointer = ctypes.c_long, ctypes.c_void_p
+    loaded.run.argtypes, loaded.run.restype = [ctypes.POINTER(Task), number, ctypes.c_int], None
+    loaded.has_openmp.argtypes, loaded.has_openmp.restype = [], ctypes.c_int
     loaded.has_bf16.argtypes, loaded.has_bf16.restype = [], ctypes.c_int
     loaded.bytes_of_unroll.argtypes, loaded.bytes_of_unroll.restype = [], number
     if loaded.bytes_of_unroll() != ctypes.sizeof(Unroll):

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sketchrnn.model.cells import GATES, HyperLSTMCell, LayerNormLSTMCell, LSTMCell, State
-from sketchrnn.model.native.library import Gated, Unroll, library
+from sketchrnn.model.native.library import KINDS, Gated, Gradient, Task, Unroll, library
 
 COLUMNS = 64  # parts of a product are cut at multiples of this
 PARTS = 3 * GATES  # a HyperLSTM's embeddings
@@ -417,33 +415,27 @@ class _Gradients:
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
-        self._tasks: list[Callable[[], None]] = []
+        self._planned: list[_Planned] = []
 
     def add(self, before_first: Tensor, a: Tensor, d: Tensor, *, before: bool) -> Tensor:
         """Plan sum of a' d over steps and rows [M, N]; `before`: a' is that of the step before."""
-        loaded = library()
-        assert loaded is not None
         M, N = a.shape[2], d.shape[2]
         T, B = d.shape[:2]
         gradient = a.new_zeros(M, N)
-        threads = torch.get_num_threads()
-        width = -(-N // threads // COLUMNS) * COLUMNS
+        lengths = self._inputs.lengths_B
+        width = -(-N // torch.get_num_threads() // COLUMNS) * COLUMNS
         for first in range(0, N, width):
-
-            def task(first: int = first) -> None:
-                loaded.weight_gradient(
-                    T, B, self._inputs.lengths_B.data_ptr(), before_first.data_ptr(), a.data_ptr(),
-                    before, d.data_ptr(), M, N, first, min(first + width, N),
-                    self._inputs.half, gradient.data_ptr(),
-                )  # fmt: skip
-
-            self._tasks.append(task)
+            struct = Gradient(
+                T, B, lengths.data_ptr(), before_first.data_ptr(), a.data_ptr(), before,
+                d.data_ptr(), M, N, first, min(first + width, N), self._inputs.half,
+                gradient.data_ptr(),
+            )  # fmt: skip
+            self._planned.append(("weight_gradient", struct))
         return gradient
 
     def run(self) -> None:
-        """Sum all that was planned."""
-        tasks, self._tasks = self._tasks, []  # they hold large arrays
-        _in_parallel(tasks)
+        """Sum all that was planned; the arrays must live until then."""
+        _in_parallel(self._planned)
 
 
 def _take_cell(ctx: Any) -> _GatedArrays:
@@ -491,37 +483,26 @@ def _all_panels(matrices: Tensor, half: bool, *, transposed: bool = False) -> Te
 
 
 def _run(name: str, calls: list[_Call]) -> None:
-    function = getattr(library(), name)
-
-    def task(call: _Call) -> Callable[[], None]:
-        return lambda: function(ctypes.byref(call.struct))
-
-    _in_parallel([task(call) for call in calls])
+    _in_parallel([(name, call.struct) for call in calls])
 
 
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="sketchrnn")
-
-
-if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def _in_parallel(tasks: Iterable[Callable[[], None]]) -> None:
-    """Run all; C functions let go of Python's lock, so they run side by side."""
-    waiting = deque(tasks)
-
-    def work() -> None:
-        while waiting:
-            try:
-                task = waiting.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            task()
-
-    others = min(torch.get_num_threads(), len(waiting)) - 1
-    futures = [_pool(others).submit(work) for _ in range(others)]
-    work()
-    for future in futures:
+def _in_parallel(planned: Sequence[_Planned]) -> None:
+    """Run all on as many threads as PyTorch has: OpenMP's where there are, else our own."""
+    loaded = library()
+    assert loaded is not None
+    tasks = (Task * len(planned))(
+        *(Task(KINDS.index(name), ctypes.addressof(struct)) for name, struct in planned)
+    )
+    threads = min(torch.get_num_threads(), len(planned))
+    if threads == 1 or (loaded.has_openmp() and os.getpid() == _imported_by):
+        loaded.run(tasks, len(planned), threads)
+        return
+    # functions of ctypes let go of Python's lock, so they run side by side
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = [pool.submit(loaded.run, ctypes.byref(task), 1, 1) for task in tasks]
+    for future in waiting:
         future.result()
+
+
+_Planned = tuple[str, ctypes.Structure]
+_imported_by = os.getpid()  # a forked process has none of its parent's threads: OpenMP would hang
