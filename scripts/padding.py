@@ -25,7 +25,7 @@ from sketchrnn.data.padding import LEARN_TO_END, Padding
 from sketchrnn.data.sources import read_sources
 from sketchrnn.devices import prepare_cpu
 from sketchrnn.model.config import ModelConfig
-from sketchrnn.training.config import TrainingConfig
+from sketchrnn.training.config import Precision, TrainingConfig
 from sketchrnn.training.loop import Trainer
 
 PADDINGS = get_args(Padding)
@@ -43,16 +43,24 @@ def main() -> None:
     parser.add_argument(
         "--learn-to-end", type=int, default=LEARN_TO_END, help="first steps that are full"
     )
+    parser.add_argument("--padding", nargs="+", choices=PADDINGS, default=PADDINGS)
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     arguments = parser.parse_args()
     vars(batches)["LEARN_TO_END"] = arguments.learn_to_end
     prepare_cpu()
     torch.set_num_threads(1)
     arguments.output.touch()
-    for seed, data, padding in product(arguments.seeds, arguments.data, PADDINGS):
+    for seed, data, padding in product(arguments.seeds, arguments.data, arguments.padding):
         about = {"data": Path(data).name.partition(".")[0], "padding": padding, "seed": seed}
         if any(about.items() <= done.items() for done in results(arguments.output)):
             continue
-        line = about | measured(data, padding, seed, arguments.steps, arguments.max_points)
+        training = TrainingConfig(
+            seed=seed,
+            padding=padding,
+            precision=arguments.precision,
+            learning_rate_decay=0.998,
+        )
+        line = about | measured(data, training, arguments.steps, arguments.max_points)
         print(json.dumps(line), file=sys.stderr)
         with arguments.output.open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -63,30 +71,29 @@ def results(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def measured(data: str, padding: Padding, seed: int, steps: int, max_points: int) -> dict[str, Any]:
+def measured(data: str, training: TrainingConfig, steps: int, max_points: int) -> dict[str, Any]:
     """Train, and measure on the validation split as it is."""
     dataset, _ = read_sources([data]).limited(max_points)
     dataset, _ = dataset.limited(dataset.N_max)
     model = ModelConfig(
         N_max=dataset.N_max, encoder_cell="layer_norm", decoder_cell="layer_norm", **SIZES
     )
-    training = TrainingConfig(seed=seed, padding=padding, learning_rate_decay=0.998)
     trainer = Trainer(model, training, dataset.scale, torch.device("cpu"))
     coming = batches.training_batches(
         dataset.train,
         training.batch_size,
         dataset.N_max,
         dataset.scale,
-        seed=seed,
+        seed=training.seed,
         augment_scale=training.augment_scale,
         drop_probability=training.drop_probability,
-        padding=padding,
+        padding=training.padding,
     )
     before = trainer.validate(dataset.valid)
     started = time.process_time()
     for _ in range(steps):
         if trainer.step(next(coming)) is None:
-            raise SystemExit(f"{data}, {padding}, seed {seed}: the loss is not finite")
+            raise SystemExit(f"{data}, {training.padding}, seed {training.seed}: loss not finite")
     seconds = time.process_time() - started
     after = trainer.validate(dataset.valid)
     return {

@@ -10,17 +10,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from sketchrnn.drawing.live import load_live
     from sketchrnn.drawing.model import Model, load
     from sketchrnn.errors import SketchRNNError
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.sketch import Sketch
 
-__all__ = ["Model", "Sketch", "SketchRNNError", "SketchSheet", "__version__", "load"]
+__all__ = [
+    "Model",
+    "Sketch",
+    "SketchRNNError",
+    "SketchSheet",
+    "__version__",
+    "load",
+    "load_live",
+]
 
 # Loaded on first use, so that `import sketchrnn` and `sketchrnn --help` do not wait for PyTorch.
 _HOMES = {
     "Model": "sketchrnn.drawing.model",
     "load": "sketchrnn.drawing.model",
+    "load_live": "sketchrnn.drawing.live",
     "Sketch": "sketchrnn.sketch",
     "SketchSheet": "sketchrnn.figures.sheet",
     "SketchRNNError": "sketchrnn.errors",

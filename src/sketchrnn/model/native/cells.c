@@ -463,8 +463,7 @@ static void expand_adjoint(const Unroll *u, long t, long count, long part, Room 
         adjoints[r] = d + r * H;
         room.to[r] = d_z + r * Z + part * E;
     }
-    add_outer_products(E, 0, H, count, embeddings, adjoints, u->half, u->d_alpha + part * E * H,
-                       H);
+    add_outer_products(E, 0, H, count, embeddings, adjoints, 0, u->d_alpha + part * E * H, H);
     pack_rows(adjoints, count, H, u->half, room.packed, room.rounded);
     multiply(count, E, H, room.packed, alpha_panel(u, u->alpha_t, 1, part), u->half, room.to, 0);
     free(adjoints);

@@ -34,7 +34,7 @@ class Inputs:
         lengths_B: int64 on the CPU; how many steps each row takes part in, at least 1.
         kept_TBm: bool, recurrent dropout; None for none.
         keep: the part that is kept.
-        half: round the factors of products to bfloat16.
+        half: round the factors of the products over the state, and of their adjoints, to bfloat16.
         learning: whether a backward pass may follow.
         packed: `pack_weights` of the cell, where they serve more than one call.
     """
@@ -411,7 +411,10 @@ class _Sums:
 
 
 class _Gradients:
-    """Gradients of weights: sums of outer products over all steps of all rows, cut by columns."""
+    """Gradients of weights: sums of outer products over all steps of all rows, cut by columns.
+
+    Always of float32 factors: with bfloat16 ones models learn less well (docs/performance.md).
+    """
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
@@ -427,7 +430,7 @@ class _Gradients:
         for first in range(0, N, width):
             struct = Gradient(
                 T, B, lengths.data_ptr(), before_first.data_ptr(), a.data_ptr(), before,
-                d.data_ptr(), M, N, first, min(first + width, N), self._inputs.half,
+                d.data_ptr(), M, N, first, min(first + width, N), False,
                 gradient.data_ptr(),
             )  # fmt: skip
             self._planned.append(("weight_gradient", struct))
