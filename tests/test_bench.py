@@ -360,6 +360,7 @@ def test_memory_and_a_data_file(shell: Shell, tmp_path: Path) -> None:
         (["train", "--seconds", "nan"], "--seconds must be a number from 0, got nan"),
         (["train", "--device", "abacus"], "device 'abacus' cannot be used here"),
         (["train", "--way", "magic", "--device", "cpu"], "unknown way 'magic': choose of plain"),
+        (["draw", "--way", "magic", "--device", "cpu"], "unknown way 'magic': choose of plain"),
         (["train", "--way", "plain-bf16", "--device", "cpu"], "way plain-bf16: "),
         (["train", "--way", "native-graph", "--device", "cpu"], "way native-graph: "),
         (["train", "--data", "nowhere.npz", "--device", "cpu"], "nowhere.npz"),

@@ -10,6 +10,7 @@ from sketchrnn.bench.machine import machine, restored_settings
 from sketchrnn.bench.progress import Progress
 from sketchrnn.bench.settings import Settings
 from sketchrnn.bench.train import bench_train
+from sketchrnn.bench.ways import ways_here
 from sketchrnn.devices import choose_device, prepare_cpu
 
 What = Literal["train", "draw", "all"]
@@ -25,6 +26,7 @@ def bench(what: What, settings: Settings, progress: Progress) -> dict[str, Any]:
         SketchRNNError: a device or a way that cannot be had here, or data that cannot be used.
     """
     device = choose_device(settings.device)
+    ways_here(settings.ways, device)  # a wrong one fails before anything is measured
     with restored_settings():
         if device.type == "cpu":
             prepare_cpu()

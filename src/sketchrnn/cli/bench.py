@@ -33,7 +33,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " beside hyper and at the paper's size an lstm",
     )
     parser.add_argument(
-        "--way", nargs="+", metavar="WAY", help="plain, native, ... (default: all that there are)"
+        "--way",
+        nargs="+",
+        metavar="WAY",
+        help="of training steps: plain, native, ... (default: all that there are)",
     )
     sizes = ", ".join(f"{name} {small} and {large}" for name, (small, large) in SIZES.items())
     parser.add_argument(
