@@ -22,8 +22,8 @@ from sketchrnn.bench.work import flops_of, point_products
 from sketchrnn.drawing.live import LiveDecoder, draw_rows
 from sketchrnn.drawing.sample import sample_point, sample_strokes
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.mixture import PEN_STATES, Mixture
+from sketchrnn.model.config import PEN_STATES, ModelConfig
+from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.native.library import has_bf16
 from sketchrnn.model.network import Network
 from sketchrnn.runs import BEST, DataFacts, RunConfig, save_tensors, write_config

@@ -18,7 +18,6 @@ our own compiled product for the gradient.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +28,9 @@ from sketchrnn.bench.timing import Task, Times
 from sketchrnn.bench.ways import TypeName
 from sketchrnn.bench.work import Product, flops_of
 from sketchrnn.devices import use_exact_onednn_products
-from sketchrnn.model.cells import GATES
+from sketchrnn.model.config import GATES
 from sketchrnn.model.native.library import has_bf16, library
+from sketchrnn.model.native.unroll import Gradients
 
 LEAST_FLOPS = 2e9  # a smaller product is repeated, so that it takes milliseconds
 MOST_FLOPS = 10e9  # a gradient is formed over fewer rows than a step has, but never fewer than ...
@@ -38,7 +38,6 @@ LEAST_ROWS = 1000
 COPIED_BYTES = 1 << 27
 VECTOR_BYTES = 1 << 28  # weights that are read by products with vectors, again and again
 GPU_FLOPS, GPU_BYTES = 1000, 16  # times as much, so that it takes a GPU milliseconds as well
-CUT = 64  # columns: our own product is cut for the threads at multiples of this
 COPY = "copy"
 
 
@@ -232,25 +231,14 @@ def product_task(
 def native_product_task(a: Tensor, d: Tensor, out: Tensor, *, half: bool) -> Task:
     """A task that adds a^T d to `out`, [K, M]^T [K, N] -> [M, N], by the compiled library.
 
-    As in a backward pass: the columns are cut for the threads. `half` rounds the factors to
-    bfloat16.
+    It is the one of a backward pass. `half` rounds the factors to bfloat16.
     """
-    loaded = library()
-    assert loaded is not None
-    (rows, M), (_, N) = a.shape, d.shape
-    lengths = torch.tensor([rows])
-    threads = torch.get_num_threads()
-    width = -(-N // threads // CUT) * CUT
-    pool = ThreadPoolExecutor(threads)
-
-    def part(first: int) -> None:
-        loaded.weight_gradient(
-            rows, 1, lengths.data_ptr(), a.data_ptr(), a.data_ptr(), False, d.data_ptr(),
-            M, N, first, min(first + width, N), half, out.data_ptr(),
-        )  # fmt: skip
+    lengths = torch.tensor([len(a)])  # one row of a batch, of as many steps
 
     def task() -> None:
-        list(pool.map(part, range(0, N, width)))
+        product = Gradients(lengths, half=half)
+        product.add(a[:1], a[:, None], d[:, None], before=False, total=out)
+        product.run()
 
     return task
 

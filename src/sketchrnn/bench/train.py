@@ -27,9 +27,8 @@ from sketchrnn.bench.work import (
     step_bytes,
     step_products,
 )
-from sketchrnn.model.cells import GATES
-from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.network import POINT, Network
+from sketchrnn.model.config import GATES, POINT, ModelConfig
+from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import unroll
 
 TORCH_LSTM, TORCH_LSTM_BF16 = "torch.nn.LSTM", "torch.nn.LSTM bf16"

@@ -16,13 +16,12 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.data.dataset import Drawings
-from sketchrnn.model.cells import GATES
-from sketchrnn.model.config import CellName, ModelConfig
+from sketchrnn.model.cells import EMBEDDINGS
+from sketchrnn.model.config import GATES, POINT, CellName, ModelConfig
 from sketchrnn.model.mixture import head_size
-from sketchrnn.model.network import POINT, Network
+from sketchrnn.model.network import Network
 
 FLOAT = 4  # bytes
-PARTS = 3 * GATES  # embeddings of a HyperLSTM: scales of the x- and h-parts, shifts
 ADAM_PASSES = 8  # over each weight: it, m and v read and written, the gradient written and read
 
 # Lengths of the 28,042 Omniglot drawings of 11 to 100 points: a log-normal, cut off at both ends,
@@ -157,7 +156,7 @@ def cell_bytes(
     values = 0
     if cell == "hyper":
         units.append(config.hyper_size)
-        values = 2 * (GATES * H + PARTS * config.hyper_embedding)  # and their adjoints
+        values = 2 * (GATES * H + EMBEDDINGS * config.hyper_embedding)  # and their adjoints
     saved = GATES + 2  # the gates, h and c
     values += sum((saved + GATES) * unit for unit in units)
     masks = 3 * sum(units) if dropout else 0  # a byte a unit, written once and read twice
@@ -173,8 +172,8 @@ def _cell_products(
     if cell == "hyper":
         yield Product(f"{name}, h to the small LSTM", state_steps, H, GATES * Y, 3)
         yield Product(f"{name}, k", state_steps, Y, GATES * Y, 3)
-        yield Product(f"{name}, embeddings", steps, Y, PARTS * E, 3)
-        yield Product(f"{name}, expansion", PARTS * steps, E, H, 3)
+        yield Product(f"{name}, embeddings", steps, Y, EMBEDDINGS * E, 3)
+        yield Product(f"{name}, expansion", EMBEDDINGS * steps, E, H, 3)
 
 
 def _projected_size(config: ModelConfig, cell: CellName, H: int) -> int:

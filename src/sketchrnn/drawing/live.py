@@ -43,18 +43,18 @@ from sketchrnn import strokes
 from sketchrnn.drawing.base import Drawer, Latent, PenPoint, check_number, check_temperature
 from sketchrnn.drawing.seeds import POINT_STREAM, choose_seed, generator, point_numbers
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.config import (
+    FORGET_BIAS,
+    GATES,
+    LAYER_NORM_EPSILON,
+    PARAMETERS,
+    PEN_STATES,
+    POINT,
+    ModelConfig,
+)
 from sketchrnn.runs import DataFacts, load_arrays, read_config, weights_place
 
 Array = npt.NDArray[np.float32]
-
-# As in model.cells, model.network and model.mixture, which import PyTorch (held equal by a test).
-GATES = 4
-FORGET_BIAS = 1.0
-LAYER_NORM_EPSILON = 1e-3
-POINT = 5
-PEN_STATES = 3
-PARAMETERS = 6
 
 ORDER = (3, 0, 2, 1)  # of the gates: o, i, f, g of i, g, f, o
 HALF = np.array(0.5, dtype=np.float32)

@@ -21,8 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.mixture import PARAMETERS, PEN_STATES
+from sketchrnn.model.config import PARAMETERS, PEN_STATES, ModelConfig
 
 Array = npt.NDArray[np.float32]
 

@@ -16,13 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.config import FORGET_BIAS, GATES, LAYER_NORM_EPSILON, ModelConfig
 
 State = tuple[Tensor, ...]  # h first, then c, then what else the cell carries
 
-FORGET_BIAS = 1.0
-LAYER_NORM_EPSILON = 1e-3
-GATES = 4  # i, g, f, o
+EMBEDDINGS = 3 * GATES  # of a HyperLSTM: scales of the gates' x-parts and h-parts, shifts
 
 
 class Cell(nn.Module, ABC):
@@ -43,6 +41,10 @@ class Cell(nn.Module, ABC):
     def zero_state(self, x: Tensor) -> State:
         """The state before the first step for inputs [B, ...], of the inputs' type and device."""
         return tuple(x.new_zeros(len(x), size) for size in self.state_sizes)
+
+    def norms(self) -> tuple[Tensor, ...]:
+        """Gain and shift of the gates' layer norm, then of c's; none without layer norm."""
+        return ()
 
     @abstractmethod
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
@@ -105,6 +107,10 @@ class LayerNormLSTMCell(Cell):
         nn.init.xavier_uniform_(self.W_xh)
         orthogonal_gates_(self.W_hh)
 
+    def norms(self) -> tuple[Tensor, ...]:
+        """Gain and shift of the gates' layer norm, then of c's."""
+        return _gains_and_shifts(self.gates_norm, self.c_norm)
+
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
         """W_xh [D, 4H]; no bias, the layer norm's shift stands for it."""
         return self.W_xh, None
@@ -149,9 +155,17 @@ class HyperLSTMCell(Cell):
         nn.init.xavier_uniform_(self.W_xh)
         orthogonal_gates_(self.W_hh)
 
+    def norms(self) -> tuple[Tensor, ...]:
+        """Gain and shift of the gates' layer norm, then of c's."""
+        return _gains_and_shifts(self.gates_norm, self.c_norm)
+
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
         """W_xh beside the small LSTM's rows for x: [D, 4H + 4Y]; b is added after the scaling."""
         return torch.cat([self.W_xh, self.hyper.W_xh[: self.input_size]], dim=1), None
+
+    def embedding_weights(self) -> tuple[Tensor, Tensor]:
+        """From the small LSTM to all embeddings [Y, 12 E], from them to the units [12, E, H]."""
+        return torch.cat([self.W_zw, self.W_zb], dim=1), torch.cat([self.W_alpha, self.W_beta])
 
     def step(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
         """One step of the equations above."""
@@ -193,6 +207,10 @@ class LayerNorm(nn.Module):
         blocks = x.reshape(len(x), self.groups, self.size)
         normal = functional.layer_norm(blocks, (self.size,), eps=LAYER_NORM_EPSILON)
         return torch.addcmul(self.beta, normal.reshape(x.shape), self.gamma)
+
+
+def _gains_and_shifts(*layers: LayerNorm) -> tuple[Tensor, ...]:
+    return tuple(part for layer in layers for part in (layer.gamma, layer.beta))
 
 
 def gated_update(

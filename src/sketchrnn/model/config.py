@@ -10,6 +10,14 @@ from sketchrnn.errors import SketchRNNError
 CellName = Literal["lstm", "layer_norm", "hyper"]
 CELL_NAMES: tuple[str, ...] = get_args(CellName)
 
+# Of the mathematics, the same for every model; here, since drawing without PyTorch needs them too.
+POINT = 5  # numbers in a stroke-5 row
+GATES = 4  # i, g, f, o
+FORGET_BIAS = 1.0
+LAYER_NORM_EPSILON = 1e-3
+PEN_STATES = 3
+PARAMETERS = 6  # pi, mu_x, mu_y, log sigma_x, log sigma_y, rho: M numbers each
+
 # How a cell is run over time (`model.unroll.Way`): no part of a model, any will do for any.
 WayName = Literal["auto", "plain", "native", "triton", "cudnn"]
 WAY_NAMES: tuple[str, ...] = get_args(WayName)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-PEN_STATES = 3
-PARAMETERS = 6  # pi, mu_x, mu_y, log sigma_x, log sigma_y, rho: M numbers each
+from sketchrnn.model.config import PARAMETERS, PEN_STATES
+
 LOG_TWO_PI = math.log(2 * math.pi)
 
 # Beyond these the density is held: far outside what drawings reach, just inside what float32 holds,

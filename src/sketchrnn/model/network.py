@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sketchrnn.model.cells import Cell, State, build_cell
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.config import POINT, ModelConfig
 from sketchrnn.model.mixture import Mixture, head_size
 from sketchrnn.model.unroll import (
     AUTO,
@@ -23,7 +23,6 @@ from sketchrnn.model.unroll import (
     unroll_beside,
 )
 
-POINT = 5  # numbers in a stroke-5 row
 HEAD_ROWS = 512  # the head takes a multiple of these
 SMALL_WEIGHTS = 1e-3  # standard deviation of the weights to and from z (docs/deviations.md, row 14)
 

@@ -19,7 +19,8 @@ import warnings
 import torch
 from torch import Tensor
 
-from sketchrnn.model.cells import FORGET_BIAS, GATES, LSTMCell, State
+from sketchrnn.model.cells import LSTMCell, State
+from sketchrnn.model.config import FORGET_BIAS, GATES
 
 CLOSED = 1e4  # a gate at -this is 0, at +this 1, whatever is added to it
 THEIR_GATES = (0, 2, 1, 3)  # i, f, g, o of our i, g, f, o

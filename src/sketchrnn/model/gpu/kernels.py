@@ -40,10 +40,10 @@ from __future__ import annotations
 import triton  # type: ignore[import-not-found,import-untyped,unused-ignore]
 import triton.language as tl  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from sketchrnn.model import cells
+from sketchrnn.model import config
 
-FORGET_BIAS = tl.constexpr(cells.FORGET_BIAS)
-EPSILON = tl.constexpr(cells.LAYER_NORM_EPSILON)
+FORGET_BIAS = tl.constexpr(config.FORGET_BIAS)
+EPSILON = tl.constexpr(config.LAYER_NORM_EPSILON)
 STATISTICS = 6  # kept of each row's layer norms: 1/deviation of i, g, f, o and c; the mean of c
 ROW = tl.constexpr(STATISTICS)
 

@@ -29,19 +29,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from sketchrnn.model.cells import (
-    GATES,
+    EMBEDDINGS,
     Cell,
     HyperLSTMCell,
     LayerNormLSTMCell,
     LSTMCell,
     State,
 )
+from sketchrnn.model.config import GATES
 
 UNITS_A_PROGRAM = 512  # where no layer norm needs the whole row
 UNITS_A_WARP = 128
 ALIGNED = 8  # columns: products are fast where rows of factors begin at multiples of 16 bytes
 ADJOINT_BYTES = 2**32  # adjoints are gathered up to this for products over many steps
-SCALED = 3 * GATES  # what k does to the gates: scales of x-parts and h-parts, shifts
 
 
 def triton_runs(x: Tensor) -> bool:
@@ -151,14 +151,10 @@ def _beside(cells: Sequence[Cell], arguments: Any) -> list[Tensor]:
     return [part[0][None] if len(part) == 1 else torch.stack(part) for part in of_each]
 
 
-def _norms(cell: LayerNormLSTMCell | HyperLSTMCell) -> tuple[Tensor, ...]:
-    return (cell.gates_norm.gamma, cell.gates_norm.beta, cell.c_norm.gamma, cell.c_norm.beta)
-
-
 def _gated_arguments(cell: Cell) -> tuple[Tensor, ...]:
     """W_hh [H, 4 H], and with layer norm its gains and shifts."""
     assert isinstance(cell, LSTMCell | LayerNormLSTMCell)
-    return (cell.W_hh, *(_norms(cell) if isinstance(cell, LayerNormLSTMCell) else ()))
+    return (cell.W_hh, *cell.norms())
 
 
 def _hyper_arguments(cell: Cell) -> tuple[Tensor, ...]:
@@ -174,15 +170,15 @@ def _hyper_arguments(cell: Cell) -> tuple[Tensor, ...]:
             torch.cat([cell.W_hh.new_zeros(Y, GATES * H), small.W_hh], dim=1),
         ]
     )
-    to_embeddings = torch.cat([cell.W_zw, cell.W_zb], dim=1).view(Y, SCALED, E).transpose(0, 1)
-    C = torch.bmm(to_embeddings, torch.cat([cell.W_alpha, cell.W_beta]))  # [12, Y, H]
+    to_embeddings, to_units = cell.embedding_weights()
+    C = torch.bmm(to_embeddings.view(Y, EMBEDDINGS, E).transpose(0, 1), to_units)  # [12, Y, H]
     scales = torch.bmm(cell.b_zw.view(-1, 1, E), cell.W_alpha)  # [8, 1, H]
     return (
         W,
-        C.transpose(0, 1).reshape(Y, SCALED * H),
+        C.transpose(0, 1).reshape(Y, EMBEDDINGS * H),
         torch.cat([scales.flatten(), cell.bias]),
-        *_norms(cell),
-        *_norms(small),
+        *cell.norms(),
+        *small.norms(),
     )
 
 
@@ -278,7 +274,7 @@ class _HyperUnroll(torch.autograd.Function):
         out = inputs.empty(G, T, B, H)
         W_step, C_step = W.to(inputs.factor_type), C.to(inputs.factor_type)
         products = inputs.empty(T if inputs.learning else 1, G, B, GATES * (H + Y))
-        scales = inputs.empty(G, B, SCALED * H)
+        scales = inputs.empty(G, B, EMBEDDINGS * H)
         for t in range(T):
             product = products[t if inputs.learning else 0]
             _multiply(factors.before(t), W_step, product)
@@ -309,7 +305,7 @@ class _HyperUnroll(torch.autograd.Function):
         d_k = inputs.empty(G, B, Y)
         scales = inputs.empty(G, B, 2 * GATES * H)
         x = _ExtendedInputs(inputs)
-        gathered = _Gathered(inputs, (GATES * (H + Y), GATES * H, SCALED * H))
+        gathered = _Gathered(inputs, (GATES * (H + Y), GATES * H, EMBEDDINGS * H))
         d_W, d_C, d_x, d_x_small, d_shifts = (_Sum() for _ in range(5))
         for t in reversed(range(T)):
             d_product, d_projection, d_scales = gathered.of_step(t)

@@ -309,7 +309,7 @@ static void free_room(Room room) {
 
 // ---- LSTM and layer-norm LSTM --------------------------------------------------------------
 
-void forward(const Unroll *u) {
+static void forward(const Unroll *u) {
     const Gated *s = &u->main;
     const long H = s->H, H4 = GATES * H;
     Room room = make_room(u, H);
@@ -335,7 +335,7 @@ void forward(const Unroll *u) {
     free_room(room);
 }
 
-void backward(const Unroll *u) {
+static void backward(const Unroll *u) {
     const Gated *s = &u->main;
     const long H = s->H, H4 = GATES * H;
     Room room = make_room(u, H4);
@@ -383,7 +383,7 @@ static void expand(const Unroll *u, long t, long count, long part, Room room, fl
     multiply(count, H, E, room.packed, alpha_panel(u, u->alpha, 0, part), u->half, room.to, 0);
 }
 
-void hyper_forward(const Unroll *u) {
+static void hyper_forward(const Unroll *u) {
     const Gated *s = &u->main, *small = &u->small;
     const long H = s->H, Y = u->Y, E = u->E, H4 = GATES * H, Y4 = GATES * Y, Z = PARTS * E;
     Room room = make_room(u, longest(H, longest(Y, E)));
@@ -469,7 +469,7 @@ static void expand_adjoint(const Unroll *u, long t, long count, long part, Room 
     free(adjoints);
 }
 
-void hyper_backward(const Unroll *u) {
+static void hyper_backward(const Unroll *u) {
     const Gated *s = &u->main, *small = &u->small;
     const long H = s->H, Y = u->Y, E = u->E, H4 = GATES * H, Y4 = GATES * Y, Z = PARTS * E;
     Room room = make_room(u, longest(H4, longest(Y4, Z)));
@@ -558,36 +558,35 @@ void hyper_backward(const Unroll *u) {
 
 // ---- gradients of the weights --------------------------------------------------------------
 
-// C [M, N] += the sum over all rows and steps of (before ? a of the step before : a) d, columns
-// first ... last. a [T, B, M], a0 [B, M] before the first step, d [T, B, N].
-void weight_gradient(long T, long B, const int64_t *lengths, const float *a0, const float *a,
-                     int before, const float *d, long M, long N, long first, long last, int half,
-                     float *C) {
+typedef struct {
+    long T, B;
+    const int64_t *lengths; // [B]
+    const float *a0, *a;    // [B, M] before the first step, [T, B, M]
+    long before;
+    const float *d; // [T, B, N]
+    long M, N, first, last, half;
+    float *C; // [M, N]
+} Gradient;
+
+// C += the sum over all rows and steps of (before ? a of the step before : a) d, columns first ...
+// last.
+static void weight_gradient(const Gradient *g) {
+    const long T = g->T, B = g->B, M = g->M, N = g->N;
     const float **left = malloc(T * B * sizeof(float *)), **right = malloc(T * B * sizeof(float *));
     long count = 0;
     for (long t = 0; t < T; t++)
         for (long b = 0; b < B; b++)
-            if (t < lengths[b]) {
-                if (!before) left[count] = a + (t * B + b) * M;
-                else left[count] = t ? a + ((t - 1) * B + b) * M : a0 + b * M;
-                right[count++] = d + (t * B + b) * N;
+            if (t < g->lengths[b]) {
+                if (!g->before) left[count] = g->a + (t * B + b) * M;
+                else left[count] = t ? g->a + ((t - 1) * B + b) * M : g->a0 + b * M;
+                right[count++] = g->d + (t * B + b) * N;
             }
-    add_outer_products(M, first, last, count, left, right, half, C, N);
+    add_outer_products(M, g->first, g->last, count, left, right, g->half, g->C, N);
     free(left);
     free(right);
 }
 
 // ---- several calls side by side ------------------------------------------------------------
-
-typedef struct { // the arguments of weight_gradient
-    long T, B;
-    const int64_t *lengths;
-    const float *a0, *a;
-    long before;
-    const float *d;
-    long M, N, first, last, half;
-    float *C;
-} Gradient;
 
 enum { FORWARD, BACKWARD, HYPER_FORWARD, HYPER_BACKWARD, WEIGHT_GRADIENT };
 typedef struct {
@@ -596,15 +595,12 @@ typedef struct {
 } Task;
 
 static void run_task(const Task *task) {
-    const Gradient *g = task->arguments;
     switch (task->kind) {
     case FORWARD: forward(task->arguments); break;
     case BACKWARD: backward(task->arguments); break;
     case HYPER_FORWARD: hyper_forward(task->arguments); break;
     case HYPER_BACKWARD: hyper_backward(task->arguments); break;
-    case WEIGHT_GRADIENT:
-        weight_gradient(g->T, g->B, g->lengths, g->a0, g->a, g->before, g->d, g->M, g->N, g->first,
-                        g->last, g->half, g->C);
+    case WEIGHT_GRADIENT: weight_gradient(task->arguments); break;
     }
 }
 

@@ -183,9 +183,4 @@ def _declare(loaded: ctypes.CDLL) -> ctypes.CDLL:
     loaded.bytes_of_panels.restype = number
     loaded.pack.argtypes = [pointer, number, number, number, ctypes.c_int, ctypes.c_int, pointer]
     loaded.pack.restype = None
-    loaded.weight_gradient.argtypes = [
-        number, number, pointer, pointer, pointer, ctypes.c_int, pointer,
-        number, number, number, number, ctypes.c_int, pointer,
-    ]  # fmt: skip
-    loaded.weight_gradient.restype = None
     return loaded

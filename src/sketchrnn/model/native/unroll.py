@@ -16,11 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sketchrnn.model.cells import GATES, HyperLSTMCell, LayerNormLSTMCell, LSTMCell, State
+from sketchrnn.model.cells import (
+    EMBEDDINGS,
+    HyperLSTMCell,
+    LayerNormLSTMCell,
+    LSTMCell,
+    State,
+)
+from sketchrnn.model.config import GATES
 from sketchrnn.model.native.library import KINDS, Gated, Gradient, Task, Unroll, library
 
 COLUMNS = 64  # parts of a product are cut at multiples of this
-PARTS = 3 * GATES  # a HyperLSTM's embeddings
 
 NativeCell = LSTMCell | LayerNormLSTMCell | HyperLSTMCell
 
@@ -62,8 +68,7 @@ def unroll_native(
     shared = (inputs, weights_DP.contiguous(), constant_BP.contiguous())
     state = tuple(part.contiguous() for part in state)
     if not isinstance(cell, HyperLSTMCell):
-        norms = _norms(cell) if isinstance(cell, LayerNormLSTMCell) else ()
-        h_TBH, *last = _GatedUnroll.apply(*shared, *state, cell.W_hh, *norms)  # type: ignore[no-untyped-call]
+        h_TBH, *last = _GatedUnroll.apply(*shared, *state, cell.W_hh, *cell.norms())  # type: ignore[no-untyped-call]
         return h_TBH, tuple(last)
     h_TBH, *last = _HyperUnroll.apply(  # type: ignore[no-untyped-call]
         *shared,
@@ -71,11 +76,11 @@ def unroll_native(
         cell.W_hh,
         cell.hyper.W_xh[cell.input_size :],
         cell.hyper.W_hh,
-        *_embedding_weights(cell),
+        *cell.embedding_weights(),
         cell.bias,
         torch.cat([cell.b_zw, cell.b_zw.new_zeros(GATES * cell.embedding)]),
-        *_norms(cell),
-        *_norms(cell.hyper),
+        *cell.norms(),
+        *cell.hyper.norms(),
     )
     return h_TBH, tuple(last)
 
@@ -111,23 +116,14 @@ def pack_weights(cell: NativeCell, half: bool) -> Mapping[str, Tensor]:
     """The right factors of a forward pass, packed: fields of `Unroll`."""
     if not isinstance(cell, HyperLSTMCell):
         return {"W_hh": _panels(cell.W_hh, half)}
-    W_z, alpha = _embedding_weights(cell)
+    W_z, alpha = cell.embedding_weights()
     return {
         "W_hh": _panels(cell.W_hh, half),
         "W_hk": _panels(cell.hyper.W_xh[cell.input_size :], half),
         "W_kk": _panels(cell.hyper.W_hh, half),
         "W_z": _panels(W_z, half),
-        "alpha": _all_panels(alpha, half),
+        "alpha": _panels(alpha, half),
     }
-
-
-def _embedding_weights(cell: HyperLSTMCell) -> tuple[Tensor, Tensor]:
-    """From the small LSTM to all embeddings [Y, 12 E], and from them to the units [12, E, H]."""
-    return torch.cat([cell.W_zw, cell.W_zb], dim=1), torch.cat([cell.W_alpha, cell.W_beta])
-
-
-def _norms(cell: LayerNormLSTMCell | HyperLSTMCell) -> tuple[Tensor, ...]:
-    return (cell.gates_norm.gamma, cell.gates_norm.beta, cell.c_norm.gamma, cell.c_norm.beta)
 
 
 class _GatedUnroll(torch.autograd.Function):
@@ -183,7 +179,7 @@ class _GatedUnroll(torch.autograd.Function):
             cell.fill(call, call.struct.main, inputs, 0)
             cell.fill_sums(call, call.struct.main, sums, "", number)
         _run("backward", calls)
-        products = _Gradients(inputs)
+        products = Gradients(inputs.lengths_B)
         d_W_hh = products.add(cell.h0, cell.h, cell.gates, before=True)
         products.run()
         return (None, sums.total("weights"), d_constant, d_h0, d_c0, d_W_hh, *cell.norm_sums(sums))
@@ -216,7 +212,7 @@ class _HyperUnroll(torch.autograd.Function):
         small = _GatedArrays.new(inputs, k0, n0, norms[GATES:])
         steps, B, E = len(cell.gates), len(h0), alpha.shape[1]
         hw = torch.empty_like(cell.gates)
-        z = h0.new_empty(steps, B, PARTS * E)
+        z = h0.new_empty(steps, B, EMBEDDINGS * E)
         last = [torch.empty_like(part) for part in (h0, c0, k0, n0)]
         packed = inputs.packed
         assert packed is not None
@@ -252,7 +248,7 @@ class _HyperUnroll(torch.autograd.Function):
             "W_kk_t": _panels(W_kk, half, transposed=True),
             "W_z_t": _panels(W_z, half, transposed=True),
             "alpha": alpha_panels,
-            "alpha_t": _all_panels(alpha, half, transposed=True),
+            "alpha_t": _panels(alpha, half, transposed=True),
             "bias": bias,
             "b_z": b_z,
             "hw": hw,
@@ -278,7 +274,7 @@ class _HyperUnroll(torch.autograd.Function):
             small.fill(call, call.struct.small, inputs, cell.h0.shape[1])
             small.fill_sums(call, call.struct.small, sums, "small ", number)
         _run("hyper_backward", calls)
-        products = _Gradients(inputs)
+        products = Gradients(inputs.lengths_B)
         d_W_hh = products.add(cell.h0, cell.h, hw, before=True)
         d_W_hk = products.add(cell.h0, cell.h, small.gates, before=True)
         d_W_kk = products.add(small.h0, small.h, small.gates, before=True)
@@ -410,27 +406,38 @@ class _Sums:
         return self._sums[name].sum(dim=0)
 
 
-class _Gradients:
+class Gradients:
     """Gradients of weights: sums of outer products over all steps of all rows, cut by columns.
 
-    Always of float32 factors: with bfloat16 ones models learn less well (docs/performance.md).
+    In training of float32 factors: with bfloat16 ones (`half`) models learn less well
+    (docs/performance.md).
     """
 
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
+    def __init__(self, lengths_B: Tensor, *, half: bool = False) -> None:
+        self._lengths_B, self._half = lengths_B, half
         self._planned: list[_Planned] = []
 
-    def add(self, before_first: Tensor, a: Tensor, d: Tensor, *, before: bool) -> Tensor:
-        """Plan sum of a' d over steps and rows [M, N]; `before`: a' is that of the step before."""
+    def add(
+        self,
+        before_first: Tensor,
+        a: Tensor,
+        d: Tensor,
+        *,
+        before: bool,
+        total: Tensor | None = None,
+    ) -> Tensor:
+        """Plan sum of a' d over steps and rows [M, N]; `before`: a' is that of the step before.
+
+        It is added to `total`, by default zeros, which is returned.
+        """
         M, N = a.shape[2], d.shape[2]
         T, B = d.shape[:2]
-        gradient = a.new_zeros(M, N)
-        lengths = self._inputs.lengths_B
+        gradient = a.new_zeros(M, N) if total is None else total
         width = -(-N // torch.get_num_threads() // COLUMNS) * COLUMNS
         for first in range(0, N, width):
             struct = Gradient(
-                T, B, lengths.data_ptr(), before_first.data_ptr(), a.data_ptr(), before,
-                d.data_ptr(), M, N, first, min(first + width, N), False,
+                T, B, self._lengths_B.data_ptr(), before_first.data_ptr(), a.data_ptr(), before,
+                d.data_ptr(), M, N, first, min(first + width, N), self._half,
                 gradient.data_ptr(),
             )  # fmt: skip
             self._planned.append(("weight_gradient", struct))
@@ -458,30 +465,19 @@ def _or_zeros(adjoints: tuple[Tensor | None, ...], like: tuple[Tensor, ...]) -> 
 
 
 def _panels(W: Tensor, half: bool, *, transposed: bool = False) -> Tensor:
-    """A right factor [K, N], or its transpose, packed for products."""
+    """Right factors [K, N] or [n, K, N], or their transposes, packed for products."""
     loaded = library()
     assert loaded is not None
     assert W.dtype == torch.float32
-    W = W.detach().contiguous()
-    K, N = W.shape
-    rows, columns = (N, K) if transposed else (K, N)
-    packed = torch.empty(loaded.bytes_of_panels(rows, columns, half) + 64, dtype=torch.uint8)
-    packed = packed[-packed.data_ptr() % 64 :]  # a vector should not lie across cache lines
-    loaded.pack(W.data_ptr(), N, K, N, transposed, half, packed.data_ptr())
-    return packed
-
-
-def _all_panels(matrices: Tensor, half: bool, *, transposed: bool = False) -> Tensor:
-    """The panels of each of some matrices [n, K, N], one after the other."""
-    loaded = library()
-    assert loaded is not None
-    matrices = matrices.detach().contiguous()
-    _, K, N = matrices.shape
+    K, N = W.shape[-2:]
+    matrices = W.detach().contiguous().view(-1, K, N)
     rows, columns = (N, K) if transposed else (K, N)
     size = loaded.bytes_of_panels(rows, columns, half)
-    packed = torch.empty(len(matrices), size, dtype=torch.uint8)
-    for W, room in zip(matrices, packed, strict=True):
-        loaded.pack(W.data_ptr(), N, K, N, transposed, half, room.data_ptr())
+    packed = torch.empty(len(matrices) * size + 64, dtype=torch.uint8)
+    packed = packed[-packed.data_ptr() % 64 :]  # a vector should not lie across cache lines
+    for number, matrix in enumerate(matrices):
+        place = packed.data_ptr() + number * size
+        loaded.pack(matrix.data_ptr(), N, K, N, transposed, half, place)
     return packed
 
 
