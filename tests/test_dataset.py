@@ -89,6 +89,15 @@ def test_chunks_walk_every_drawing_once() -> None:
     assert len(list(drawings.chunks(20))) > 10
 
 
+def test_size_is_the_median_larger_side_of_the_training_drawings() -> None:
+    data = make(3, whole=False)
+    sides = []
+    for rows in data.train:
+        points = np.concatenate(strokes.stroke3_to_polylines(rows))
+        sides.append(np.ptp(points, axis=0).max())
+    assert data.size == pytest.approx(np.median(sides), rel=1e-5)
+
+
 def test_scale_is_the_standard_deviation_of_the_clamped_training_offsets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -12,9 +12,10 @@ import pytest
 from sketchrnn import strokes
 from sketchrnn.cli import data as verb
 from sketchrnn.data.dataset import Dataset, Drawings
-from sketchrnn.data.formats import read, sketches
+from sketchrnn.data.formats import ndjson, read, sketches
 from sketchrnn.data.prepare import Report, Settings, prepare
 from sketchrnn.data.sources import read_source
+from sketchrnn.doodles import doodles
 from sketchrnn.errors import SketchRNNError
 
 CAT = [[[0, 255, 10], [0, 3, 9]], [[7, 9], [8, 8]]]  # 4 rows
@@ -212,6 +213,34 @@ def test_simplify(tmp_path: Path) -> None:
     assert read(tmp_path / "b.sketches").train[0].tolist() == [[255, 0, 1]]  # scaled to the box
 
 
+def test_box(tmp_path: Path) -> None:
+    """Every larger side is 255 px, whatever it was; the shapes stay."""
+    small = np.array([[3, 4, 0], [0, 1, 1], [1, 0, 1]], dtype=np.int16)
+    path = write_npz(tmp_path / "a.npz", [small, small * np.array([100, 100, 1], dtype=np.int16)])
+    settings = Settings(box=True, min_points=1, keep_duplicates=True)
+    prepare([path], tmp_path / "a.sketches", settings)
+    first, second = (np.asarray(rows) for rows in read(tmp_path / "a.sketches").train)
+    np.testing.assert_allclose(first, [[153, 204, 0], [0, 51, 1], [51, 0, 1]], rtol=1e-6)
+    np.testing.assert_allclose(second, first, rtol=1e-6)
+    assert read(tmp_path / "a.sketches").size == pytest.approx(255)
+    # with an epsilon, too, it is the public preprocessing
+    prepare([path], tmp_path / "b.sketches", Settings(box=True, epsilon=2.0, min_points=1))
+    lines = [np.array([[0.0, 0], [3, 4], [3, 5]]), np.array([[4.0, 5]])]
+    expected = strokes.polylines_to_stroke3(ndjson.preprocess(lines, 2.0))[0]
+    np.testing.assert_array_equal(read(tmp_path / "b.sketches").train[0], expected)
+
+
+def test_some_kinds_of_doodles(tmp_path: Path) -> None:
+    prepare(["doodles:20:3:fish+house"], tmp_path / "a.sketches")
+    data = read(tmp_path / "a.sketches")
+    assert data.classes == ("fish", "house")
+    drawn = [one.sketch.to_stroke3() for one in doodles(20, 3, ("fish", "house"))]
+    assert all(map(np.array_equal, data.train, drawn))
+    assert "doodles:20:3:fish+house" in data.provenance[-1]
+    with pytest.raises(SketchRNNError, match="unknown kind"):
+        read_source("doodles:20:3:fish+boat")
+
+
 def test_float_rows_and_outliers_are_kept(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", [np.array([[0.25, -0.5, 0], [70_000, 1, 1]])])
     prepare([path], tmp_path / "a.sketches")
@@ -266,7 +295,7 @@ def test_settings_that_make_no_sense(options: dict) -> None:
         Settings(**options)
 
 
-@pytest.mark.parametrize("source", ["doodles:0", "doodles:x", "doodles:1:2:3", "doodles:5:-1"])
+@pytest.mark.parametrize("source", ["doodles:0", "doodles:x", "doodles:1:2:fish:4", "doodles:5:-1"])
 def test_doodles_that_make_no_sense(tmp_path: Path, source: str) -> None:
     with pytest.raises(SketchRNNError, match="name it doodles"):
         prepare([source], tmp_path / "a.sketches")
@@ -328,11 +357,11 @@ def test_every_option_reaches_the_settings(
 
     monkeypatch.setattr("sketchrnn.data.prepare.prepare", fake)
     options = (
-        "--min-points 3 --max-points 9 --recognized-only --keep-duplicates --simplify 1.5"
+        "--min-points 3 --max-points 9 --recognized-only --keep-duplicates --simplify 1.5 --box"
         " --seed 4 --valid 10 --test 0.2 --resplit --label pet"
     )
     run("prepare", "x", "y", "-o", "z.sketches", *options.split())
-    expected = Settings(3, 9, True, True, 1.5, 4, 10, 0.2, True, "pet")
+    expected = Settings(3, 9, True, True, 1.5, True, 4, 10, 0.2, True, "pet")
     assert seen == [(["x", "y"], Path("z.sketches"), expected)]
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # a run is described, and drawn from live, without waiting fo
     from torch import Tensor, nn
 
 FORMAT = 1
+STARTERS = Path(__file__).with_name("starters")  # models that come with the package
 CONFIG, BEST, LAST, LOG = "config.json", "best.safetensors", "last.safetensors", "log.jsonl"
 SHEETS, TENSORBOARD = "sheets", "tensorboard"
 
@@ -52,6 +53,7 @@ class DataFacts:
         mean_length: mean number of points of a training drawing.
         sources: the files, so that a run can be resumed by its name alone.
         max_points: longer drawings were left out; None: none were.
+        size: median larger side of the training drawings, px; None where unknown.
         counts: drawings in each split, after that.
         fingerprint: of the training drawings; a resumed run must find the same.
         provenance: one line a source.
@@ -66,14 +68,15 @@ class DataFacts:
     mean_length: float = 0.0
     sources: tuple[str, ...] = ()
     max_points: int | None = None
+    size: float | None = None
     counts: Mapping[str, int] | None = None
     fingerprint: str = ""
     provenance: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("scale", "mean_length", "epsilon", "max_points"):
+        for name in ("scale", "mean_length", "epsilon", "max_points", "size"):
             value = getattr(self, name)
-            if value is None and name in ("epsilon", "max_points"):
+            if value is None and name in ("epsilon", "max_points", "size"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise SketchRNNError(f"{name} must be a number, got {value!r}")
@@ -94,6 +97,17 @@ class RunConfig:
     training: Mapping[str, Any]
 
 
+def starter_names() -> list[str]:
+    """The models that come with the package."""
+    return sorted(path.parent.name for path in STARTERS.glob(f"*/{CONFIG}"))
+
+
+def find_run(run: str | os.PathLike[str]) -> Path:
+    """The folder of a run: as given, or, where nothing is there, of the starter of that name."""
+    path = Path(run)
+    return STARTERS / path if not path.exists() and str(path) in starter_names() else path
+
+
 def write_config(run: Path, config: RunConfig) -> None:
     """Write RUN/config.json."""
     document = {
@@ -109,7 +123,10 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
     """Read RUN/config.json. Raises SketchRNNError naming what is missing or wrong."""
     path = Path(run) / CONFIG
     if not Path(run).exists():
-        raise SketchRNNError(f"{run}: there is no such run folder; `sketchrnn train` makes one")
+        raise SketchRNNError(
+            f"{run}: there is no such run folder, nor a starter model of that name; `sketchrnn"
+            " train` makes one, `sketchrnn models` lists the other"
+        )
     if not path.is_file():
         raise SketchRNNError(f"{run}: not a run folder, it has no {CONFIG}")
     try:
@@ -202,6 +219,8 @@ def weights_place(run: Path, which: str) -> tuple[Path, str]:
         raise SketchRNNError(f"which must be best or last, got {which!r}")
     if which == "best" and (run / BEST).exists():
         return run / BEST, ""
+    if not (run / LAST).exists() and (run / BEST).exists():
+        raise SketchRNNError(f"{run}: has its best weights only; leave out --which last")
     return run / LAST, "weights/"
 
 

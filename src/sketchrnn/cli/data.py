@@ -45,7 +45,7 @@ def _add_prepare(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         nargs="+",
         metavar="SOURCE",
         help="a sketch-rnn .npz, a QuickDraw .ndjson or .ndjson.gz, a .sketches file, or"
-        " doodles[:COUNT[:SEED]], which the package draws itself",
+        " doodles[:COUNT[:SEED[:KIND+KIND]]], which the package draws itself",
     )
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="FILE", help="the .sketches file"
@@ -63,6 +63,12 @@ def _add_prepare(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--keep-duplicates",
         action="store_true",
         help="keep drawings that are point by point the same as another one of their class",
+    )
+    parser.add_argument(
+        "--box",
+        action="store_true",
+        help="scale each drawing so that its larger side is 255 px, as QuickDraw's are; for"
+        " drawings whose sizes differ for no reason",
     )
     parser.add_argument(
         "--simplify",
@@ -98,7 +104,7 @@ def _add_inspect(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "data",
         nargs="+",
         metavar="DATA",
-        help="data files of any known format, or doodles[:COUNT[:SEED]]",
+        help="data files of any known format, or doodles[:COUNT[:SEED[:KIND+KIND]]]",
     )
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write a sheet of drawings")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -134,6 +140,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         recognized_only=arguments.recognized_only,
         keep_duplicates=arguments.keep_duplicates,
         epsilon=arguments.simplify,
+        box=arguments.box,
         seed=arguments.seed,
         valid=arguments.valid,
         test=arguments.test,

@@ -241,6 +241,21 @@ class Dataset:
             raise SketchRNNError(f"{self.name}: all training offsets are equal, so no scale exists")
         return spread.std
 
+    @cached_property
+    def size(self) -> float:
+        """Median larger side of the training drawings, px."""
+        sides = []
+        for chosen, rows in self._training_drawings().chunks():
+            bounds = bounds_of(self.train.lengths[chosen])
+            offsets = rows[:, strokes.XY].astype(np.float64)
+            ends = np.cumsum(offsets, axis=0)
+            first = bounds[:-1]
+            starts = ends[first] - offsets[first]  # a drawing's start point is no row
+            high = np.maximum(np.maximum.reduceat(ends, first, axis=0), starts)
+            low = np.minimum(np.minimum.reduceat(ends, first, axis=0), starts)
+            sides.append((high - low).max(axis=1))
+        return float(np.median(np.concatenate(sides)))
+
     def limited(self, max_points: int) -> tuple[Dataset, dict[str, int]]:
         """The drawings of at most `max_points` rows, and how many were dropped from each split.
 

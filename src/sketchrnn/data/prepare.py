@@ -46,6 +46,7 @@ class Settings:
         keep_duplicates: keep drawings whose rows another one of the same class has already.
         epsilon: simplify with it, in px of the 0-255 box; None leaves drawings as they are, but
             raw ones, which get the public preprocessing with 2.0.
+        box: scale each drawing so that its larger side is 255 px, as the public preprocessing does.
         seed: of the split.
         valid, test: for sources without splits: the share of each class (under 1), or the number.
         resplit: split anew what comes with splits, too.
@@ -57,6 +58,7 @@ class Settings:
     recognized_only: bool = False
     keep_duplicates: bool = False
     epsilon: float | None = None
+    box: bool = False
     seed: int = 0
     valid: float = HELD_OUT_SHARE
     test: float = HELD_OUT_SHARE
@@ -169,7 +171,7 @@ def prepare(
     The same sources, settings and seed give the same bytes.
 
     Args:
-        sources: files of any readable format, or "doodles[:COUNT[:SEED]]".
+        sources: files of any readable format, or the doodles (see `data.sources`).
         output: the file to write, ending in .sketches: whole, or not at all.
         settings: what to keep and how to split, by default `Settings()`.
         progress: called with the name of the source and the drawings read of it so far, often.
@@ -352,7 +354,8 @@ def _open(source: str, settings: Settings) -> _Source:
     generated = doodles_source(source)
     if generated is not None:
         dataset = read_source(source)
-        name = ":".join(map(str, (DOODLES, *generated)))
+        count, seed, kinds = generated
+        name = ":".join([DOODLES, str(count), str(seed), *(["+".join(kinds)] if kinds else [])])
         return _Source(name, _dataset_items(dataset, settings), dataset.factor_names)
     if kind_of(source) == "ndjson":
         return _Source(Path(source).name, _ndjson_items(Path(source), settings))
@@ -369,6 +372,8 @@ def _ndjson_items(path: Path, settings: Settings) -> Iterator[_Item]:
             epsilon = strokes.EPSILON_PX
         if lines and epsilon is not None:
             lines = ndjson.preprocess(lines, epsilon, f"{path}, line {record.line}")
+        elif lines and settings.box:
+            lines = ndjson.boxed(lines)
         rows = strokes.polylines_to_stroke3(lines)[0] if lines else np.empty((0, 3))
         label = record.label or ndjson.class_name(path)
         yield _Item(rows, label, recognized=record.recognized, epsilon=epsilon)
@@ -383,14 +388,21 @@ def _dataset_items(dataset: Dataset, settings: Settings) -> Iterator[_Item]:
                 range(chosen.start, chosen.stop), bounds[:-1], bounds[1:], strict=True
             ):
                 rows = pooled[begin:end]
-                if settings.epsilon is not None:
-                    rows = _simplified(rows, settings.epsilon)
+                if settings.box or settings.epsilon is not None:
+                    rows = _made_anew(rows, settings)
                 factors = None if split.factors is None else split.factors[index]
                 label = dataset.classes[int(split.labels[index])]
                 yield _Item(rows, label, number, epsilon=epsilon, factors=factors)
 
 
-def _simplified(rows: AnyArray, epsilon: float) -> npt.NDArray[np.float64]:
-    lines = [strokes.simplify(line, epsilon) for line in strokes.stroke3_to_polylines(rows)]
-    simple: npt.NDArray[Any] = strokes.polylines_to_stroke3(lines)[0]
-    return simple
+def _made_anew(rows: AnyArray, settings: Settings) -> npt.NDArray[np.float64]:
+    """Rows in the box, or simplified, or both, which is the public preprocessing."""
+    lines: Sequence[npt.NDArray[np.float64]] = strokes.stroke3_to_polylines(rows)
+    if settings.box and settings.epsilon is not None:
+        lines = ndjson.preprocess(lines, settings.epsilon)
+    elif settings.box:
+        lines = ndjson.boxed(lines)
+    elif settings.epsilon is not None:
+        lines = [strokes.simplify(line, settings.epsilon) for line in lines]
+    anew: npt.NDArray[Any] = strokes.polylines_to_stroke3(lines)[0]
+    return anew

@@ -1,4 +1,7 @@
-"""What the command line calls DATA: files of any known format, or `doodles[:COUNT[:SEED]]`."""
+"""What the command line calls DATA: files of any known format, or the doodles.
+
+`doodles[:COUNT[:SEED[:KINDS]]]`, with kinds as `cat_head+pig_head`, is drawn by the package itself.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,25 @@ DOODLES = "doodles"
 DOODLES_COUNT = 5_000
 
 
-def doodles_source(source: str) -> tuple[int, int] | None:
-    """COUNT and SEED of `doodles[:COUNT[:SEED]]`; None for anything else, or where such a file is.
+def doodles_source(source: str) -> tuple[int, int, tuple[str, ...]] | None:
+    """COUNT, SEED and KINDS (none: all); None for anything else, or where such a file is.
 
     Raises:
         SketchRNNError: begins like it, but the numbers are wrong.
     """
-    word, *numbers = source.split(":")
+    word, *rest = source.split(":")
     if word != DOODLES or Path(source).exists():
         return None
     try:
-        count, seed = (*map(int, numbers), *(DOODLES_COUNT, 0)[len(numbers) :])
-        if count < 1 or seed < 0:
+        count, seed = (*map(int, rest[:2]), *(DOODLES_COUNT, 0)[len(rest) :])
+        if count < 1 or seed < 0 or len(rest) > 3:
             raise ValueError
     except ValueError:
         raise SketchRNNError(
-            f"{source!r}: name it doodles, doodles:COUNT or doodles:COUNT:SEED, with a count of at"
-            " least 1 and a seed of at least 0"
+            f"{source!r}: name it doodles, doodles:COUNT, doodles:COUNT:SEED or"
+            " doodles:COUNT:SEED:KIND+KIND, with a count of at least 1 and a seed of at least 0"
         ) from None
-    return count, seed
+    return count, seed, tuple(rest[2].split("+")) if len(rest) == 3 else ()
 
 
 def read_source(source: str) -> Dataset:
@@ -44,11 +47,11 @@ def read_source(source: str) -> Dataset:
     parsed = doodles_source(source)
     if parsed is None:
         return read(source)
-    from sketchrnn.doodles import doodles_dataset
+    from sketchrnn.doodles import KINDS, doodles_dataset
 
-    count, seed = parsed
+    count, seed, kinds = parsed
     held_out = max(1, round(count * HELD_OUT_SHARE))
-    return doodles_dataset((count, held_out, held_out), seed)
+    return doodles_dataset((count, held_out, held_out), seed, kinds or KINDS)
 
 
 def read_sources(sources: Sequence[str]) -> Dataset:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sketchrnn.data.padding import Padding
@@ -127,13 +126,14 @@ class TrainingConfig:
     @classmethod
     def of_run(cls, run: str | os.PathLike[str]) -> TrainingConfig:
         """The config that a run folder states. Raises SketchRNNError naming what is wrong."""
-        from sketchrnn.runs import CONFIG, read_config
+        from sketchrnn.runs import CONFIG, find_run, read_config
 
-        stored = read_config(run)
+        folder = find_run(run)
+        stored = read_config(folder)
         try:
             return cls.from_dict(dict(stored.training))
         except SketchRNNError as error:
-            raise SketchRNNError(f"{Path(run) / CONFIG}: {error}") from None
+            raise SketchRNNError(f"{folder / CONFIG}: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from sketchrnn.data.batches import Batch, evaluation_batches
-from sketchrnn.data.dataset import Drawings
+from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.network import Network
 from sketchrnn.training.loss import kl_loss, reconstruction_loss
+
+if TYPE_CHECKING:
+    from sketchrnn.drawing.model import Model
 
 Losses = npt.NDArray[np.float64]
 
@@ -139,3 +143,27 @@ def evaluate_drawings(
     """Measure `network` on all of `drawings`, none of which may have more than N_max points."""
     batches = evaluation_batches(drawings, EVALUATION_BATCH, network.config.N_max, scale)
     return evaluate(network, batches, scale, seed=seed)
+
+
+def evaluate_split(
+    model: Model, dataset: Dataset, split: str, KL_min: float, *, seed: int = 0
+) -> dict[str, Any]:
+    """What `sketchrnn evaluate --json` prints: `Evaluation.summary`, and of what it is.
+
+    Drawings of more than N_max points are left out and counted.
+
+    Raises:
+        SketchRNNError: no such split, or nothing in it that the model can read.
+    """
+    every = dataset.split(split)
+    drawings = every.select(every.lengths <= model.N_max)
+    if not len(drawings):
+        raise SketchRNNError(
+            f"{dataset.name}: {split} has no drawings of at most {model.N_max} points"
+        )
+    result = evaluate_drawings(model.network, drawings, model.facts.scale, seed=seed)
+    return result.summary(KL_min) | {
+        "epsilon": dataset.epsilon,
+        "split": split,
+        "left_out": len(every) - len(drawings),
+    }

@@ -516,6 +516,7 @@ def describe(dataset: Dataset, sources: tuple[str, ...], max_points: int | None)
         mean_length=float(dataset.train.lengths.mean()),
         sources=sources,
         max_points=max_points,
+        size=dataset.size,
         counts={name: len(split) for name, split in dataset.splits.items()},
         fingerprint=digest.hexdigest(),
         provenance=dataset.provenance,

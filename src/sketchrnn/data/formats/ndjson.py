@@ -94,20 +94,25 @@ def preprocess(
     Raises:
         SketchRNNError: naming `where`: its strokes together are longer than a million px.
     """
-    points = np.concatenate(polylines)
-    corner = points.min(axis=0)
-    side = float((points.max(axis=0) - corner).max())
-    factor = BOX_PX / side if side > 0 else 1.0
-    boxed = [(line - corner) * factor for line in polylines]
-    length = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in boxed)
+    lines = boxed(polylines)
+    length = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines)
     if length > STATIONS_LIMIT * SPACING_PX:
         raise SketchRNNError(
             f"{where}: is {length:,.0f} px long in a box of {BOX_PX:.0f} px, more than"
             f" {STATIONS_LIMIT * SPACING_PX:,.0f}; no drawing is, leave it out"
         )
     return [
-        np.rint(strokes.simplify(strokes.resample(line, SPACING_PX), epsilon)) for line in boxed
+        np.rint(strokes.simplify(strokes.resample(line, SPACING_PX), epsilon)) for line in lines
     ]
+
+
+def boxed(polylines: Sequence[Polyline]) -> list[Polyline]:
+    """Aligned to the top left and scaled evenly so that the larger side is 255."""
+    points = np.concatenate(polylines)
+    corner = points.min(axis=0)
+    side = float((points.max(axis=0) - corner).max())
+    factor = BOX_PX / side if side > 0 else 1.0
+    return [(line - corner) * factor for line in polylines]
 
 
 def class_name(path: Path) -> str:
