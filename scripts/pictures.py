@@ -26,7 +26,6 @@ RUNS = {
 }
 TEMPERATURES = (0.1, 0.3, 0.5, 0.8)
 RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8)
-HERO, HERO_TEMPERATURES, HERO_SEED = "kanji", (0.3, 0.5, 0.8), 1
 SEED = 1
 COLUMNS = 10
 
@@ -48,12 +47,6 @@ def main() -> None:
                 row_labels=[f"τ = {tau:g}" for tau in RECONSTRUCTION_TEMPERATURES],
             )
             sheet.save(IMAGES / f"{name}-reconstructions.svg")
-        if name == HERO:
-            rows = [
-                model.generate(COLUMNS, temperature=tau, seed=HERO_SEED)
-                for tau in HERO_TEMPERATURES
-            ]
-            SketchSheet(rows).save(IMAGES / "hero.svg")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Reprints the figures of docs/results.md: trains the four models there and measures them.
-#   scripts/results.sh DATA OUT [power_outlet|pig|pig_face|kanji ...]
-# DATA holds the sketch-rnn .npz files power_outlet, pig, face and kanji.rdp200; OUT gets the runs.
+# Reprints the figures of docs/results.md: trains the models there and measures them.
+#   scripts/results.sh DATA OUT [power_outlet|pig|pig_face|kanji|table1|doodles ...]
+# DATA holds the sketch-rnn .npz files power_outlet, pig, face and kanji.rdp200, and for table1 the
+# selections pig.ndjson.gz and face.ndjson.gz of dense points; OUT gets the runs.
 set -euo pipefail
 data=${1:?usage: scripts/results.sh DATA OUT [RUN ...]}
 out=${2:?usage: scripts/results.sh DATA OUT [RUN ...]}
@@ -36,6 +37,29 @@ pig_face() { # one conditional model of two classes
 kanji() { # another set, decoder only
   sketchrnn train "$data/kanji.rdp200.npz" -o "$out/kanji" --unconditional --max-minutes 8 "${short[@]}"
   sketchrnn evaluate "$out/kanji" "$data/kanji.rdp200.npz"
+}
+
+table1() { # two classes and both together, four models each
+  mkdir -p "$out/table1-data"
+  for class in face pig; do
+    sketchrnn data prepare "$data/$class.npz" "$data/$class.ndjson.gz" --box --simplify 2 \
+      --valid 0 --test 0 --max-points 100 -o "$out/table1-data/$class.sketches"
+  done
+  sketchrnn reproduce table1 --data "$out/table1-data" -o "$out/table1" --datasets face pig pig+face \
+    --encoder-size 96 --decoder-size 128 --z-size 128 --learning-rate 3e-3 \
+    --learning-rate-decay 0.998 --R 0.9997 --max-steps 1000 --evaluate-every 250 --patience 0 \
+    --precision bf16
+  sketchrnn reproduce fig4 "$out/table1" -o "$out/fig4.svg"
+}
+
+doodles() { # cats and pigs whose factors are known, with two weights of L_KL
+  for w_KL in 0.5 0.125; do
+    sketchrnn train doodles:20000:0:cat_head+cat_body+pig_head+pig_body -o "$out/doodles-$w_KL" \
+      --z-size 32 --encoder-size 96 --decoder-size 192 --precision bf16 --w-KL $w_KL --R 0.999 \
+      --learning-rate 3e-3 --learning-rate-decay 0.9994 --recurrent-keep 1 --augment-scale 0.05 \
+      --drop-probability 0 --max-steps 3600 --patience 0 --seed 1
+  done
+  sketchrnn reproduce truth "$out/doodles-0.5" "$out/doodles-0.125" -o "$out/truth"
 }
 
 for name in "${@:-power_outlet pig pig_face kanji}"; do

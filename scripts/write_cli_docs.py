@@ -28,7 +28,12 @@ says what is wrong, where, and what to do; nothing is left half-written), and 13
 `train` that is stopped with Ctrl-C or SIGTERM saves first and ends with 0.
 
 DATA is a file of any format that is read ([data formats](data-formats.md)), or `doodles`,
-`doodles:COUNT` or `doodles:COUNT:SEED`, which the package draws itself ([doodles](doodles.md)).
+`doodles:COUNT`, `doodles:COUNT:SEED` or `doodles:COUNT:SEED:KIND+KIND`, which the package draws
+itself ([doodles](doodles.md)). MODEL is a run folder or the name of a starter model (`sketchrnn
+models`). DRAWING is `FILE.svg`, `FILE.json`, `-` for standard input, or `DATA#WHERE`: WHERE is
+`[SPLIT/][CLASS/]INDEX`, as in `pig.npz#train/7`, or `typical` in place of the index for what the
+model finds likeliest. Files from outside are scaled and simplified as the training drawings were,
+and what comes of them comes back in their place and size.
 `python -m sketchrnn` is the same as `sketchrnn`.
 """
 

@@ -21,9 +21,9 @@ FLOORS = (
     {"errors", "files"},
     {"strokes", "model"},
     {"sketch", "data", "doodles", "interop", "runs", "devices"},
-    {"drawing", "figures"},
+    {"drawing", "figures", "starters"},
     {"training"},
-    {"bench"},
+    {"bench", "experiments"},
     {"cli", "demo"},
 )
 # ... and of those beside it only as is said here.
@@ -44,11 +44,12 @@ EXCEPTIONS = {
     ("data.formats", "data.formats.ndjson"): "read picks the reader",
 }
 # PyTorch takes seconds to load: only these wait for it.
-TORCH_PARTS = {"model", "training", "drawing", "bench", "runs", "devices"}
+TORCH_PARTS = {"model", "training", "drawing", "bench", "experiments", "runs", "devices"}
 TORCH_FREE = (
     "strokes", "sketch", "files", "errors", "doodles", "model.config", "training.config",
     "training.schedules", "data", "figures", "cli", "runs",
-    "drawing.base", "drawing.live", "drawing.seeds", "drawing.sheets",
+    "drawing.base", "drawing.fit", "drawing.latent", "drawing.live", "drawing.seeds",
+    "drawing.sheets", "starters",
 )  # fmt: skip
 
 

@@ -592,7 +592,9 @@ def test_every_option_of_prepare_arrives(tmp_path: Path, monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "prepare", prepare)
-    typed = "--min-points 3 --max-points 90 --recognized-only --keep-duplicates --simplify 1.5"
+    typed = (
+        "--min-points 3 --max-points 90 --recognized-only --keep-duplicates --simplify 1.5 --box"
+    )
     typed += " --seed 8 --valid 0.2 --test 7 --resplit --label thing"
     from sketchrnn.cli import INTERRUPTED, main
 
@@ -604,6 +606,7 @@ def test_every_option_of_prepare_arrives(tmp_path: Path, monkeypatch: pytest.Mon
         "recognized_only": True,
         "keep_duplicates": True,
         "epsilon": 1.5,
+        "box": True,
         "seed": 8,
         "valid": 0.2,
         "test": 7.0,
@@ -682,15 +685,18 @@ def test_demo(shell: Shell, tmp_path: Path) -> None:
     assert shell("demo", "doodles:60", "--minutes", "0.02", "-o", folder) == 0
     assert shell.out == f"open {folder / 'index.html'}\n"
     page = (folder / "index.html").read_text("utf-8")
-    headings = ["Training drawings", "New drawings", "Reconstructions", "Interpolation", "Learning"]
+    headings = [
+        *("Starter models", "Between four drawings", "Finished for you"),
+        *("Training drawings", "New drawings", "Reconstructions", "Interpolation", "Learning"),
+    ]
     places = [page.index(f"<h2>{heading}</h2>") for heading in headings]
     assert places == sorted(places)
-    assert page.count("<section>") == page.count("<figure>") == 5
+    assert page.count("<section>") == page.count("<figure>") == 8
     for heading in headings:
         svg = (folder / f"{heading.lower().replace(' ', '-')}.svg").read_text("utf-8")
         assert ElementTree.fromstring(svg).tag == f"{SVG}svg"
     commands = [part.split("</code>")[0] for part in page.split('class="command"><code>')[1:]]
-    assert len(commands) == 4
+    assert len(commands) == 7
     for command in commands:  # what the page tells to type can be typed
         build_parser().parse_args(command.split()[1:])
     assert sketchrnn.load(folder / "run").conditional

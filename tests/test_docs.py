@@ -156,7 +156,7 @@ def test_commands_parse(command: str, capsys: pytest.CaptureFixture[str]) -> Non
 def test_verbs_and_flags_that_are_mentioned_exist(command: str) -> None:
     verbs = {parser.prog: parser for parser in runpy.run_path(str(SCRIPT))["verbs"](build_parser())}
     words = command.split()
-    depth = 3 if words[1] == "data" and len(words) > 2 else 2
+    depth = 3 if words[1] in ("data", "reproduce") and len(words) > 2 else 2
     known = verbs[" ".join(words[:depth])]._option_string_actions
     for word in words[depth:]:
         assert not word.startswith("-") or word.split("=")[0] in known

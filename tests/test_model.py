@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 import torch
 
+from models import random_network
 from sketchrnn.drawing import model as model_module
 from sketchrnn.drawing.model import Model
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.drawing.seeds import PRIOR_STREAM, normal_vectors
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts
 from sketchrnn.sketch import Sketch
 
@@ -39,13 +38,7 @@ def make_model(scale: float = SCALE, classes: tuple[str, ...] = ("cat",), **chan
         "z_size": Z,
         "mixtures": 3,
     }
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = Network(ModelConfig(**(sizes | changes)))
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter += 0.3 * torch.randn_like(parameter)
-            network.head.bias[2] -= 2.0  # the end comes late, so that drawings have some length
+    network = random_network(end=-2.0, **(sizes | changes))
     return Model(network, DataFacts(scale=scale, classes=classes), "test model")
 
 

@@ -16,6 +16,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from models import random_network
 from sketchrnn import strokes
 from sketchrnn.drawing import sample
 from sketchrnn.drawing.base import check_temperature
@@ -181,14 +182,7 @@ def make_network(cell: str = "lstm", *, end: float = -1.5, **changes: Any) -> Ne
         "hyper_size": 5,
         "hyper_embedding": 2,
     }
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = Network(ModelConfig(**(sizes | changes)))
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter += 0.3 * torch.randn_like(parameter)
-            network.head.bias[2] += end
-    return network
+    return random_network(end=end, **(sizes | changes))
 
 
 def constant_network(pen: Sequence[float], N_max: int) -> Network:

@@ -58,6 +58,16 @@ class Page:
             if path.get("class") == "label"
         ]
         self.rules = [path_points(p.attrib["d"]) for p in paths if p.get("class") == "rule"]
+        self.operators = [
+            (path.attrib["aria-label"], box_of(path_points(path.attrib["d"])))
+            for path in paths
+            if path.get("class") == "operator"
+        ]
+        self.frames: list[Box] = []
+        for frame in self.root.iter(f"{SVG}rect"):
+            if frame.get("class") == "frame":
+                x, y, w, h = (float(frame.attrib[key]) for key in ("x", "y", "width", "height"))
+                self.frames.append((x, y, x + w, y + h))
 
 
 def overlap(a: Box, b: Box) -> bool:
@@ -122,6 +132,7 @@ def test_common_scale_keeps_relative_sizes() -> None:
     assert fitted.pens == same.pens, "the line has one width, whatever the scale"
 
 
+signs = st.sampled_from(["", "+", "-", "=", "+ (", ") =", "→"])
 words = st.text(string.ascii_letters + string.digits + " _-./", max_size=60) | st.just("x" * 80)
 
 
@@ -141,9 +152,22 @@ def test_no_label_touches_another_one_or_a_drawing(data: st.DataObject) -> None:
             captions=[some(3), some(3)],
             cell=data.draw(st.sampled_from([48, 96, 150])),
             input_columns=data.draw(st.integers(0, 3)),
+            operators=data.draw(st.lists(signs, min_size=2, max_size=2) | st.none()),
+            framed=data.draw(st.just([[True] * 3, [True, False, True]]) | st.none()),
         ).to_svg()
     )
-    boxes = [box for _, box in page.labels] + page.boxes + [box_of(rule) for rule in page.rules]
+    boxes = [box for _, box in page.labels + page.operators]
+    boxes += page.frames + [box_of(rule) for rule in page.rules]
+    for drawing in page.boxes:
+        inside = [frame for frame in page.frames if overlap(drawing, frame)]
+        assert len(inside) <= 1
+        for left, top, right, bottom in inside:
+            assert left < drawing[0] - 1
+            assert top < drawing[1] - 1
+            assert right > drawing[2] + 1
+            assert bottom > drawing[3] + 1
+        if not inside:
+            boxes.append(drawing)
     for index, box in enumerate(boxes):
         assert box[0] > 10
         assert box[1] > 10
@@ -199,6 +223,78 @@ def test_colors_and_empty_cells() -> None:
     assert page.width > 2 * 96
 
 
+def test_one_color_a_stroke() -> None:
+    first, second = (Sketch.from_polylines([[(0, 0), (1, 2)], [(3, 4)]]) for _ in range(2))
+    svg = SketchSheet([[first, second]], colors=[[["red", '"<'], "blue"]]).to_svg()
+    groups = [g for g in ElementTree.fromstring(svg).iter(f"{SVG}g") if g.get("class") == "sketch"]
+    strokes = [[path.get("stroke") for path in g.iter(f"{SVG}path")] for g in groups]
+    assert strokes == [["red", '"<'], [None, None]]
+    assert groups[1].get("stroke") == "blue"
+    one_by_one = SketchSheet.grid([first, second], 2, colors=[("red", '"<'), "blue"])
+    assert one_by_one.to_svg() == svg
+
+
+def test_operators_stand_in_the_middle_of_wider_gaps() -> None:
+    plain = np.array(Page(SketchSheet(GRID).to_svg()).boxes).reshape(3, 4, 4)
+    page = Page(SketchSheet(GRID, operators=["+", "", "="]).to_svg())
+    boxes = np.array(page.boxes).reshape(3, 4, 4)
+    centres = (boxes[..., :2] + boxes[..., 2:]) / 2
+    steps = np.diff(centres[0, :, 0])
+    plain_step = np.diff((plain[0, :, 0] + plain[0, :, 2]) / 2)
+    assert steps[0] > plain_step[0] + 10
+    assert steps[1] == pytest.approx(plain_step[1], abs=0.02)
+    assert [text for text, _ in page.operators] == ["+", "="] * 3
+    for index, (_, box) in enumerate(page.operators):
+        row, column = index // 2, (0, 2)[index % 2]
+        middle = (centres[row, column] + centres[row, column + 1]) / 2
+        assert (box[0] + box[2]) / 2 == pytest.approx(middle[0], abs=0.05)
+        assert (box[1] + box[3]) / 2 == pytest.approx(centres[row, column, 1], abs=0.05)
+
+
+def test_a_bracket_stands_close_to_its_drawing() -> None:
+    page = Page(SketchSheet([GRID[0]], operators=["+ (", "-", ") ="]).to_svg())
+    centres = [(box[0] + box[2]) / 2 for box in page.boxes]
+    opening, minus, closing = (box for _, box in page.operators)
+    left = opening[0] - (centres[0] + 48)  # plus, bracket, drawing
+    right = (centres[1] - 48) - opening[2]
+    assert 5 < right < 0.6 * left
+    assert (centres[3] - 48) - closing[2] == pytest.approx(left, abs=0.05), "and the other way"
+    assert closing[0] - (centres[2] + 48) == pytest.approx(right, abs=0.05)
+    assert opening[3] - opening[1] > 40, "tall"
+    plus = next(box for text, box in Page(SketchSheet([GRID[0]], operators=["+"] * 3).to_svg())
+                .operators)  # fmt: skip
+    assert minus[2] - minus[0] == pytest.approx(plus[2] - plus[0], abs=0.02)
+
+
+def test_operators_only_between_drawings_and_instead_of_a_rule() -> None:
+    a, b, c = DOODLES[:3]
+    sheet = SketchSheet([[a, b, c], [a, None, c], [a]], operators=["+", "="])
+    assert [text for text, _ in Page(sheet.to_svg()).operators] == ["+", "="]
+    for columns, rules in ((1, 0), (2, 1)):
+        page = Page(SketchSheet([[a, b, c]], operators=["+", ""], input_columns=columns).to_svg())
+        assert len(page.rules) == rules
+
+
+def test_frames_stand_around_their_cells() -> None:
+    framed = [[column == row for column in range(4)] for row in range(3)]
+    captions = [["g"] * 4] * 3
+    page = Page(SketchSheet(GRID, framed=framed, captions=captions).to_svg())
+    assert len(page.frames) == 3
+    for row, frame in enumerate(page.frames):
+        box = page.boxes[4 * row + row]
+        for axis in (0, 1):
+            assert frame[axis] + frame[axis + 2] == pytest.approx(
+                box[axis] + box[axis + 2], abs=0.1
+            )
+            assert frame[axis + 2] - frame[axis] > 96 + 6
+        caption = page.labels[4 * row + row][1]
+        assert caption[1] > frame[3] + 3
+    unframed = SketchSheet(GRID, framed=[[False] * 4] * 3, captions=captions)
+    assert unframed.to_svg() == SketchSheet(GRID, captions=captions).to_svg()
+    flat = [one for row in framed for one in row]
+    assert len(Page(SketchSheet.grid(DOODLES, 4, framed=flat).to_svg()).frames) == 3
+
+
 def test_a_grid_of_a_flat_list() -> None:
     page = Page(SketchSheet.grid(DOODLES, 5, captions=[str(i) for i in range(12)]).to_svg())
     centres = np.array(page.boxes).reshape(-1, 2, 2).mean(axis=1)
@@ -221,6 +317,10 @@ def test_a_grid_of_a_flat_list() -> None:
         (lambda: SketchSheet(GRID, colors=[["red"] * 3] * 3), "colors: rows of"),
         (lambda: SketchSheet.grid(DOODLES, captions=["a"]), "1 captions for 12 drawings"),
         (lambda: SketchSheet.grid(DOODLES, 0), "columns is 0"),
+        (lambda: SketchSheet.grid(DOODLES, framed=[True]), "1 framed for 12 drawings"),
+        (lambda: SketchSheet(GRID, framed=[[True]]), "framed: rows of"),
+        (lambda: SketchSheet(GRID, operators=["+"]), "1 operators for 3 gaps between columns"),
+        (lambda: SketchSheet(GRID[:1], colors=[[["red"], None, None, None]]), "1 colors for"),
         (lambda: SketchSheet(GRID, cell=0), "cell is 0"),
         (lambda: SketchSheet(GRID, input_columns=5), "input_columns is 5"),
         (lambda: SketchSheet(GRID).save("sheet.gif"), "sheet.gif: unknown ending"),

@@ -1,9 +1,10 @@
-"""The whole path on one page: drawings in, a model trained, drawings out."""
+"""The whole path on one page: what starter models draw, a model trained, what that one draws."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,8 @@ from sketchrnn.devices import choose_device, prepare_cpu
 from sketchrnn.drawing.model import Model, load
 from sketchrnn.drawing.sheets import (
     choose_inputs,
-    interpolation,
+    completion_sheet,
+    grid_sheet,
     reconstruction_sheet,
     temperature_sheet,
 )
@@ -25,6 +27,7 @@ from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.sketch import Sketch
+from sketchrnn.starters import starters
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.evaluate import evaluate_drawings
 from sketchrnn.training.logs import read_log
@@ -51,6 +54,10 @@ TEMPERATURES = (0.1, 0.3, 0.5, 0.8, 1.0)
 RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
 SHOWN = 10
 INTERPOLATIONS, STEPS = 4, 9
+STARTER_DRAWINGS = "starter-drawings"  # the folder for what the starters' pictures begin with
+STARTER_TEMPERATURE = 0.3
+GRID = 7
+PARTS = 4
 
 
 def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
@@ -82,27 +89,40 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
         **IN_A_HURRY,  # type: ignore[arg-type]
     )
     run = folder / RUN
+    page = folder / "index.html"
     _clear(run)
+    from_starters = _starter_sections(folder, seed)
+    _write(
+        page,
+        "Drawn by models that come with sketchrnn. Below them will stand, in"
+        f" {minutes:g} minutes, what a model draws that learns on this machine now.",
+        from_starters,
+    )
+    _say(f"the first pictures are in {page}; look at them while the next model learns")
     model_config = ModelConfig(N_max=dataset.N_max, **(preset.model | SMALL_ENCODER))
     _train(dataset, run, model_config, training)
     model = load(run)
     _say("drawing ...")
     sections = _sections(dataset, model, run, sources, left_out, seed)
+    names = ", ".join(name.replace("_", " ") for name in dataset.classes)
+    spent = read_log(run)[-1]["seconds"] / 60
+    _write(
+        page,
+        "Above, models that come with sketchrnn, trained on people's drawings. Below, a small"
+        f" network that looked at {len(dataset.train):,} drawings ({names}) for {spent:.1f}"
+        " minutes on this machine, point by point, and then drew.",
+        [*from_starters, *sections],
+    )
+    return page
+
+
+def _write(page: Path, intro: str, sections: list[Section]) -> None:
+    """The page, and its figures as files of their own."""
     for section in sections:
         if section.svg:
             name = section.heading.lower().replace(" ", "-")
-            write_text(folder / f"{name}.svg", section.svg)
-    page = folder / "index.html"
-    names = ", ".join(name.replace("_", " ") for name in dataset.classes)
-    spent = read_log(run)[-1]["seconds"] / 60
-    write_page(
-        page,
-        "A machine that draws",
-        f"A small network looked at {len(dataset.train):,} drawings ({names}) for {spent:.1f}"
-        " minutes on this machine, point by point. Then it drew the pictures below.",
-        sections,
-    )
-    return page
+            write_text(page.parent / f"{name}.svg", section.svg)
+    write_page(page, "A machine that draws", intro, sections)
 
 
 def _train(dataset: Dataset, run: Path, model: ModelConfig, training: TrainingConfig) -> None:
@@ -118,6 +138,74 @@ def _train(dataset: Dataset, run: Path, model: ModelConfig, training: TrainingCo
     with stop, Progress(training) as progress:
         for record in records:
             progress.show(record)
+
+
+def _starter_sections(folder: Path, seed: int) -> list[Section]:
+    """Pictures by the models that come with the package."""
+    _say("drawing with the models that come with sketchrnn ...")
+    models = [load(one.name) for one in starters()]
+    rows = [one.generate(SHOWN, temperature=STARTER_TEMPERATURE, seed=seed) for one in models]
+    sections = [
+        Section(
+            "Starter models",
+            "They come with the package. Each learned from some thousand drawings by people and"
+            " draws new ones; none of these is a drawing by a person.",
+            SketchSheet(rows, row_labels=[one.name for one in models]).to_svg(),
+            command=f"sketchrnn models --seed {seed}",
+        )
+    ]
+    several = [one for one in models if one.conditional and len(one.facts.classes) > 1]
+    if several:
+        sections.append(_grid_section(several[0], folder, seed))
+    unconditional = [one for one in models if not one.conditional]
+    if unconditional:
+        sections += _completion_sections(unconditional[0], folder, seed)
+    return sections
+
+
+def _grid_section(model: Model, folder: Path, seed: int) -> Section:
+    """A grid between four drawings that the model drew itself."""
+    corners = model.generate(4, temperature=0.1, seed=seed)
+    files = _saved(corners, folder, model.name)
+    rows = model.grid(corners, GRID, GRID, seed=seed)
+    return Section(
+        "Between four drawings",
+        f"Each drawing is a vector z for {model.name}; here is what lies between four of them.",
+        grid_sheet(corners, rows).to_svg(),
+        command=f"sketchrnn interpolate {model.name} {' '.join(files)} --seed {seed}",
+    )
+
+
+def _completion_sections(model: Model, folder: Path, seed: int) -> list[Section]:
+    """Completions of the first strokes of drawings by the model."""
+    drawn = model.generate(10 * PARTS, temperature=STARTER_TEMPERATURE, seed=seed)
+    begun = [Sketch(one.polylines[:1], one.label) for one in drawn]
+    # neither a mere dash, nor so much that nothing is left to draw
+    parts = [part for part in begun if 8 <= part.point_count <= model.N_max // 3][:PARTS]
+    if not parts:
+        return []
+    files = _saved(parts, folder, model.name)
+    rows = [
+        ("", part, model.complete(part, SHOWN, temperature=STARTER_TEMPERATURE, seed=seed))
+        for part in parts
+    ]
+    return [
+        Section(
+            "Finished for you",
+            f"{model.name} goes on where a drawing stops: the part in the frame is given, the rest"
+            " is its own.",
+            completion_sheet(rows).to_svg(),
+            command=f"sketchrnn complete {model.name} {files[0]} --seed {seed}",
+        )
+    ]
+
+
+def _saved(sketches: Sequence[Sketch], folder: Path, name: str) -> list[str]:
+    """Write each as an SVG, to begin with; gives the files."""
+    files = [folder / STARTER_DRAWINGS / f"{name}-{i}.svg" for i in range(len(sketches))]
+    for file, sketch in zip(files, sketches, strict=True):
+        sketch.save(file)
+    return [str(file) for file in files]
 
 
 def _sections(
@@ -200,7 +288,7 @@ def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) 
         for i in range(INTERPOLATIONS + 1)
     ]
     rows = [
-        list(interpolation(model, first, last, STEPS, temperature=0.05, seed=seed))
+        list(model.interpolate(first, last, STEPS, temperature=0.05, seed=seed))
         for first, last in pairwise(ends)
     ]
     return SketchSheet(rows)

@@ -14,7 +14,24 @@ from sketchrnn import __version__
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
 
-VERBS = ("demo", "data", "train", "evaluate", "generate", "reconstruct", "bench")
+VERBS = (
+    "demo",
+    "data",
+    "train",
+    "evaluate",
+    "generate",
+    "reconstruct",
+    "interpolate",
+    "analogy",
+    "complete",
+    "vary",
+    "tidy",
+    "tile",
+    "likelihood",
+    "models",
+    "reproduce",
+    "bench",
+)
 
 BAD_INPUT = 2
 INTERRUPTED = 130

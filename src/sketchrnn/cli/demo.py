@@ -18,7 +18,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "data",
         nargs="*",
         metavar="DATA",
-        help="data files, or doodles[:COUNT[:SEED]] (default: doodles, which the package draws)",
+        help="data files, or doodles[:COUNT[:SEED[:KIND+KIND]]] (default: doodles, which the"
+        " package draws)",
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="default: demo"

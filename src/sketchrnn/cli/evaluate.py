@@ -45,30 +45,18 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.drawing.model import load
     from sketchrnn.drawing.seeds import choose_seed
-    from sketchrnn.errors import SketchRNNError
     from sketchrnn.training.config import TrainingConfig
-    from sketchrnn.training.evaluate import evaluate_drawings
+    from sketchrnn.training.evaluate import evaluate_split
 
     seed = choose_seed(arguments.seed)
     device = choose_device(arguments.device)
     model = load(arguments.model, device=str(device), which=arguments.which)
     training = TrainingConfig.of_run(arguments.model)
     dataset = read_sources(arguments.data)
-    every = dataset.split(arguments.split)
-    drawings = every.select(every.lengths <= model.N_max)
-    left_out = len(every) - len(drawings)
-    if not len(drawings):
-        raise SketchRNNError(
-            f"{dataset.name}: {arguments.split} has no drawings of at most {model.N_max} points"
-        )
     if device.type == "cpu":
         prepare_cpu()
-    result = evaluate_drawings(model.network, drawings, model.facts.scale, seed=seed)
-    summary = result.summary(training.KL_min) | {
-        "epsilon": dataset.epsilon,
-        "split": arguments.split,
-        "left_out": left_out,
-    }
+    summary = evaluate_split(model, dataset, arguments.split, training.KL_min, seed=seed)
+    left_out = summary["left_out"]
     if left_out:
         print(
             f"left out: {left_out} {arguments.split} drawings with more than"

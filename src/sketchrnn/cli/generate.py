@@ -8,7 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from sketchrnn.cli.output import STANDARD_OUTPUT, add_drawing_options, check_output, write_sheet
+from sketchrnn.cli.options import MODEL_HELP, add_drawing_options, check_temperatures, load_model
+from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, write_drawings
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "generate",
         help="draw new drawings",
-        usage="%(prog)s RUN [options]",
+        usage="%(prog)s MODEL [options]",
         description="Draw new drawings: a conditional model takes each z from the prior. With"
         " several temperatures each has its own rows.",
     )
-    parser.add_argument("model", metavar="RUN", help="run folder")
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
         "-n", type=int, default=25, metavar="N", help="drawings a temperature (default 25)"
     )
@@ -51,12 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import temperature_sheet
 
-    output = arguments.output or arguments.usual_output
-    check_output(output)
-    seed = choose_seed(arguments.seed)
+    arguments.output = arguments.output or arguments.usual_output
+    check_output(arguments.output, arguments.each)
+    temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)
     model = _load(arguments)
-    sheet = temperature_sheet(model, arguments.n, arguments.temperature, seed)
-    write_sheet(sheet, output, seed)
+    sheet = temperature_sheet(model, arguments.n, temperatures, seed)
+    write_drawings(arguments, sheet, [one for row in sheet.rows for one in row if one], seed=seed)
     return 0
 
 
@@ -68,12 +69,7 @@ def _load(arguments: argparse.Namespace) -> Drawer:
         live = load_live(arguments.model, which=arguments.which)
         if live.draws_quickly(arguments.n * len(arguments.temperature)):
             return live
-    from sketchrnn.devices import choose_device, prepare_cpu
-    from sketchrnn.drawing.model import load
-
-    prepare_cpu()
-    device = str(choose_device(arguments.device))
-    return load(arguments.model, device=device, which=arguments.which)
+    return load_model(arguments)
 
 
 def _stream(arguments: argparse.Namespace) -> int:
@@ -85,6 +81,8 @@ def _stream(arguments: argparse.Namespace) -> int:
         raise SketchRNNError(
             f"--stream writes to standard output: leave out -o {arguments.output}, and redirect it"
         )
+    if arguments.each is not None:
+        raise SketchRNNError("--stream writes to standard output: leave out --each")
     if arguments.device not in ("cpu", "auto"):
         raise SketchRNNError(f"--stream draws on the CPU: leave out --device {arguments.device}")
     if len(arguments.temperature) > 1:

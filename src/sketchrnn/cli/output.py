@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,53 +13,83 @@ from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
     from sketchrnn.figures.sheet import SketchSheet
+    from sketchrnn.sketch import Sketch
 
 ENDINGS = (".svg", ".png", ".json")
 STANDARD_OUTPUT = "-"
 
 
-def add_drawing_options(parser: argparse.ArgumentParser, temperatures: list[float]) -> None:
-    """Add what every verb that draws has: temperature, seed, output, device, which weights."""
-    shown = " ".join(f"{value:g}" for value in temperatures)
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        nargs="+",
-        default=temperatures,
-        metavar="TAU",
-        help=f"0: the most likely; 1: the full variety (default {shown})",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        help="the same seed, the same drawings (default: one is chosen and said)",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        default="sheet.svg",
-        metavar="FILE",
-        help="an .svg, .png or .json; - for SVG on standard output (default sheet.svg)",
-    )
-    parser.add_argument(
-        "--which", choices=("best", "last"), default="best", help="which weights (default best)"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu (default), auto, cuda, ...")
+def check_output(output: str, each: str | None = None) -> None:
+    """Fail before the work is done if `output`, or the folder `each`, cannot be written.
+
+    Raises:
+        SketchRNNError: an ending that nothing is written as, a folder, or a place where there can
+            be no file.
+    """
+    if output != STANDARD_OUTPUT:
+        if Path(output).suffix.lower() not in ENDINGS:
+            raise SketchRNNError(
+                f"{output}: unknown ending; name it {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+            )
+        if Path(output).is_dir():
+            raise SketchRNNError(f"{output}: is a folder; name a file in it")
+        _check_folder(Path(output).parent, output)
+    if each is not None:
+        _check_folder(Path(each), each)
 
 
-def check_output(output: str) -> None:
-    """Fail before the work is done if `output` has an ending that nothing is written as."""
-    if output != STANDARD_OUTPUT and Path(output).suffix.lower() not in ENDINGS:
-        raise SketchRNNError(
-            f"{output}: unknown ending; name it {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
-        )
+def _check_folder(folder: Path, name: str) -> None:
+    """Whether files can be made in a folder that is there, or can be made itself."""
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+    except OSError as error:  # a name that is too long, no permission to look
+        raise SketchRNNError(f"{name}: {error.strerror}") from None
+    if not folder.is_dir():
+        raise SketchRNNError(f"{name}: {folder} is a file, not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SketchRNNError(f"{name}: there is no permission to write in {folder}")
 
 
-def write_sheet(sheet: SketchSheet, output: str, seed: int) -> None:
+def write_drawings(
+    arguments: argparse.Namespace,
+    sheet: SketchSheet,
+    sketches: Iterable[Sketch],
+    *,
+    seed: int | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the sheet, and with --each every drawing; say what was done to the inputs."""
+    for note in notes:
+        print(note, file=sys.stderr)
+    if arguments.each is not None:
+        write_each(arguments.each, sketches, arguments.output)
+    write_sheet(sheet, arguments.output, seed)
+
+
+def write_each(folder: str, sketches: Iterable[Sketch], output: str) -> None:
+    """Write each drawing to a file of its own, numbered from 0, with the ending of `output`."""
+    ending = ENDINGS[0] if output == STANDARD_OUTPUT else Path(output).suffix.lower()
+    count = 0
+    for number, sketch in enumerate(sketches):
+        sketch.save(Path(folder) / f"drawing-{number:03}{ending}")
+        count += 1
+    print(f"wrote {count} drawings to {folder}", file=sys.stderr)
+
+
+def write_sheet(sheet: SketchSheet, output: str, seed: int | None = None) -> None:
     """Write the sheet and say its seed (on standard error, so that it can be piped)."""
     if output == STANDARD_OUTPUT:
         sys.stdout.write(sheet.to_svg())
-        print(f"seed {seed}", file=sys.stderr)
     else:
         sheet.save(output)
-        print(f"wrote {output}, seed {seed}", file=sys.stderr)
+    say_written(output, seed)
+
+
+def say_written(output: str, seed: int | None) -> None:
+    """Say what was written, and the seed that draws it again."""
+    said = [] if output == STANDARD_OUTPUT else [f"wrote {output}"]
+    if seed is not None:
+        said.append(f"seed {seed}")
+    if said:
+        print(", ".join(said), file=sys.stderr)

@@ -31,8 +31,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "data",
         nargs="*",
         metavar="DATA",
-        help="data files of any known format, or doodles[:COUNT[:SEED]]; with --resume only where"
-        " the files have moved",
+        help="data files of any known format, or doodles[:COUNT[:SEED[:KIND+KIND]]]; with --resume"
+        " only where the files have moved",
     )
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="RUN", help="the run folder"

@@ -33,7 +33,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import exp, inf, sqrt, tanh
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +51,7 @@ from sketchrnn.model.config import (
     POINT,
     ModelConfig,
 )
-from sketchrnn.runs import DataFacts, load_arrays, read_config, weights_place
+from sketchrnn.runs import DataFacts, find_run, load_arrays, read_config, weights_place
 
 Array = npt.NDArray[np.float32]
 
@@ -672,13 +671,13 @@ def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:
     """Load the model of a run folder for live drawing, without PyTorch.
 
     Args:
-        run: the folder that `sketchrnn train` wrote.
+        run: the folder that `sketchrnn train` wrote, or the name of a starter model.
         which: as in `drawing.model.load`.
 
     Raises:
         SketchRNNError: no such folder, or something in it is missing or damaged.
     """
-    folder = Path(run)
+    folder = find_run(run)
     config = read_config(folder)
     path, prefix = weights_place(folder, which)
     arrays = load_arrays(path, tuple(prefix + part for part in PARTS))

@@ -13,14 +13,26 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.devices import choose_device
+from sketchrnn.drawing import blend
 from sketchrnn.drawing.base import Drawer, Latent, PenPoint, SketchList
+from sketchrnn.drawing.complete import CompletionList, PenChoice, complete, fit_part
+from sketchrnn.drawing.fit import Fitted, fit
+from sketchrnn.drawing.likelihood import Likelihood, likelihood
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.drawing.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
+from sketchrnn.drawing.tidy import Tidied, tidy
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
-from sketchrnn.runs import DataFacts, load_tensors, load_weights, read_config, weights_place
+from sketchrnn.runs import (
+    DataFacts,
+    find_run,
+    load_tensors,
+    load_weights,
+    read_config,
+    weights_place,
+)
 from sketchrnn.sketch import Sketch
 
 ENCODE_BATCH = 256
@@ -46,11 +58,22 @@ class Model(Drawer):
         self.bf16 = bf16
 
     def _draw(
-        self, z_nZ: Latent | None, n: int, temperature: float, seed: int
+        self,
+        z_nZ: Latent | None,
+        n: int,
+        temperature: float,
+        seed: int,
+        numbers: Sequence[int] | None = None,
     ) -> Sequence[npt.NDArray[np.float32]]:
         latent = None if z_nZ is None else torch.tensor(z_nZ, device=self._device)
         return sample_strokes(
-            self.network, latent, n, temperature=temperature, seed=seed, bf16=self.bf16
+            self.network,
+            latent,
+            n,
+            temperature=temperature,
+            seed=seed,
+            numbers=numbers,
+            bf16=self.bf16,
         )
 
     def live(self) -> LiveModel:
@@ -93,20 +116,38 @@ class Model(Drawer):
         """
         self.need_encoder("encode")
         many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
-        parts = []
-        for first in range(0, len(many), ENCODE_BATCH):
-            x_BT5, lengths_B = self._to_batch(many[first : first + ENCODE_BATCH], first)
-            with torch.inference_mode():
-                mu, log_variance = self.network.encode(x_BT5, lengths_B)
-            parts.append((mu.cpu().numpy(), log_variance.cpu().numpy()))
-        if not parts:
-            return np.empty((0, self.z_size), dtype=np.float32)
-        mu_nZ, log_variance_nZ = (np.concatenate(values) for values in zip(*parts, strict=True))
-        z_nZ: Latent = mu_nZ
+        z_nZ, sigma_nZ = self.posterior(many)
         if sample:
             noise = normal_vectors(choose_seed(seed), POSTERIOR_STREAM, len(many), self.z_size)
-            z_nZ = mu_nZ + np.exp(log_variance_nZ / 2) * noise
+            z_nZ = z_nZ + sigma_nZ * noise
         return z_nZ[0] if isinstance(sketches, Sketch) else z_nZ
+
+    def posterior(self, sketches: Sequence[Sketch]) -> tuple[Latent, Latent]:
+        """mu and sigma of q(z | S) for each of n drawings (eq. 2): two arrays [n, Z].
+
+        Raises:
+            SketchRNNError: as `encode`.
+        """
+        self.need_encoder("encode")
+        mu_nZ, sigma_nZ = np.empty((2, len(sketches), self.z_size), dtype=np.float32)
+        for first in range(0, len(sketches), ENCODE_BATCH):
+            chosen = slice(first, first + ENCODE_BATCH)
+            x_BT5, lengths_B = self._to_batch(sketches[chosen], first)
+            with torch.inference_mode():
+                mu, log_variance = self.network.encode(x_BT5, lengths_B)
+            mu_nZ[chosen] = mu.cpu().numpy()
+            sigma_nZ[chosen] = np.exp(log_variance.cpu().numpy() / 2)
+        return mu_nZ, sigma_nZ
+
+    def decode_alike(
+        self, z: npt.ArrayLike, *, temperature: float = 0.5, seed: int | None = None
+    ) -> SketchList:
+        """As `decode`, but all with the random numbers of its first: only z tells them apart."""
+        self.need_encoder("decode")
+        vectors = self._check_z(z)
+        seed = choose_seed(seed)
+        drawn = self._draw(vectors, len(vectors), temperature, seed, numbers=[0] * len(vectors))
+        return SketchList((self._to_sketch(rows) for rows in drawn), seed)
 
     def reconstruct(
         self,
@@ -124,11 +165,127 @@ class Model(Drawer):
         drawn = self.decode(
             self.encode(many, sample=sample, seed=seed), temperature=temperature, seed=seed
         )
-        placed = (
-            Sketch(new.moved(*old.start).polylines, old.label)
-            for old, new in zip(many, drawn, strict=True)
-        )
+        placed = (blend.placed_as(old, new) for old, new in zip(many, drawn, strict=True))
         return SketchList(placed, seed)
+
+    def interpolate(
+        self,
+        first: Sketch,
+        last: Sketch,
+        n: int = 10,
+        *,
+        spherical: bool = True,
+        temperature: float = 0.1,
+        sample: bool = False,
+        seed: int | None = None,
+    ) -> SketchList:
+        """n drawings on the way from one to another, both included; see `blend.interpolate`."""
+        return blend.interpolate(
+            self,
+            first,
+            last,
+            n,
+            spherical=spherical,
+            temperature=temperature,
+            sample=sample,
+            seed=seed,
+        )
+
+    def grid(
+        self,
+        corners: Sequence[Sketch],
+        rows: int = 7,
+        columns: int = 7,
+        *,
+        spherical: bool = True,
+        temperature: float = 0.1,
+        sample: bool = False,
+        seed: int | None = None,
+    ) -> list[SketchList]:
+        """Rows of drawings between three or four corners; see `blend.grid`."""
+        return blend.grid(
+            self,
+            corners,
+            rows,
+            columns,
+            spherical=spherical,
+            temperature=temperature,
+            sample=sample,
+            seed=seed,
+        )
+
+    def analogy(
+        self,
+        a: Sketch,
+        b: Sketch,
+        c: Sketch,
+        n: int = 1,
+        *,
+        temperature: float = 0.1,
+        sample: bool = False,
+        seed: int | None = None,
+    ) -> SketchList:
+        """n drawings of c + (b - a); see `blend.analogy`."""
+        return blend.analogy(self, a, b, c, n, temperature=temperature, sample=sample, seed=seed)
+
+    def vary(
+        self,
+        sketch: Sketch,
+        n: int = 10,
+        *,
+        spread: float = 1.0,
+        temperature: float = 0.5,
+        seed: int | None = None,
+    ) -> SketchList:
+        """n drawings like the given one; see `blend.vary`."""
+        return blend.vary(self, sketch, n, spread=spread, temperature=temperature, seed=seed)
+
+    def tidy(
+        self,
+        sketch: Sketch,
+        n: int = 16,
+        *,
+        temperature: float = 0.1,
+        sample: bool = False,
+        seed: int | None = None,
+    ) -> Tidied:
+        """A crude drawing made more coherent, the best of n; see `tidy.tidy`."""
+        return tidy(self, sketch, n, temperature=temperature, sample=sample, seed=seed)
+
+    def fit(self, sketch: Sketch, *, factor: float | None = None) -> Fitted:
+        """A drawing from outside, scaled and simplified for this model; see `fit.fit`."""
+        return fit(sketch, self.facts, self.N_max, factor=factor)
+
+    def complete(
+        self,
+        part: Sketch,
+        n: int = 10,
+        *,
+        temperature: float = 0.4,
+        z: npt.ArrayLike | None = None,
+        pen: PenChoice = "auto",
+        seed: int | None = None,
+    ) -> CompletionList:
+        """Go on with an unfinished drawing, in n ways; see `complete.complete`."""
+        return complete(self, part, n, temperature=temperature, z=z, pen=pen, seed=seed)
+
+    def fit_part(self, sketch: Sketch, *, share: float | None = None) -> Fitted:
+        """An unfinished drawing from outside in this model's units; see `complete.fit_part`."""
+        return fit_part(self, sketch, share=share)
+
+    @overload
+    def likelihood(self, sketches: Sketch, *, z: npt.ArrayLike | None = None) -> Likelihood: ...
+
+    @overload
+    def likelihood(
+        self, sketches: Sequence[Sketch], *, z: npt.ArrayLike | None = None
+    ) -> list[Likelihood]: ...
+
+    def likelihood(
+        self, sketches: Sketch | Sequence[Sketch], *, z: npt.ArrayLike | None = None
+    ) -> Likelihood | list[Likelihood]:
+        """How typical each drawing is, in nats; see `likelihood.likelihood`."""
+        return likelihood(self, sketches, z=z)
 
     @property
     def _device(self) -> torch.device:
@@ -171,10 +328,10 @@ def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where
 def load(
     run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best", bf16: bool = False
 ) -> Model:
-    """Load the model of a run folder.
+    """Load the model of a run folder, or one that comes with the package.
 
     Args:
-        run: the folder that `sketchrnn train` wrote.
+        run: the folder that `sketchrnn train` wrote, or the name of a starter model.
         device: where to compute.
         which: "best" or "last" weights; see `runs.weights_place`.
         bf16: draw faster, with rounded products; see `Model`.
@@ -182,12 +339,12 @@ def load(
     Raises:
         SketchRNNError: no such folder, or something in it is missing or damaged.
     """
-    folder = Path(run)
+    folder = find_run(run)
     config = read_config(folder)
     path, prefix = weights_place(folder, which)
     tensors, _ = load_tensors(path)
     weights = {
-        name.removeprefix(prefix): value
+        name.removeprefix(prefix): value.float()  # starters are stored in 16 bits
         for name, value in tensors.items()
         if name.startswith(prefix)
     }

@@ -4,8 +4,8 @@ Many at once, with PyTorch; `live` has the same rule for one drawing, without it
 offsets and the numbers that go in are float32; the choice of a Gaussian and of a pen state is
 float64.
 
-Shapes: n drawings, A of them still under way, H hidden, P = 4 H, M mixtures, Z latent. Offsets are
-in scaled units.
+Shapes: n drawings, A of them still under way, K rows given, H hidden, P = 4 H, M mixtures, Z
+latent. Offsets are in scaled units.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from torch import Tensor
 from sketchrnn import strokes
 from sketchrnn.drawing.base import check_temperature
 from sketchrnn.drawing.seeds import BLOCK, POINT_STREAM, generator, point_numbers
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.cells import State
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import PLAIN, Stepper, Way
+from sketchrnn.model.unroll import AUTO, PLAIN, Stepper, Way, unroll
 
 ENDED_SHARE = 1 / 8  # finished drawings leave the batch once they are this part of it
 CPU_CHECK, GPU_CHECK = 1, 16  # steps between looks at what has ended: each waits for the GPU
@@ -38,6 +40,8 @@ def sample_strokes(
     seed: int,
     numbers: Sequence[int] | None = None,
     bf16: bool = False,
+    prefix: npt.NDArray[np.float32] | None = None,
+    lifted: Sequence[bool] | None = None,
 ) -> list[npt.NDArray[np.float32]]:
     """Draw `count` drawings as stroke-5 rows, each up to and without its p3, at most N_max rows.
 
@@ -56,35 +60,49 @@ def sample_strokes(
         bf16: form the recurrent products from factors rounded to bfloat16; their sums, the state
             and all else stay float32. Nearly twice as fast where the processor has such products,
             and other drawings: those of a slightly different network.
+        prefix: stroke-5 rows [K, 5] that each drawing begins with: the decoder reads them (teacher
+            forcing), then goes on (section 3.3). Where z is the same for all they are read once.
+        lifted: whether the pen is lifted after the last row of the prefix, one a drawing; None: as
+            that row says.
 
     Returns:
         n arrays [N, 5], N >= 1: a drawing that would end before its first point gets one point.
+        With a prefix the rows after it, N >= 0 and K + N <= N_max.
 
     Raises:
-        SketchRNNError: a temperature that is none; bf16 where `model.unroll.Way` cannot have it.
+        SketchRNNError: a temperature that is none; bf16 where `model.unroll.Way` cannot have it; a
+            prefix of N_max rows or more, or that has ended.
     """
     check_temperature(temperature)
     N_max = network.config.N_max
+    K = 0 if prefix is None else check_prefix(prefix, N_max)
     device = network.head.weight.device
     check_every = CPU_CHECK if device.type == "cpu" else GPU_CHECK
     streams = [
         generator(seed, POINT_STREAM, number)
         for number in (range(count) if numbers is None else numbers)
     ]
-    drawn = np.zeros((count, N_max, 5), dtype=np.float32)
+    drawn = np.zeros((count, N_max - K, 5), dtype=np.float32)
     active = np.arange(count)
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        state = network.initial_state(z_nZ, count)
         weights_5P, constant_AP = network.input_product(z_nZ, count)
         # a GPU has no way prepared for one step
         way = Way(bf16=bf16) if bf16 or device.type == "cpu" else PLAIN
         stepper = Stepper(network.decoder, weights_5P, way)
         x_A5 = torch.from_numpy(strokes.START_TOKEN).to(device).repeat(count, 1)
+        if prefix is None:
+            state = network.initial_state(z_nZ, count)
+        else:
+            state = state_before_last(network, z_nZ, count, prefix, way)
+            x_A5[:] = torch.from_numpy(prefix[-1])
+            if lifted is not None:
+                lifted_A = torch.tensor(lifted, device=device).to(x_A5)
+                x_A5[:, strokes.P1_DOWN], x_A5[:, strokes.P2_UP] = 1 - lifted_A, lifted_A
         ended_A = torch.zeros(count, dtype=torch.bool, device=device)
         latest: list[Tensor] = []  # rows that are not in `drawn` yet
-        for step in range(N_max):
+        for step in range(N_max - K):
             if step % BLOCK == 0 and temperature > 0:
                 uniform, normal = (
                     torch.from_numpy(block).to(device) for block in point_numbers(streams)
@@ -98,7 +116,7 @@ def sample_strokes(
                 x_A5 = sample_point(mixture, uniform[:, place], normal[:, place], temperature)
             latest.append(x_A5)
             ended_A |= x_A5[:, strokes.P3_END] == 1
-            if (step + 1) % check_every and step + 1 < N_max:
+            if (step + 1) % check_every and step + 1 < N_max - K:
                 continue
             first = step + 1 - len(latest)
             drawn[active, first : step + 1] = torch.stack(latest, dim=1).cpu().numpy()
@@ -116,18 +134,61 @@ def sample_strokes(
                 going = index_A.cpu().numpy()
                 active, streams = active[going], [streams[number] for number in going]
     network.train(was_training)
-    return _cut(drawn)
+    return _cut(drawn, keep_one=prefix is None)
 
 
-def _cut(drawn: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-    """Each drawing [N_max, 5] up to and without its p3; of nothing the first point, pen lifted."""
-    N_max = drawn.shape[1]
+def check_prefix(prefix: npt.NDArray[np.float32], N_max: int) -> int:
+    """K, if the rows [K, 5] leave something to draw. Raises SketchRNNError otherwise."""
+    K = len(prefix)
+    if not 1 <= K < N_max:
+        raise SketchRNNError(
+            f"{K} rows are given; the model draws at most {N_max} in all: give it 1 to {N_max - 1}"
+        )
+    if prefix[:, strokes.P3_END].any():
+        raise SketchRNNError("the given rows have ended already: nothing is left to draw")
+    return K
+
+
+def state_before_last(
+    network: Network,
+    z_nZ: Tensor | None,
+    count: int,
+    prefix: npt.NDArray[np.float32],
+    way: Way = AUTO,
+) -> State:
+    """The decoder's state for `count` drawings once it has read all rows [K, 5] but the last.
+
+    So `head` of it is the distribution of the last row. Drawings of one z share the reading.
+    """
+    if z_nZ is not None and not bool((z_nZ == z_nZ[0]).all()):
+        different = count
+    else:
+        different, z_nZ = 1, None if z_nZ is None else z_nZ[:1]
+    inputs_K5 = np.concatenate([strokes.START_TOKEN[None], prefix[:-1]])
+    x_K5 = torch.from_numpy(inputs_K5).to(network.head.weight.device)
+    with torch.inference_mode():
+        _, state = unroll(
+            network.decoder,
+            x_K5[:, None].expand(-1, different, -1),
+            *network.input_product(z_nZ, different),
+            network.initial_state(z_nZ, different),
+            way=way,
+        )
+    return tuple(part.expand(count, -1).contiguous() for part in state)
+
+
+def _cut(drawn: npt.NDArray[np.float32], *, keep_one: bool) -> list[npt.NDArray[np.float32]]:
+    """Each drawing [n, N, 5] up to and without its p3.
+
+    With `keep_one` a drawing of nothing keeps its first point, pen lifted.
+    """
     ends = drawn[:, :, strokes.P3_END] == 1
-    lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), N_max)
-    at_once = np.flatnonzero(lengths == 0)
-    drawn[at_once, 0, strokes.PEN] = 0
-    drawn[at_once, 0, strokes.P2_UP] = 1
-    lengths[at_once] = 1
+    lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), drawn.shape[1])
+    if keep_one:
+        at_once = np.flatnonzero(lengths == 0)
+        drawn[at_once, 0, strokes.PEN] = 0
+        drawn[at_once, 0, strokes.P2_UP] = 1
+        lengths[at_once] = 1
     return [rows[:length] for rows, length in zip(drawn, lengths, strict=True)]
 
 
@@ -140,8 +201,8 @@ def sample_point(mixture: Mixture, uniform: Tensor, normal: Tensor, temperature:
         normal: [A, 2] standard normal.
         temperature: tau.
     """
-    component = _choose(mixture.pi_logits, uniform[:, 0], temperature)
-    pen = _choose(mixture.pen_logits, uniform[:, 1], temperature)
+    component = choose(mixture.pi_logits, uniform[:, 0], temperature)
+    pen = choose(mixture.pen_logits, uniform[:, 1], temperature)
     pick = component[:, None]
     spread = math.sqrt(temperature)  # the variance times tau
     rho = mixture.rho_raw.gather(1, pick).tanh()
@@ -166,7 +227,7 @@ def most_likely(mixture: Mixture) -> Tensor:
     )
 
 
-def _choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+def choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """Where the distribution function of softmax(logits [A, K] / tau) passes `uniform` [A]: [A]."""
     # the largest is taken off first, so that nothing overflows however small tau is
     below = (logits - logits.amax(dim=1, keepdim=True)).double()

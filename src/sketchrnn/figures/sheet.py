@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lettering import DESCENT, LINE_HEIGHT, text_path, text_width, wrap
@@ -29,7 +29,20 @@ MARGIN = 28.0
 GAP = 0.24  # white space between two cells, as a part of `cell`
 ROW_LABEL_CELLS = 1.6  # a row label gets a new line at this many cells
 
+# Operators, as parts of `cell`: the heights of their capitals and the white space on either side;
+# a bracket stands close to its drawing. All are centred on one height, as `lettering` draws them.
+OPERATOR_SIZE, OPERATOR_ROOM = 0.2, 0.2
+BRACKET_SIZE, BRACKET_ROOM = 0.46, 0.1
+OPERATOR_AXIS = 5 / 12  # that height over the baseline, as a part of the size
+OPERATOR_WIDTH = 1.7
+
+FRAME = "#aeaeb6"
+FRAME_ROOM = 0.065  # from a cell to the frame around it, as a part of `cell`
+FRAME_RADIUS = 0.085  # of its corners, as a part of `cell`
+
 Captions = Sequence[Sequence[str | None]]
+Color = str | Sequence[str] | None  # of a drawing, or one a stroke
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,49 @@ class _Text:
         )
 
 
+@dataclass(frozen=True)
+class _Operator:
+    """What stands in the gap between two columns: "+", "-", "=", "(", ") =", "→" ..."""
+
+    text: str
+    cell: float
+
+    @property
+    def _signs(self) -> list[tuple[str, float, float]]:
+        """Each sign with its size and the space beside it; a minus is as wide as a plus."""
+        return [
+            (sign, self.cell * BRACKET_SIZE, self.cell * BRACKET_ROOM)
+            if sign in "()[]{}"
+            else (sign, self.cell * OPERATOR_SIZE, self.cell * OPERATOR_ROOM)
+            for sign in "".join(self.text.split()).translate({ord("-"): "–", ord("−"): "–"})
+        ]
+
+    @property
+    def room(self) -> float:
+        """The gap between two columns that it needs; 0 for none."""
+        return self._layout()[1]
+
+    def _layout(self) -> tuple[list[float], float]:
+        """The left of each sign and the whole width, from a drawing's edge to the next one's."""
+        lefts, x, last = [], 0.0, 0.0
+        for sign, size, space in self._signs:
+            lefts.append(x + max(last, space))
+            x, last = lefts[-1] + text_width(sign, size), space
+        return lefts, x + last
+
+    def to_svg(self, left: float, middle: float) -> str:
+        """In the gap that begins at `left`, at the height `middle`."""
+        data = "".join(
+            text_path(sign, left + x, middle + OPERATOR_AXIS * size, size)
+            for (sign, size, _), x in zip(self._signs, self._layout()[0], strict=True)
+        )
+        width = number(OPERATOR_WIDTH * self.cell / 96, 2)
+        return (
+            f'<path class="operator" aria-label="{xml_text(self.text)}" stroke="{INK}"'
+            f' stroke-width="{width}" d="{data}"/>\n'
+        )
+
+
 def _height(lines: Sequence[str], size: float) -> float:
     """The height of lines of text, descenders included."""
     return size * (1 + LINE_HEIGHT * (len(lines) - 1) + DESCENT) if lines else 0.0
@@ -74,13 +130,18 @@ class SketchSheet:
         row_labels: one a row, to the left of it.
         column_labels: one a column, over it.
         captions: one a drawing, below it: rows of str or None, in the shape of `rows`.
-        colors: one CSS colour a drawing: rows of str or None, in the shape of `rows`.
+        colors: one CSS colour a drawing, or a sequence of one a stroke: rows of them or of None,
+            in the shape of `rows`.
+        framed: True puts a thin frame around a drawing: rows of bool, in the shape of `rows`.
+        operators: one a gap between two columns, as "+", "-", "=", "(", ") =" or "→"; "" for none.
+            It stands in each row that has drawings on both sides, and takes the place of a rule.
         cell: the side of a cell, in px of the SVG.
         common_scale: draw all with one factor (the largest fills its cell), so that sizes compare.
         input_columns: a thin rule parts that many first columns, the inputs, from the rest.
 
     Raises:
-        SketchRNNError: no drawing at all, or labels, captions or colours that do not fit the rows.
+        SketchRNNError: no drawing at all, or labels, captions, colours, frames or operators
+            that do not fit the rows.
     """
 
     def __init__(
@@ -91,7 +152,9 @@ class SketchSheet:
         row_labels: Sequence[str] | None = None,
         column_labels: Sequence[str] | None = None,
         captions: Captions | None = None,
-        colors: Captions | None = None,
+        colors: Sequence[Sequence[Color]] | None = None,
+        framed: Sequence[Sequence[bool]] | None = None,
+        operators: Sequence[str] | None = None,
         cell: float = 96,
         common_scale: bool = False,
         input_columns: int = 0,
@@ -105,6 +168,9 @@ class SketchSheet:
         self.column_labels = _checked("column labels", column_labels, self.columns, "columns")
         self.captions = self._per_cell("captions", captions)
         self.colors = self._per_cell("colors", colors)
+        self._check_colors()
+        self.framed = self._per_cell("framed", framed)
+        self.operators = _checked("operators", operators, self.columns - 1, "gaps between columns")
         if not 0 < cell < math.inf:
             raise SketchRNNError(f"cell is {cell}; the side of a cell must be over 0 px")
         if not 0 <= input_columns <= self.columns:
@@ -122,7 +188,8 @@ class SketchSheet:
         columns: int | None = None,
         *,
         captions: Sequence[str | None] | None = None,
-        colors: Sequence[str | None] | None = None,
+        colors: Sequence[Color] | None = None,
+        framed: Sequence[bool] | None = None,
         **options: Any,
     ) -> SketchSheet:
         """A sheet of a flat list, row by row; about as wide as high where `columns` is not given.
@@ -130,21 +197,25 @@ class SketchSheet:
         Args:
             sketches: the drawings.
             columns: drawings a row.
-            captions, colors: one a drawing.
+            captions, colors, framed: one a drawing.
             options: all other options of `SketchSheet`.
         """
         if columns is None:
             columns = math.ceil(math.sqrt(len(sketches)))
         if columns < 1 and sketches:
             raise SketchRNNError(f"columns is {columns}; a sheet has at least one")
-        _checked("captions", captions, len(sketches), "drawings")
-        _checked("colors", colors, len(sketches), "drawings")
 
-        starts = range(0, len(sketches), max(columns, 1))
+        def rows(name: str, values: Sequence[T] | None) -> list[Sequence[T]] | None:
+            if values is None:
+                return None
+            _check_count(name, len(values), len(sketches), "drawings")
+            return [values[i : i + columns] for i in range(0, len(values), max(columns, 1))]
+
         return cls(
-            [sketches[i : i + columns] for i in starts],
-            captions=None if captions is None else [captions[i : i + columns] for i in starts],
-            colors=None if colors is None else [colors[i : i + columns] for i in starts],
+            rows("drawings", sketches) or [],
+            captions=rows("captions", captions),
+            colors=rows("colors", colors),
+            framed=rows("framed", framed),
             **options,
         )
 
@@ -208,12 +279,14 @@ class SketchSheet:
             default=0.0,
         )
         grid_left = MARGIN + (labels_width + gap if labels_width else 0)
-        # A rule needs more room than a gap.
-        rule_room = gap if 0 < self.input_columns < self.columns else 0.0
-        lefts = [
-            grid_left + i * (cell + gap) + (rule_room if i >= self.input_columns else 0)
-            for i in range(self.columns)
-        ]
+        operators = [_Operator(text, cell) for text in self.operators]
+        gaps = [operator.room or gap for operator in operators] or [gap] * (self.columns - 1)
+        has_rule = 0 < self.input_columns < self.columns
+        if operators and has_rule:
+            has_rule = not operators[self.input_columns - 1].room
+        if has_rule:
+            gaps[self.input_columns - 1] += gap  # a rule needs more room than a gap
+        lefts = [grid_left + i * cell + math.fsum(gaps[:i]) for i in range(self.columns)]
         width = lefts[-1] + cell + MARGIN
 
         # Rows, from top to bottom: margin, title, column labels, rows of cells with captions.
@@ -229,8 +302,11 @@ class SketchSheet:
                 top = y + header - _height(lines, LABEL_SIZE)  # they stand on one line
                 texts.append(_Text(text, lines, left + cell / 2, top, LABEL_SIZE, 0.5))
             y += header + LABEL_SIZE
+        frame_room = FRAME_ROOM * cell if any(map(any, self.framed)) else 0.0
+        y += frame_room
         grid_top = y
         drawings: list[str] = []
+        signs: list[str] = []
         scale = self._common_factor() if self.common_scale else None
         for r, row in enumerate(self.rows):
             text = self.row_labels[r] if self.row_labels else ""
@@ -242,21 +318,27 @@ class SketchSheet:
             texts.append(_Text(text, lines, MARGIN + labels_width, label_top, LABEL_SIZE, 1.0))
             captions_height = 0.0
             for c, sketch in enumerate(row):
+                if self.framed and self.framed[r][c]:
+                    drawings.append(_frame(lefts[c], top, cell))
                 if sketch is not None:
+                    if operators and c and row[c - 1] is not None and operators[c - 1].room:
+                        gap_left = lefts[c] - gaps[c - 1]
+                        signs.append(operators[c - 1].to_svg(gap_left, top + cell / 2))
                     color = (self.colors[r][c] if self.colors else None) or INK
                     drawings.append(self._drawing(sketch, lefts[c], top, scale, color))
                 text = (self.captions[r][c] if self.captions else None) or ""
                 lines = wrap(text, cell + 0.6 * gap, CAPTION_SIZE)
-                middle, caption_top = lefts[c] + cell / 2, top + cell + CAPTION_SIZE
+                middle, caption_top = lefts[c] + cell / 2, top + cell + frame_room + CAPTION_SIZE
                 texts.append(_Text(text, lines, middle, caption_top, CAPTION_SIZE, 0.5))
                 captions_height = max(captions_height, _height(lines, CAPTION_SIZE))
-            y = max(y + room, top + cell + (captions_height and captions_height + CAPTION_SIZE))
-            y += gap
+            if captions_height:
+                captions_height += frame_room + CAPTION_SIZE
+            y = max(y + room, top + cell + captions_height) + gap
         grid_bottom = y - gap
         height = grid_bottom + MARGIN
 
         rule = ""
-        if rule_room:
+        if has_rule:
             x = number((lefts[self.input_columns - 1] + cell + lefts[self.input_columns]) / 2, 2)
             rule = (
                 f'<path class="rule" stroke="{RULE}" stroke-width="1"'
@@ -271,12 +353,13 @@ class SketchSheet:
             + '<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n'
             + rule
             + "".join(text.to_svg() for text in texts if text.lines)
+            + "".join(signs)
             + "".join(drawings)
             + "</g>\n</svg>\n"
         )
         return svg, width
 
-    def _per_cell(self, name: str, values: Captions | None) -> list[list[str | None]]:
+    def _per_cell(self, name: str, values: Sequence[Sequence[T]] | None) -> list[list[T]]:
         if values is None:
             return []
         rows = [list(row) for row in values]
@@ -286,6 +369,13 @@ class SketchSheet:
                 f" {[len(row) for row in self.rows]} drawings; give one (or None) a drawing"
             )
         return rows
+
+    def _check_colors(self) -> None:
+        for sketches, colors in zip(self.rows, self.colors, strict=False):
+            for sketch, color in zip(sketches, colors, strict=True):
+                if sketch is not None and color is not None and not isinstance(color, str):
+                    of = f"strokes of {sketch!r}"
+                    _check_count("colors", len(color), len(sketch.polylines), of)
 
     @property
     def _room(self) -> float:
@@ -297,7 +387,12 @@ class SketchSheet:
         return self._room / side if side > 0 else 1.0
 
     def _drawing(
-        self, sketch: Sketch, cell_left: float, cell_top: float, scale: float | None, color: str
+        self,
+        sketch: Sketch,
+        cell_left: float,
+        cell_top: float,
+        scale: float | None,
+        color: str | Sequence[str],
     ) -> str:
         """The paths of one drawing, centred in its cell; `scale` None fits it."""
         left, top, right, bottom = sketch.bounds
@@ -306,9 +401,13 @@ class SketchSheet:
             scale = self._room / side if side > 0 else 1.0
         dx = cell_left + (self.cell - scale * (right - left)) / 2
         dy = cell_top + (self.cell - scale * (bottom - top)) / 2
+        styles = [""] * len(sketch.polylines)
+        if not isinstance(color, str):
+            styles = [f' stroke="{xml_text(one)}"' for one in color]
+            color = INK
         paths = "".join(
-            f'<path d="{path_data((line - (left, top)) * scale + (dx, dy))}"/>'
-            for line in sketch.polylines
+            f'<path{style} d="{path_data((line - (left, top)) * scale + (dx, dy))}"/>'
+            for style, line in zip(styles, sketch.polylines, strict=True)
         )
         title = f"<title>{xml_text(sketch.label)}</title>" if sketch.label else ""
         return (
@@ -317,10 +416,24 @@ class SketchSheet:
         )
 
 
+def _frame(left: float, top: float, cell: float) -> str:
+    """A thin rounded frame around the cell whose top left corner is given."""
+    room, side = FRAME_ROOM * cell, number(cell * (1 + 2 * FRAME_ROOM), 2)
+    return (
+        f'<rect class="frame" x="{number(left - room, 2)}" y="{number(top - room, 2)}"'
+        f' width="{side}" height="{side}" rx="{number(FRAME_RADIUS * cell, 2)}"'
+        f' stroke="{FRAME}" stroke-width="1"/>\n'
+    )
+
+
 def _checked(name: str, labels: Sequence[str | None] | None, count: int, of: str) -> list[str]:
     """The labels as a list; none of them is an empty list."""
     if labels is None:
         return []
-    if len(labels) != count:
-        raise SketchRNNError(f"{len(labels)} {name} for {count} {of}; give one each")
+    _check_count(name, len(labels), count, of)
     return [label or "" for label in labels]
+
+
+def _check_count(name: str, found: int, count: int, of: str) -> None:
+    if found != count:
+        raise SketchRNNError(f"{found} {name} for {count} {of}; give one each")

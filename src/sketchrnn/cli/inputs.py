@@ -1,0 +1,385 @@
+"""What the command line calls DRAWING: a file, standard input, or a drawing of a data file.
+
+FILE.svg, FILE.json, - (standard input: SVG, JSON, or the lines of `generate --stream`), or
+DATA#WHERE with WHERE = [SPLIT/][CLASS/](INDEX | typical | typical:K).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn.data.formats.ndjson import COORDINATE_LIMIT, LINE_LIMIT_BYTES, POINTS_LIMIT
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
+
+if TYPE_CHECKING:
+    from sketchrnn.data.dataset import Dataset
+    from sketchrnn.drawing.fit import Fitted
+    from sketchrnn.drawing.model import Model
+
+Pen = Literal["down", "up"]
+
+STANDARD_INPUT = "-"
+FILE_ENDINGS = (".svg", ".json")
+_INDEX = re.compile(r"(?P<index>[0-9]{1,9})|typical(:(?P<rank>[0-9]{1,9}))?")
+TYPICAL_AMONG = 500  # drawings of a split, evenly over it, that `typical` is looked for in
+
+
+@dataclass(frozen=True)
+class Given:
+    """A drawing as it came.
+
+    Attributes:
+        sketch: in its own units.
+        name: what was typed for it.
+        outside: whether its units are not the training drawings'.
+        pen: what the pen does after the last point, where that is known.
+        ended: whether it is known to be finished.
+        note: what was left out of it; "" for nothing.
+    """
+
+    sketch: Sketch
+    name: str
+    outside: bool = True
+    pen: Pen | None = None
+    ended: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A drawing as the model reads it.
+
+    Attributes:
+        given: as it came.
+        sketch: in the training drawings' units.
+        fitted: how it was made fit; None where it is as it came.
+    """
+
+    given: Given
+    sketch: Sketch
+    fitted: Fitted | None = None
+
+    def back(self, sketch: Sketch) -> Sketch:
+        """What the model drew for it, in its own place and size."""
+        return sketch if self.fitted is None else self.fitted.back(sketch)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done to it, one line each."""
+        notes = (self.given.note, self.fitted.note if self.fitted else "")
+        return [f"{self.given.name}: {note}" for note in notes if note]
+
+
+def read_inputs(model: Model, specs: Sequence[str], *, as_is: bool) -> list[Input]:
+    """Read each DRAWING and make it fit for the model.
+
+    Raises:
+        SketchRNNError: naming the one that cannot be read, or cannot be made fit.
+    """
+    return [fitted(model, given, as_is=as_is) for given in read_given(model, specs)]
+
+
+def fitted(model: Model, given: Given, *, as_is: bool) -> Input:
+    """A drawing made fit for the model: scaled and simplified if it comes from outside.
+
+    Raises:
+        SketchRNNError: naming it, if it is as it is, with more points than the model reads; or if
+            it cannot be made fit.
+    """
+    if as_is or not given.outside:
+        rows = len(given.sketch.to_stroke3())
+        if rows > model.N_max:
+            raise SketchRNNError(
+                f"{given.name}: has {rows + 1} points; {model.name} reads 2 to {model.N_max + 1}:"
+                f" {'leave out --as-is' if given.outside else 'simplify it first'}"
+            )
+        return Input(given, given.sketch)
+    try:
+        result = model.fit(given.sketch)
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{given.name}: {error}") from None
+    return Input(given, result.sketch, result)
+
+
+def mixed(inputs: Sequence[Input], weights: Sequence[float], sketch: Sketch) -> Sketch:
+    """A drawing between several, in the place and size between theirs.
+
+    Args:
+        inputs: the drawings.
+        weights: of their places and sizes; their sum is 1.
+        sketch: in the training drawings' units.
+    """
+    if all(one.fitted is None for one in inputs):
+        return sketch
+    backs = [one.back(sketch).polylines for one in inputs]
+    lines = [
+        sum(weight * line for weight, line in zip(weights, same, strict=True))
+        for same in zip(*backs, strict=True)
+    ]
+    return Sketch.from_polylines(lines, sketch.label)
+
+
+def is_data(spec: str) -> bool:
+    """Whether it names a whole data file, not one drawing."""
+    if spec == STANDARD_INPUT or Path(spec).suffix.lower() in FILE_ENDINGS:
+        return False
+    return "#" not in spec or Path(spec).exists()
+
+
+def read_given(model: Model, specs: Sequence[str]) -> list[Given]:
+    """Read each DRAWING. Raises SketchRNNError naming the one that cannot be read."""
+    if sum(spec == STANDARD_INPUT for spec in specs) > 1:
+        raise SketchRNNError("standard input (-) holds one drawing; name it once")
+    places = _Places(model)
+    return [_read(spec, places) for spec in specs]
+
+
+def _read(spec: str, places: _Places) -> Given:
+    if spec == STANDARD_INPUT:
+        return parse(sys.stdin.buffer.read(LINE_LIMIT_BYTES + 1), "standard input")
+    if is_data(spec):
+        if not Path(spec).exists() and ":" not in spec and spec != "doodles":
+            raise SketchRNNError(f"{spec}: there is no such file")
+        raise SketchRNNError(
+            f"{spec}: is a data file; say which of its drawings, as {spec}#0 or {spec}#typical, or"
+            " #[SPLIT/][CLASS/]INDEX"
+        )
+    path = Path(spec)
+    if path.suffix.lower() not in FILE_ENDINGS or ("#" in spec and not path.exists()):
+        data, _, where = spec.rpartition("#")
+        return Given(places.find(data, where, spec), spec, outside=False, ended=True)
+    if path.is_dir():
+        raise SketchRNNError(f"{spec}: is a folder; name a file in it")
+    if not path.is_file():
+        raise SketchRNNError(f"{spec}: there is no such file")
+    with path.open("rb") as file:
+        return parse(file.read(LINE_LIMIT_BYTES + 1), spec)
+
+
+def parse(content: bytes, where: str) -> Given:
+    """A drawing of the text of an SVG, of JSON, or of the lines of `generate --stream`.
+
+    Raises:
+        SketchRNNError: naming `where`, if it is none of them, holds no drawing or several, or is
+            too large: 16 MiB, 100,000 points, coordinates of 1e9.
+    """
+    if len(content) > LINE_LIMIT_BYTES:
+        raise SketchRNNError(
+            f"{where}: is larger than {LINE_LIMIT_BYTES >> 20} MiB; one drawing never is"
+        )
+    if _begins_as_xml(content):
+        from sketchrnn.data.formats import svg
+
+        drawing = svg.parse(content, where)
+        left_out = svg.describe(drawing.left_out)
+        note = f"left out, as it is no line: {left_out}" if left_out else ""
+        return Given(drawing.sketch, where, note=note)
+    try:
+        text = content.decode("utf-8-sig")
+        if not text.strip():
+            raise SketchRNNError("is empty; a drawing has at least one stroke")
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+            given = _stream(text, where) or Given(_from_json(json.loads(text)), where)
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{where}: {error}") from None
+    except UnicodeDecodeError:
+        raise SketchRNNError(f"{where}: is neither SVG nor JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise SketchRNNError(f"{where}: is neither SVG nor JSON ({error})") from None
+    if given.sketch.point_count > POINTS_LIMIT:
+        raise SketchRNNError(
+            f"{where}: has {given.sketch.point_count:,} points, more than {POINTS_LIMIT:,}; one"
+            " drawing never has"
+        )
+    if max(np.abs(line).max() for line in given.sketch.polylines) > COORDINATE_LIMIT:
+        raise SketchRNNError(
+            f"{where}: has a coordinate that is no number of at most {COORDINATE_LIMIT:g}"
+        )
+    return given
+
+
+def _begins_as_xml(content: bytes) -> bool:
+    """Whether the first sign is "<", after the marks and spaces that may stand before it."""
+    return content[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
+
+
+def _from_json(document: Any) -> Sketch:
+    """A drawing of `Sketch.to_json`, or of a sheet's JSON with one drawing."""
+    if isinstance(document, dict) and "strokes" not in document:
+        rows = document.get("rows")
+        if isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+            drawings = [drawing for row in rows for drawing in row if drawing is not None]
+            if len(drawings) != 1:
+                raise SketchRNNError(
+                    f"is a sheet of {len(drawings)} drawings, and one is asked for: write each to"
+                    " a file of its own, with --each DIR"
+                )
+            document = drawings[0]
+    if not isinstance(document, dict):
+        raise SketchRNNError('a drawing in JSON is {"strokes": [{"points": [[x, y], ...]}, ...]}')
+    try:
+        return Sketch.from_json(document)
+    except ArithmeticError:
+        raise SketchRNNError("a coordinate is too large a number") from None
+
+
+def _stream(text: str, where: str) -> Given | None:
+    """The drawing of the lines of `generate --stream`, up to where they stop; None: other text.
+
+    Their units are those of the training drawings.
+    """
+    lines = enumerate(text.split("\n"), start=1)
+    numbered = [(number, line) for number, line in lines if line.strip()]
+    try:
+        first = json.loads(numbered[0][1])
+    except ValueError:
+        return None
+    if not isinstance(first, dict) or "pen" not in first:
+        return None
+    strokes: list[list[tuple[float, float]]] = [[]]
+    drawings: set[object] = set()
+    pen: Any = None
+    for number, line in numbered:
+        try:
+            point = json.loads(line)
+            x, y, next_pen = float(point["x"]), float(point["y"]), point["pen"]
+            drawings.add(point.get("drawing", 0))
+            if next_pen not in ("down", "up", "end"):
+                raise ValueError
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+            raise SketchRNNError(
+                f'line {number} is no point as generate --stream writes them: {{"x": 3, "y": 4,'
+                ' "pen": "down"}, with pen "down", "up" or "end"'
+            ) from None
+        if len(drawings) > 1:
+            raise SketchRNNError(
+                f"line {number} begins another drawing; give the points of one (generate -n 1)"
+            )
+        if pen == "end":
+            raise SketchRNNError(f"line {number} comes after the end of the drawing")
+        pen = next_pen
+        if pen != "end":
+            strokes[-1].append((x, y))
+        if pen == "up":
+            strokes.append([])
+    sketch = Sketch.from_polylines([stroke for stroke in strokes if stroke])
+    if pen == "end":
+        return Given(sketch, where, outside=False, ended=True)
+    return Given(sketch, where, outside=False, pen=pen)
+
+
+class _Places:
+    """Finds drawings in data files; each file is read, and each ranking computed, once."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._datasets: dict[str, Dataset] = {}
+        self._rankings: dict[tuple[str, str, str], npt.NDArray[np.int64]] = {}
+
+    def find(self, source: str, where: str, spec: str) -> Sketch:
+        """The drawing at [SPLIT/][CLASS/](INDEX | typical | typical:K) of a data source."""
+        from sketchrnn.data.dataset import SPLITS
+        from sketchrnn.data.sources import read_source
+
+        if source not in self._datasets:
+            self._datasets[source] = read_source(source)
+        dataset = self._datasets[source]
+        *before, which = where.split("/")
+        split = before.pop(0) if before and before[0] in SPLITS else ""
+        class_name = "/".join(before)
+        if not split:
+            split = "test" if len(dataset.test) else "train"
+        drawings = dataset.split(split)
+        members = np.arange(len(drawings))
+        if class_name:
+            if class_name not in dataset.classes:
+                raise SketchRNNError(
+                    f"{spec}: there is no split and no class {class_name!r}; the classes are"
+                    f" {', '.join(dataset.classes[:10])}"
+                )
+            members = np.flatnonzero(drawings.labels == dataset.classes.index(class_name))
+        match = _INDEX.fullmatch(which)
+        if match is None:
+            raise SketchRNNError(
+                f"{spec}: after # comes [SPLIT/][CLASS/] and a number from 0, typical or"
+                f" typical:K, got {where!r}"
+            )
+        of = f" of class {class_name}" if class_name else ""
+        number = int(match["index"] or match["rank"] or 0)
+        if match["index"] is None:
+            key = (source, split, class_name)
+            if key not in self._rankings:
+                self._rankings[key] = self._ranked(dataset, split, members)
+            members = self._rankings[key]
+            of += " that the model can read and that were looked at"
+        if number >= len(members):
+            raise SketchRNNError(
+                f"{spec}: {split} has {len(members)} drawings{of}; there is no number {number}"
+            )
+        return dataset.sketch(split, int(members[number]))
+
+    def _ranked(
+        self, dataset: Dataset, split: str, members: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Drawings by nats a point, the most likely first."""
+        from sketchrnn.drawing.likelihood import nats_per_point
+
+        fitting = members[dataset.split(split).lengths[members] <= self._model.N_max]
+        some = fitting[:: -(-len(fitting) // TYPICAL_AMONG) or 1]
+        if not len(some):
+            return some
+        nats_n = nats_per_point(self._model, [dataset.sketch(split, int(i)) for i in some])
+        return some[np.argsort(nats_n, kind="stable")]
+
+
+def first_part(given: Given, *, strokes: int | None, points: int | None) -> Given:
+    """The first strokes, or points, of a drawing; all of it where neither is given.
+
+    What the pen does at the end of the part is known: it is lifted after a stroke, and goes on
+    within one. After all points of a drawing it does what it did there.
+
+    Raises:
+        SketchRNNError: fewer than 1, or more than it has; or all of a drawing that has ended.
+    """
+    if strokes is None and points is None:
+        if given.ended:
+            raise SketchRNNError(
+                "this drawing has ended, so there is nothing to complete; take its first part, with"
+                " --strokes K or --points K"
+            )
+        return given
+    kind, count = ("strokes", strokes) if strokes is not None else ("points", points)
+    lines = given.sketch.polylines
+    total = len(lines) if strokes is not None else given.sketch.point_count
+    assert count is not None
+    if count < 1:
+        raise SketchRNNError(f"--{kind} must be at least 1, got {count}")
+    if count > total or (count == total and given.ended):
+        raise SketchRNNError(
+            f"the drawing has {total} {kind}"
+            + (", and has ended" if count == total else "")
+            + f": --{kind} {count} leaves nothing to complete; take fewer"
+        )
+    if points is not None and count == total:
+        return given
+    pen: Pen = "up"
+    if strokes is not None:
+        part = list(lines[:strokes])
+    else:
+        ends = np.cumsum([len(line) for line in lines])
+        last = int(np.searchsorted(ends, count))  # the stroke that the last point is on
+        begin = int(ends[last]) - len(lines[last])
+        part = [*lines[:last], lines[last][: count - begin]]
+        pen = "up" if count == ends[last] else "down"
+    sketch = Sketch.from_polylines(part, given.sketch.label)
+    return replace(given, sketch=sketch, pen=pen, ended=False)

@@ -1,0 +1,75 @@
+"""`sketchrnn likelihood`: how typical drawings are, and which strokes surprise the model."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from sketchrnn.cli.options import (
+    DRAWING_HELP,
+    MODEL_HELP,
+    add_drawing_options,
+    add_input_options,
+    load_model,
+)
+from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, write_sheet
+
+if TYPE_CHECKING:
+    from sketchrnn.cli.inputs import Input
+    from sketchrnn.drawing.likelihood import Likelihood
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "likelihood",
+        help="measure how typical drawings are, stroke by stroke",
+        usage="%(prog)s MODEL DRAWING... [options]",
+        description="Print how likely the model finds each drawing: -log p in nats, all of it and"
+        " a point, KL of q(z | S) included, and the mean of each stroke. They are densities over"
+        " offsets in the training drawings' units, so they may be negative: less is more typical."
+        " The sheet shows each stroke in the colour of its surprise, from grey to red. z is mu and"
+        " nothing is drawn by chance, so there is neither a temperature nor a seed.",
+    )
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("drawings", nargs="+", metavar="DRAWING", help=DRAWING_HELP)
+    add_drawing_options(parser, None, each=False)
+    add_input_options(parser, sample=False)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print and draw."""
+    import sys
+
+    from sketchrnn.cli.inputs import read_inputs
+    from sketchrnn.drawing.sheets import likelihood_sheet
+
+    check_output(arguments.output)
+    model = load_model(arguments)
+    inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
+    found = model.likelihood([one.sketch for one in inputs])
+    for note in (note for one in inputs for note in one.notes):
+        print(note, file=sys.stderr)
+    if arguments.output != STANDARD_OUTPUT:
+        print(_table(inputs, found), end="")
+    write_sheet(likelihood_sheet([one.given.sketch for one in inputs], found), arguments.output)
+    return 0
+
+
+def _table(inputs: list[Input], found: list[Likelihood]) -> str:
+    from sketchrnn.data.tables import text_table
+
+    header = ["drawing", "points", "nats", "nats a point", "KL", "end", "strokes, nats a point"]
+    rows = [
+        [
+            one.given.name,
+            len(likelihood.point_nats),
+            f"{likelihood.nats:.2f}",
+            f"{likelihood.nats_per_point:.3f}",
+            "-" if likelihood.KL_nats is None else f"{likelihood.KL_nats:.2f}",
+            f"{likelihood.end_nats:.2f}",
+            " ".join(f"{nats:.2f}" for nats in likelihood.stroke_nats),
+        ]
+        for one, likelihood in zip(inputs, found, strict=True)
+    ]
+    return text_table(header, rows)

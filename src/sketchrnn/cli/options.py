@@ -1,0 +1,133 @@
+"""Options that several verbs share; what they need is loaded when a verb runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sketchrnn.errors import SketchRNNError
+
+if TYPE_CHECKING:
+    from sketchrnn.drawing.model import Model
+
+MODEL_HELP = "run folder, or the name of a starter model (see sketchrnn models)"
+DRAWING_HELP = (
+    "FILE.svg, FILE.json, - (standard input: SVG, JSON, or the lines of generate --stream), or"
+    " DATA#WHERE, a drawing of a data file: WHERE is [SPLIT/][CLASS/]INDEX, with INDEX counted from"
+    " 0, or typical (what the model finds likeliest) or typical:K (the K-th after it); SPLIT is"
+    " test unless named"
+)
+
+
+def add_drawing_options(
+    parser: argparse.ArgumentParser,
+    temperatures: list[float] | None,
+    *,
+    ladder: bool = True,
+    output: str = "sheet.svg",
+    each: bool = True,
+) -> None:
+    """Add what every verb that draws has: temperature, seed, output, device, which weights.
+
+    Args:
+        parser: of the verb.
+        temperatures: the default; None where nothing is drawn by chance: no temperature, no seed.
+        ladder: whether several temperatures can be given.
+        output: the default.
+        each: whether --each is there.
+    """
+    if temperatures is not None:
+        shown = " ".join(f"{value:g}" for value in temperatures)
+        parser.add_argument(
+            "--temperature",
+            type=float,
+            nargs="+",
+            default=temperatures,
+            metavar="TAU",
+            help="0: the most likely; 1: the full variety"
+            + ("; several: one row or more each" if ladder else "")
+            + f" (default {shown})",
+        )
+        parser.add_argument(
+            "--seed",
+            type=int,
+            help="the same seed, the same drawings (default: one is chosen and said)",
+        )
+    parser.add_argument(
+        "-o",
+        "--output",
+        default=output,
+        metavar="FILE",
+        help=f"an .svg, .png or .json; - for SVG on standard output (default {output})",
+    )
+    if each:
+        parser.add_argument(
+            "--each",
+            metavar="DIR",
+            help="also write every drawing as a file of its own, in its own place and size, with"
+            " the ending of -o: DIR/drawing-000.svg, ...",
+        )
+    parser.add_argument(
+        "--which", choices=("best", "last"), default="best", help="which weights (default best)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu (default), auto, cuda, ...")
+
+
+def add_input_options(parser: argparse.ArgumentParser, *, sample: bool = True) -> None:
+    """Add what every verb that takes a DRAWING has."""
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="take files as being in the training drawings' units, as the lines of --stream always"
+        " are; otherwise they are scaled and simplified as those were, and what is drawn comes"
+        " back in their place and size",
+    )
+    if sample:
+        parser.add_argument(
+            "--sample-z",
+            action="store_true",
+            help="encode with a sample of q(z | S), by the seed; otherwise with its mean mu, in"
+            " which there is no chance",
+        )
+
+
+def one_temperature(arguments: argparse.Namespace) -> float:
+    """The temperature of a verb that takes just one. Raises SketchRNNError for several."""
+    from sketchrnn.drawing.base import check_temperature
+
+    if len(arguments.temperature) > 1:
+        raise SketchRNNError(
+            f"{arguments.verb} takes one --temperature here, got {len(arguments.temperature)}"
+        )
+    return check_temperature(arguments.temperature[0])
+
+
+def check_temperatures(arguments: argparse.Namespace) -> list[float]:
+    """All temperatures of a ladder. Raises SketchRNNError for one that is none."""
+    from sketchrnn.drawing.base import check_temperature
+
+    return [check_temperature(temperature) for temperature in arguments.temperature]
+
+
+def named(option: str, check: Callable[[float], None], value: float) -> float:
+    """`value`, checked, where the message of `check` begins with the option's name in Python.
+
+    Raises:
+        SketchRNNError: what `check` raises, of the option as it is typed: --spread must be ...
+    """
+    try:
+        check(value)
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{option} {str(error).partition(' ')[2]}") from None
+    return value
+
+
+def load_model(arguments: argparse.Namespace) -> Model:
+    """The model that is named, with the weights and on the device that are asked for."""
+    from sketchrnn.devices import choose_device, prepare_cpu
+    from sketchrnn.drawing.model import load
+
+    prepare_cpu()
+    device = str(choose_device(arguments.device))
+    return load(arguments.model, device=device, which=arguments.which)

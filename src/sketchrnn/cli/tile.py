@@ -1,0 +1,154 @@
+"""`sketchrnn tile`: a seamless pattern of many similar drawings."""
+
+from __future__ import annotations
+
+import argparse
+
+from sketchrnn.cli.options import (
+    DRAWING_HELP,
+    MODEL_HELP,
+    add_drawing_options,
+    add_input_options,
+    load_model,
+    named,
+    one_temperature,
+)
+from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, say_written, write_each
+from sketchrnn.errors import SketchRNNError
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "tile",
+        help="draw a seamless pattern",
+        usage="%(prog)s MODEL [DRAWING] [options]",
+        description="Draw a seamless tile, for cloth or wallpaper, of many unique drawings: like"
+        " the given one, or new ones without it. Tiles side by side show no edge.",
+    )
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("drawing", nargs="?", metavar="DRAWING", help=DRAWING_HELP)
+    parser.add_argument(
+        "--columns",
+        type=int,
+        default=6,
+        metavar="N",
+        help="drawings side by side (default 6); a tile has at most 400",
+    )
+    parser.add_argument(
+        "--rows", type=int, default=6, metavar="N", help="rows; even on bricks (default 6)"
+    )
+    parser.add_argument(
+        "--spread",
+        type=float,
+        metavar="X",
+        help="how far z strays from the given drawing's mu, in sigmas (default 1)",
+    )
+    parser.add_argument(
+        "--lattice",
+        choices=("brick", "square"),
+        default="brick",
+        help="brick: every second row moved by half a column (default); or square",
+    )
+    parser.add_argument(
+        "--jitter",
+        type=float,
+        default=0.6,
+        metavar="X",
+        help="how far a drawing may stand off its place, 0 to 1 (default 0.6)",
+    )
+    parser.add_argument(
+        "--rotation",
+        type=float,
+        default=14.0,
+        metavar="DEGREES",
+        help="the largest turn to either side (default 14)",
+    )
+    parser.add_argument(
+        "--gap",
+        type=float,
+        default=0.14,
+        metavar="X",
+        help="white space between drawings, as a part of their distance (default 0.14)",
+    )
+    parser.add_argument(
+        "--color", nargs="+", metavar="CSS", help="of the lines, one or several (default black)"
+    )
+    parser.add_argument("--background", metavar="CSS", help='a colour, or "none" (default white)')
+    parser.add_argument(
+        "--size", type=float, default=1200.0, metavar="PX", help="width (default 1200)"
+    )
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        nargs=2,
+        default=[1, 1],
+        metavar=("ACROSS", "DOWN"),
+        help="write so many tiles side by side, to see the pattern: at most 10 each way (default 1"
+        " 1)",
+    )
+    add_drawing_options(parser, [0.4], ladder=False, output="tile.svg")
+    add_input_options(parser, sample=False)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw and write."""
+    import sys
+
+    from sketchrnn.cli.inputs import read_inputs
+    from sketchrnn.drawing.blend import check_spread
+    from sketchrnn.drawing.seeds import choose_seed
+    from sketchrnn.figures.sheet import INK, PAPER
+    from sketchrnn.figures.tile import Tile, check_bounds, check_places, check_repeat
+
+    check_output(arguments.output, arguments.each)
+    temperature, seed = one_temperature(arguments), choose_seed(arguments.seed)
+    columns, rows, (across, down) = arguments.columns, arguments.rows, arguments.repeat
+    check_places(columns, rows, arguments.lattice)
+    check_repeat((across, down), columns * rows)
+    check_bounds("side_px", arguments.size, "--size")
+    for option in ("jitter", "rotation", "gap"):
+        check_bounds(option, getattr(arguments, option), f"--{option}")
+    spread = named("--spread", check_spread, 1.0 if arguments.spread is None else arguments.spread)
+    if arguments.drawing is None and arguments.spread is not None:
+        raise SketchRNNError("there is no DRAWING to stray from: leave out --spread")
+    if arguments.drawing is None and arguments.as_is:
+        raise SketchRNNError("there is no DRAWING to take as it is: leave out --as-is")
+    model = load_model(arguments)
+    notes: list[str] = []
+    if arguments.drawing is None:
+        drawn = model.generate(columns * rows, temperature=temperature, seed=seed)
+    else:
+        model.need_encoder("drawing many like one")
+        (given,) = read_inputs(model, [arguments.drawing], as_is=arguments.as_is)
+        notes = given.notes
+        drawn = model.vary(
+            given.sketch,
+            columns * rows,
+            spread=spread,
+            temperature=temperature,
+            seed=seed,
+        )
+    tile = Tile(
+        drawn,
+        columns,
+        rows,
+        side_px=arguments.size,
+        lattice=arguments.lattice,
+        jitter=arguments.jitter,
+        rotation=arguments.rotation,
+        gap=arguments.gap,
+        color=arguments.color or INK,
+        background={None: PAPER, "none": None}.get(arguments.background, arguments.background),
+        seed=seed,
+    )
+    if arguments.output == STANDARD_OUTPUT:
+        sys.stdout.write(tile.to_svg(repeat=(across, down)))
+    else:
+        tile.save(arguments.output, repeat=(across, down))
+    for note in notes:
+        print(note, file=sys.stderr)
+    if arguments.each is not None:
+        write_each(arguments.each, drawn, arguments.output)
+    say_written(arguments.output, seed)
+    return 0

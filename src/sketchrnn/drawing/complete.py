@@ -1,0 +1,295 @@
+"""Completing unfinished drawings (section 3.3 and figure 7 of the paper).
+
+The decoder reads the given points, which stay as they are, and then draws on. Shapes: n drawings,
+K rows given, Z latent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sketchrnn import strokes
+from sketchrnn.drawing.base import Latent, SketchList, check_count, check_temperature
+from sketchrnn.drawing.fit import Fitted, fewest_rows, fit
+from sketchrnn.drawing.likelihood import likelihood
+from sketchrnn.drawing.sample import choose, sample_strokes, state_before_last
+from sketchrnn.drawing.seeds import PEN_STREAM, choose_seed, generator
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.mixture import Mixture
+from sketchrnn.sketch import Polyline, Sketch
+
+if TYPE_CHECKING:
+    from sketchrnn.drawing.model import Model
+    from sketchrnn.figures.sheet import SketchSheet
+
+PenChoice = Literal["auto", "down", "up"]
+
+MOST_SHARE = 10.0
+SHARES = (0.25, 0.35, 0.5, 0.7, 1.0)  # of a whole drawing's side, which a part may have
+SAMPLED_SHARE = 0.5  # the points that all of these are judged by are those of this one
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """A given drawing, and how the model goes on.
+
+    Attributes:
+        given: the part, its points exactly as they were given.
+        rest: the strokes that the model adds, as `Sketch.polylines`; none where it finds the
+            drawing finished.
+        joined: whether rest[0] goes on with the last given stroke; it then begins at the last given
+            point.
+    """
+
+    given: Sketch
+    rest: tuple[Polyline, ...]
+    joined: bool
+
+    @property
+    def sketch(self) -> Sketch:
+        """The whole drawing, a stroke that the model goes on with in one piece."""
+        lines = self.given.polylines
+        if not self.joined:
+            return Sketch.from_polylines(lines + self.rest, self.given.label)
+        whole = np.concatenate([lines[-1], self.rest[0][1:]])
+        return Sketch.from_polylines((*lines[:-1], whole, *self.rest[1:]), self.given.label)
+
+    @property
+    def layers(self) -> Sketch:
+        """The given strokes, then those of the rest, so that each can have its own colour."""
+        return Sketch.from_polylines(self.given.polylines + self.rest, self.given.label)
+
+    def stroke_colors(self, given_color: str, rest_color: str) -> list[str]:
+        """A colour for each stroke of `layers`."""
+        return [given_color] * len(self.given.polylines) + [rest_color] * len(self.rest)
+
+    def placed(self, original: Sketch, fitted: Fitted) -> Completion:
+        """The completion of `original`, where `given` was `fitted` to the model's units.
+
+        The rest gets the size of the original, and goes on exactly from its last point.
+        """
+        end, original_end = self.given.polylines[-1][-1], original.polylines[-1][-1]
+        moved = [original_end + (line - end) / fitted.factor for line in self.rest]
+        rest = Sketch.from_polylines(moved).polylines if moved else ()
+        return Completion(original, rest, self.joined)
+
+    def _repr_svg_(self) -> str:
+        return CompletionList([self], seed=0).sheet()._repr_svg_()
+
+
+class CompletionList(list[Completion]):
+    """Completions, and the seed that draws them again. In a notebook it shows itself as a sheet."""
+
+    def __init__(self, completions: Iterable[Completion], seed: int) -> None:
+        super().__init__(completions)
+        self.seed = seed
+
+    @property
+    def sketches(self) -> SketchList:
+        """The whole drawings."""
+        return SketchList((one.sketch for one in self), self.seed)
+
+    def sheet(self, columns: int | None = None) -> SketchSheet:
+        """The drawings as a grid, the given part in ink and the rest in colour."""
+        from sketchrnn.figures.colors import REST
+        from sketchrnn.figures.sheet import INK, SketchSheet
+
+        colors = [one.stroke_colors(INK, REST) for one in self]
+        return SketchSheet.grid([one.layers for one in self], columns=columns, colors=colors)
+
+    def _repr_svg_(self) -> str:
+        return self.sheet().to_svg()
+
+
+def complete(
+    model: Model,
+    part: Sketch,
+    n: int = 10,
+    *,
+    temperature: float = 0.4,
+    z: npt.ArrayLike | Literal["part"] | None = None,
+    pen: PenChoice = "auto",
+    seed: int | None = None,
+) -> CompletionList:
+    """Go on with an unfinished drawing, in n ways.
+
+    Args:
+        model: decoder-only, as in the paper, or conditional.
+        part: the unfinished drawing, in the user's units, of at most N_max points. A part of one
+            point, unless the pen is up, is a place to begin at: whole drawings follow.
+        n: how many.
+        temperature: as in `Drawer.generate`.
+        z: for a conditional model. None: one each from the prior N(0, 1); "part": mu of the part,
+            which asks for a drawing like the part, so that little follows; or one for all [Z] or
+            one each [n, Z].
+        pen: what it does at the last given point. "down": the stroke goes on; "up": a new one
+            begins; "auto": the model decides for each drawing, by its own pen distribution without
+            the end, at the same temperature.
+        seed: the same seed, the same completions; chosen and returned in `.seed` where None.
+
+    Returns:
+        n completions. One has an empty `rest` where the model ends the drawing at once.
+
+    Raises:
+        SketchRNNError: a part that leaves no point of N_max to draw; n < 1; a temperature under 0;
+            another word for the pen; a z of a wrong size, or for a decoder-only model.
+    """
+    n = check_count(n)
+    check_temperature(temperature)
+    if pen not in get_args(PenChoice):
+        raise SketchRNNError(f"the pen goes on auto, down or up, got {pen!r}")
+    seed = choose_seed(seed)
+    prefix = _rows(model, part, pen)
+    vectors = _latents(model, part, n, z, seed)
+    z_nZ = None if vectors is None else torch.tensor(vectors, device=model._device)
+    if prefix is None:
+        lifted = [False] * n  # as every drawing begins
+    elif pen == "auto":
+        lifted = _choose_pens(model, z_nZ, n, prefix, temperature, seed)
+    else:
+        lifted = [pen == "up"] * n
+    drawn = sample_strokes(
+        model.network,
+        z_nZ,
+        n,
+        temperature=temperature,
+        seed=seed,
+        bf16=model.bf16,
+        prefix=prefix,
+        lifted=lifted,
+    )
+    return CompletionList(
+        (_completion(model, part, *one) for one in zip(drawn, lifted, strict=True)), seed
+    )
+
+
+def fit_part(model: Model, sketch: Sketch, *, share: float | None = None) -> Fitted:
+    """An unfinished drawing from outside in the model's units, as `fit` does with a whole one.
+
+    How large the whole will be cannot be known: the part may be a fourth of it or nearly all. Among
+    `SHARES` that is taken in which the model finds the part likeliest: the same points, of which
+    the density in the part's own units is compared. It is simplified to half of N_max points, so
+    that as many are left for the rest; to more where its strokes would have fewer than three each.
+
+    Args:
+        model: any.
+        sketch: the part, in any units.
+        share: the part's larger side as a share of a whole drawing's; None: chosen.
+
+    Raises:
+        SketchRNNError: a share that is not over 0 and at most 10; a part of more strokes than the
+            model can draw a rest to.
+    """
+    if share is not None:
+        check_share(share)
+    count, least, N_max = len(sketch.polylines), fewest_rows(sketch), model.N_max
+    straight = f"{count} strokes, which are {least + 1} points where each is one straight line"
+    _check_rows(model, least, straight)
+    enough = min(max(N_max // 2, 3 * count - 1), N_max - 1)
+    side = max(sketch.size)
+    whole = (model.facts.size or strokes.BOX_PX) / side if side else 1.0
+
+    def fitted(share: float) -> Fitted:
+        result = fit(sketch, model.facts, enough, factor=share * whole)
+        if not result.note:
+            return result
+        points = result.sketch.point_count
+        left = N_max + 1 - points
+        note = f"simplified to {points} points, so that {left} are left for the rest"
+        return replace(result, note=note)
+
+    if share is not None or not side:
+        return fitted(1.0 if share is None else share)
+    sampled = fitted(SAMPLED_SHARE).sketch
+    candidates = [sampled.scaled(share / SAMPLED_SHARE) for share in SHARES]
+    nats = [
+        # no end: the part has not ended. A density over larger offsets is smaller, factor^2 a row
+        one.nats - one.end_nats - 2 * len(one.point_nats) * math.log(share * whole)
+        for one, share in zip(likelihood(model, candidates), SHARES, strict=True)
+    ]
+    return fitted(SHARES[int(np.argmin(nats))])
+
+
+def check_share(share: float) -> None:
+    """Raises SketchRNNError for what cannot be a part's share of the whole drawing's side."""
+    if not 0 < share <= MOST_SHARE:
+        raise SketchRNNError(
+            f"share must be a number over 0, usually up to 1 and at most {MOST_SHARE:g}, got"
+            f" {share!r}"
+        )
+
+
+def _check_rows(model: Model, rows: int, what: str) -> None:
+    """Raises SketchRNNError for a part that leaves no point of N_max to draw."""
+    if rows >= model.N_max:
+        raise SketchRNNError(
+            f"the part has {what}; {model.name} draws at most {model.N_max + 1}: give it at most"
+            f" {model.N_max}, simplified if need be"
+        )
+
+
+def _rows(model: Model, part: Sketch, pen: PenChoice) -> npt.NDArray[np.float32] | None:
+    """The part as scaled stroke-5 rows [K, 5]; None for one point that a stroke goes on from."""
+    if part.point_count == 1 and pen != "up":
+        return None
+    rows = len(part.to_stroke3())
+    _check_rows(model, rows, f"{rows + 1} points")
+    x_1K5, _ = model._to_batch([part], 0)
+    prefix: npt.NDArray[np.float32] = x_1K5[0].cpu().numpy()
+    return prefix
+
+
+def _latents(
+    model: Model, part: Sketch, n: int, z: npt.ArrayLike | Literal["part"] | None, seed: int
+) -> Latent | None:
+    """What each of the n drawings is drawn from [n, Z]; None for a decoder-only model."""
+    if isinstance(z, str):
+        model.need_encoder("z")
+        if z != "part":
+            raise SketchRNNError(f'z must be "part" or an array of numbers, got {z!r}')
+        z = model.encode(part)
+    return model._latents(z, n, seed)
+
+
+def _choose_pens(
+    model: Model,
+    z_nZ: Tensor | None,
+    n: int,
+    prefix: npt.NDArray[np.float32],
+    temperature: float,
+    seed: int,
+) -> list[bool]:
+    """For each drawing, whether the pen is lifted after the last given row."""
+    state = state_before_last(model.network, z_nZ, n, prefix)
+    with torch.inference_mode():
+        pen_logits_n3 = Mixture.from_head(model.network.head(state[0])).pen_logits
+        logits_n2 = pen_logits_n3[:, :2]  # down and up, as the stroke-5 columns are ordered
+        if temperature == 0:
+            chosen_n = logits_n2.argmax(dim=1)
+        else:
+            uniform = [generator(seed, PEN_STREAM, number).random() for number in range(n)]
+            chosen_n = choose(logits_n2, torch.tensor(uniform).to(logits_n2), temperature)
+    lifted: list[bool] = (chosen_n == 1).tolist()
+    return lifted
+
+
+def _completion(
+    model: Model, part: Sketch, rows_N5: npt.NDArray[np.float32], lifted: bool
+) -> Completion:
+    """The rows that the model drew after the part, as strokes in the user's units."""
+    if not len(rows_N5):
+        return Completion(part, (), joined=False)
+    rows = rows_N5.astype(np.float64)
+    rows[:, strokes.XY] *= model.facts.scale
+    first, *others = Sketch.from_stroke5(rows, start=part.polylines[-1][-1]).polylines
+    if lifted:
+        first = first[1:]  # the way there is not drawn
+    return Completion(part, (first, *others), joined=not lifted)

@@ -1,0 +1,80 @@
+"""Several sheets side by side as one figure."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
+from sketchrnn.figures.sheet import PAPER, SketchSheet
+from sketchrnn.files import write_bytes, write_text
+from sketchrnn.sketch import number
+
+_SIZE = re.compile(r'<svg [^>]*?width="([0-9.]+)" height="([0-9.]+)"')
+
+
+class Panels:
+    """Sheets in rows of `columns`, each at its own size; a figure of the paper.
+
+    Args:
+        sheets: at least one.
+        columns: sheets a row; None: all in one.
+    """
+
+    def __init__(self, sheets: Sequence[SketchSheet], columns: int | None = None) -> None:
+        if not sheets:
+            raise SketchRNNError("a figure needs at least one sheet; this one has none")
+        self.sheets = list(sheets)
+        self.columns = columns or len(self.sheets)
+
+    def to_svg(self) -> str:
+        """One SVG document, the sheets as documents within it."""
+        return self._render()[0]
+
+    def to_png(self) -> bytes:
+        """A PNG with two pixels for each px of the SVG."""
+        svg, width = self._render()
+        return svg_to_png(svg, min(round(2 * width), LARGEST_WIDTH_PX))
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"panels": [...]}`, each as `SketchSheet.to_json`."""
+        return {"panels": [sheet.to_json() for sheet in self.sheets]}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
+        ending = Path(path).suffix.lower()
+        if ending == ".svg":
+            write_text(path, self.to_svg())
+        elif ending == ".png":
+            write_bytes(path, self.to_png())
+        elif ending == ".json":
+            write_text(path, json.dumps(self.to_json()) + "\n")
+        else:
+            raise SketchRNNError(f"{path}: unknown ending; save a figure as .svg, .png or .json")
+
+    def _render(self) -> tuple[str, float]:
+        """The SVG document and its width."""
+        svgs = [sheet.to_svg() for sheet in self.sheets]
+        parts: list[str] = []
+        width = y = 0.0
+        for first in range(0, len(svgs), self.columns):
+            x = height = 0.0
+            for svg in svgs[first : first + self.columns]:
+                size = _SIZE.match(svg)
+                assert size is not None  # `SketchSheet` writes them so
+                place = f'<svg x="{number(x, 2)}" y="{number(y, 2)}" '
+                parts.append(svg.replace("<svg ", place, 1))
+                x, height = x + float(size[1]), max(height, float(size[2]))
+            width, y = max(width, x), y + height
+        w, h = number(width, 2), number(y, 2)
+        svg = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
+            f' width="{w}" height="{h}">\n<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
+            f"{''.join(parts)}</svg>\n"
+        )
+        return svg, width

@@ -1,0 +1,102 @@
+"""Drawings spoilt on purpose: what a reader of drawings must refuse. No PyTorch here.
+
+Each way takes two good drawings of different kinds and a generator, and gives one bad drawing in
+the 255 px box's units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn.sketch import Sketch
+from sketchrnn.strokes import BOX_PX
+
+Way = Callable[[Sketch, Sketch, np.random.Generator], Sketch]
+
+
+def loosened(sketch: Sketch, rng: np.random.Generator, strokes_px: float, px: float) -> Sketch:
+    """The same drawing by a looser hand: each stroke moved, and each point.
+
+    Args:
+        sketch: a drawing.
+        rng: chooses how.
+        strokes_px: standard deviation of the way that a stroke is moved, in x and in y.
+        px: that of a point, beside its stroke.
+    """
+    return Sketch.from_polylines(
+        line + rng.normal(0, strokes_px, 2) + rng.normal(0, px, line.shape)
+        for line in sketch.polylines
+    )
+
+
+def half(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
+    """The first or the last 25 to 60% of the points.
+
+    A head is over 70% of the points of an animal with a body, so what is left is never a whole one.
+    """
+    rows = sketch.to_stroke3()
+    count = max(1, round(len(rows) * rng.uniform(0.25, 0.6)))
+    return Sketch.from_stroke3(rows[:count] if rng.random() < 0.5 else rows[-count:])
+
+
+def mixed(sketch: Sketch, other: Sketch, rng: np.random.Generator) -> Sketch:
+    """Half of the strokes of each of the two, in their places."""
+
+    def some(one: Sketch) -> list[npt.NDArray[np.float64]]:
+        count = len(one.polylines)
+        chosen = rng.permutation(count)[: max(2, count // 2)]
+        return [one.polylines[index] for index in sorted(chosen)]
+
+    return Sketch.from_polylines(some(sketch) + some(other))
+
+
+def scattered(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
+    """Every stroke moved by some 20 to 60 px."""
+    return loosened(sketch, rng, rng.uniform(20, 60), 0.0)
+
+
+def shaken(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
+    """Every point moved by some 9 to 25 px."""
+    return loosened(sketch, rng, 0.0, rng.uniform(9, 25))
+
+
+def drifted(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
+    """A hand that loses its place: an error of some 5 to 12 px at each point, carried on."""
+    rows = sketch.to_stroke3()
+    rows[:, :2] += rng.normal(0, rng.uniform(5, 12), (len(rows), 2))
+    return Sketch.from_stroke3(rows)
+
+
+def scribble(_: Sketch, __: Sketch, rng: np.random.Generator) -> Sketch:
+    """Two to twelve strokes that turn at random; nothing of the two drawings."""
+
+    def stroke() -> npt.NDArray[np.float64]:
+        turns = np.cumsum(rng.normal(0, rng.uniform(0.2, 1.2), rng.integers(3, 20)))
+        steps = rng.uniform(5, 40) * np.column_stack([np.cos(turns), np.sin(turns)])
+        return np.asarray(rng.uniform(0, BOX_PX, 2) + np.cumsum(steps, axis=0))
+
+    return Sketch.from_polylines(stroke() for _ in range(rng.integers(2, 13)))
+
+
+WAYS: dict[str, Way] = {
+    "half drawings": half,
+    "strokes of two kinds": mixed,
+    "scattered strokes": scattered,
+    "shaken points": shaken,
+    "drifting hands": drifted,
+    "scribbles": scribble,
+}
+
+
+def spoilt(
+    good: Iterable[tuple[Sketch, Sketch]], seed: int, ways: Iterable[str] = WAYS
+) -> list[Sketch]:
+    """One bad drawing a pair of good ones of different kinds, the ways taking turns."""
+    names = list(ways)
+    return [
+        WAYS[names[number % len(names)]](first, second, np.random.default_rng([seed, number]))
+        for number, (first, second) in enumerate(good)
+    ]

@@ -1,0 +1,501 @@
+"""Measured against the truth: what models do with cats and pigs whose factors are known.
+
+A reader (`reader`), which is measured first, judges what each model draws:
+
+analogies        cat head + (pig with body - pig head) is drawn as a cat with a body, and so on
+interpolations   what differs between two drawings changes monotonically from one to the other
+middles          half-way between two kinds the model draws one of them, not something in between
+completions      the given points stay exactly where they were
+
+All drawings that a model is given are by hands that drew no `doodles` data set. Shapes: C cases, T
+steps of an interpolation, Z latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn.doodles import doodle
+from sketchrnn.drawing.complete import complete
+from sketchrnn.drawing.latent import analogy, path
+from sketchrnn.drawing.model import Model
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.experiments.reader import (
+    ANIMALS,
+    RANGES_OF,
+    Examined,
+    Reading,
+    examine,
+    get_reader,
+)
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.files import write_text
+from sketchrnn.sketch import Sketch
+
+STEPS = 10  # T: drawings along an interpolation, both ends included
+TEMPERATURE = 0.1
+
+LEAST_ACCURACY = 0.97  # of the reader, on drawings that it has not seen
+
+# What is read along an interpolation is monotone if no reading falls more than this below an
+# earlier one, and the last is above the first by at least this part of the true change. A factor
+# read may fall by twice the reader's own error, which is not the model's.
+PROBABILITY_TOLERANCE = 0.1
+TOLERANCE_IN_ERRORS = 2.0
+LEAST_RISE = 0.5
+
+CAT_HEAD, CAT_BODY, PIG_HEAD, PIG_BODY = ANIMALS
+# C + (B - A), and what it should be; the sums are in the words of the tables.
+ANALOGIES = {
+    "cat head + (pig with body - pig head)": (PIG_HEAD, PIG_BODY, CAT_HEAD, CAT_BODY),
+    "pig head + (cat with body - cat head)": (CAT_HEAD, CAT_BODY, PIG_HEAD, PIG_BODY),
+}
+# From one kind to another; the cases take turns between the two pairs.
+CROSSINGS = {
+    "cat to pig": ((CAT_HEAD, PIG_HEAD), (CAT_BODY, PIG_BODY)),
+    "head to body": ((CAT_HEAD, CAT_BODY), (PIG_HEAD, PIG_BODY)),
+}
+# From a factor's least value to its largest, all else alike: what the reader reads best.
+FACTORS = {"tilt": ANIMALS, "width": ANIMALS, "head_size": (CAT_BODY, PIG_BODY)}
+
+SHOWN = 10  # drawings in a row of the sheet
+WRONG = "#c0392b"  # the colour of those that the reader takes for something else
+
+MARKDOWN, SHEET = "truth.md", "truth.svg"
+
+
+class Reads(Protocol):
+    """What judges: a `Reader`, or in a test anything that reads as one."""
+
+    def read(self, sketches: Sequence[Sketch]) -> Reading:
+        """What it sees in the drawings."""
+
+
+class Draws(Protocol):
+    """What is measured: a `Model`, or in a test anything that encodes and decodes as one."""
+
+    def encode(self, sketches: list[Sketch], /) -> npt.NDArray[np.float32]:
+        """Latent vectors of drawings [n, Z]."""
+
+    def decode(self, z: npt.ArrayLike, /, *, temperature: float, seed: int) -> Sequence[Sketch]:
+        """One drawing for each latent vector [n, Z]."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of so many cases."""
+
+    hits: int
+    cases: int
+
+    @classmethod
+    def of(cls, flags: npt.ArrayLike) -> Count:
+        """Count what is true."""
+        array = np.asarray(flags, dtype=bool)
+        return cls(int(array.sum()), array.size)
+
+    @property
+    def share(self) -> float:
+        """hits / cases."""
+        return self.hits / self.cases
+
+    def __str__(self) -> str:
+        return f"{self.hits} of {self.cases}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Drawings for the sheet, what the reader sees in each, and which of them are wrong."""
+
+    label: str
+    sketches: Sequence[Sketch]
+    captions: Sequence[str]
+    wrong: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class Analogy:
+    """What came of one sum.
+
+    Attributes:
+        right: drawings that the reader takes for the right kind, rather than another or "none".
+        factors: drawings whose head and body are the right ones, whatever else is wrong with them.
+        apart: as `right`, where A and B are not the same animal either.
+        row: some of them.
+    """
+
+    right: Count
+    factors: Count
+    apart: Count
+    row: Row
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """What was read along the ways from one drawing to another.
+
+    Attributes:
+        monotone: ways along which it changes monotonically; see `monotone`.
+        correlation: Spearman's rank correlation with the step, the mean over all ways.
+        row: one of the ways.
+    """
+
+    monotone: Count
+    correlation: float
+    row: Row
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured of one model.
+
+    Attributes:
+        reconstructed: drawings that are still of their kind when encoded and decoded.
+        analogies, interpolations: by what they are.
+        middles: drawings half-way between two kinds that the reader accepts, by the crossing.
+        completions: given parts that come back with every point where it was.
+    """
+
+    reconstructed: Count
+    analogies: Mapping[str, Analogy]
+    interpolations: Mapping[str, Interpolation]
+    middles: Mapping[str, Count]
+    completions: Count
+
+
+@dataclass(frozen=True)
+class Report:
+    """The reader's own accuracy, and what it found of each model, by name."""
+
+    reader: Examined
+    models: Mapping[str, Measured]
+
+    def to_markdown(self) -> str:
+        """The reader in words, and a table of the models side by side."""
+        return "\n".join([*_reader_lines(self.reader), "", *_model_lines(self.models), ""])
+
+    def sheet(self) -> SketchSheet:
+        """Analogies and interpolations of each model, with what the reader sees in them."""
+        rows: list[Row] = []
+        labels: list[str] = []
+        for name, measured in self.models.items():
+            shown = [one.row for one in measured.analogies.values()]
+            shown += [one.row for one in measured.interpolations.values()]
+            rows += shown
+            labels += [f"{name}: {row.label}" for row in shown]
+        return SketchSheet(
+            [row.sketches for row in rows],
+            row_labels=labels,
+            captions=[row.captions for row in rows],
+            colors=[[WRONG if wrong else None for wrong in row.wrong] for row in rows],
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write truth.md and truth.svg into a folder."""
+        write_text(folder / MARKDOWN, self.to_markdown())
+        self.sheet().save(folder / SHEET)
+
+
+def truth(models: Mapping[str, Model], *, out: Path, seed: int = 0, cases: int = 100) -> Report:
+    """Measure models against the truth.
+
+    Args:
+        models: by the names that the report gives them, say "w_KL 0.5".
+        out: a folder; the reader is kept there, and trained if it is not there yet (a minute).
+        seed: of the drawings that the models are given, and of what they draw.
+        cases: of each thing that is counted.
+
+    Raises:
+        SketchRNNError: no model, one that does not draw all four animals, or has no encoder; fewer
+            than 2 cases; a reader that is not good enough to judge.
+    """
+    if not models:
+        raise SketchRNNError("there is no model to measure")
+    if cases < 2:
+        raise SketchRNNError(f"cases must be at least 2, got {cases}")
+    for name, model in models.items():
+        model.need_encoder("measuring it against the truth")
+        missing = [kind for kind in ANIMALS if kind not in model.facts.classes]
+        if missing:
+            raise SketchRNNError(
+                f"{name}: did not learn from doodles of {', '.join(missing)}; the truth is known of"
+                f" those only: train a model on doodles:20000:0:{'+'.join(ANIMALS)}"
+            )
+    reader = get_reader(out)
+    examined = examine(reader)
+    if examined.accuracy < LEAST_ACCURACY:
+        raise SketchRNNError(
+            f"the reader reads {examined.accuracy:.1%} of unseen drawings right, and it takes"
+            f" {LEAST_ACCURACY:.0%} to judge a model: remove it from {out} to train another"
+        )
+    return Report(
+        examined,
+        {
+            name: measure(model, reader, examined, seed=seed, cases=cases)
+            for name, model in models.items()
+        },
+    )
+
+
+def measure(
+    model: Model, reader: Reads, examined: Examined, *, seed: int = 0, cases: int = 100
+) -> Measured:
+    """Measure one model."""
+    drawn = [_drawing(ANIMALS[case % len(ANIMALS)], seed, 0, case) for case in range(cases)]
+    again = reader.read(model.decode(model.encode(drawn), temperature=TEMPERATURE, seed=seed))
+    interpolations = {}
+    for what in CROSSINGS:
+        firsts, lasts = ends(what, cases, seed)
+        interpolations[what] = interpolation(
+            model, reader, what, firsts, lasts, tolerance=PROBABILITY_TOLERANCE, seed=seed
+        )
+    for what in FACTORS:
+        firsts, lasts = twins(what, cases, seed)
+        tolerance = TOLERANCE_IN_ERRORS * examined.errors[what]
+        interpolations[what] = interpolation(
+            model, reader, what, firsts, lasts, tolerance=tolerance, seed=seed
+        )
+    return Measured(
+        Count.of([str(one.label) == kind for one, kind in zip(drawn, again.names, strict=True)]),
+        {name: analogies(model, reader, name, cases=cases, seed=seed) for name in ANALOGIES},
+        interpolations,
+        {what: middles(model, reader, *ends(what, cases, seed), seed=seed) for what in CROSSINGS},
+        completions(model, drawn, seed=seed),
+    )
+
+
+def analogies(model: Draws, reader: Reads, name: str, *, cases: int, seed: int) -> Analogy:
+    """Draw C + (B - A), and see which come out right.
+
+    A and B are the same animal by the same hand, without and with a body; C is another one.
+    """
+    *terms, wanted = ANALOGIES[name]
+
+    def drawn_from(hands: tuple[int, int, int]) -> Sequence[Sketch]:
+        z_A, z_B, z_C = (
+            model.encode([_drawing(kind, seed, hand, case) for case in range(cases)])
+            for kind, hand in zip(terms, hands, strict=True)
+        )
+        return model.decode(analogy(z_A, z_B, z_C), temperature=TEMPERATURE, seed=seed)
+
+    drawn = drawn_from((1, 1, 2))
+    reading = reader.read(drawn)
+    right = np.array(reading.names) == wanted
+    factors = (reading.pig > 0.5) == (wanted in (PIG_HEAD, PIG_BODY))
+    factors &= (reading.body > 0.5) == (wanted in (CAT_BODY, PIG_BODY))
+    apart = np.array(reader.read(drawn_from((1, 3, 2))).names) == wanted
+    return Analogy(
+        Count.of(right), Count.of(factors), Count.of(apart), _row(name, drawn, reading, ~right)
+    )
+
+
+def interpolation(
+    model: Draws,
+    reader: Reads,
+    what: str,
+    firsts: Sequence[Sketch],
+    lasts: Sequence[Sketch],
+    *,
+    tolerance: float,
+    seed: int,
+) -> Interpolation:
+    """Draw the ways from one drawing to another, and read along them what changes.
+
+    Args:
+        model: draws; with the same random numbers at every step of a way.
+        reader: reads.
+        what: a crossing, of which the probability of the last kind is read, or a factor.
+        firsts, lasts: C drawings each; what is read rises from 0 to 1 between them.
+        tolerance: see `monotone`.
+        seed: of the random numbers.
+    """
+    z_CTZ = np.array(
+        [
+            path(first, last, STEPS)
+            for first, last in zip(
+                model.encode(list(firsts)), model.encode(list(lasts)), strict=True
+            )
+        ]
+    )
+    steps = [
+        model.decode(z_CTZ[:, step], temperature=TEMPERATURE, seed=seed) for step in range(STEPS)
+    ]
+    readings = [reader.read(drawn) for drawn in steps]
+    values_CT = np.column_stack([_value(reading, what) for reading in readings])
+    rising = monotone(values_CT, tolerance)
+    return Interpolation(
+        Count.of(rising),
+        float(rank_correlation(values_CT).mean()),
+        Row(
+            what,
+            [drawn[0] for drawn in steps],
+            [f"{value:.2f}" for value in values_CT[0]],
+            [not reading.accepted[0] for reading in readings],
+        ),
+    )
+
+
+def monotone(readings_CT: npt.ArrayLike, tolerance: float) -> npt.NDArray[np.bool_]:
+    """Which sequences of readings [C, T], whose truth goes from 0 to 1, rise without falling: [C].
+
+    A reading may be `tolerance` below the highest before it; the last must be LEAST_RISE above the
+    first, so that a model which does not change what it draws is not monotone.
+    """
+    readings = np.asarray(readings_CT, dtype=np.float64)
+    falls = (np.maximum.accumulate(readings, axis=1) - readings).max(axis=1)
+    rises = readings[:, -1] - readings[:, 0]
+    return np.asarray((falls <= tolerance) & (rises >= LEAST_RISE))
+
+
+def rank_correlation(readings_CT: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Spearman's rank correlation of sequences [C, T] with the step [C]; 0 where all are equal."""
+    readings = np.asarray(readings_CT, dtype=np.float64)
+    below = (readings[:, None, :] < readings[:, :, None]).sum(axis=2)
+    equal = (readings[:, None, :] == readings[:, :, None]).sum(axis=2)
+    ranks = below + (equal - 1) / 2  # equal readings share their ranks
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    steps = np.arange(readings.shape[1]) - (readings.shape[1] - 1) / 2
+    sizes = np.sqrt((ranks**2).sum(axis=1) * (steps**2).sum())
+    return np.asarray(np.divide(ranks @ steps, sizes, out=np.zeros(len(ranks)), where=sizes > 0))
+
+
+def middles(
+    model: Draws, reader: Reads, firsts: Sequence[Sketch], lasts: Sequence[Sketch], *, seed: int
+) -> Count:
+    """Draw what is half-way between C pairs of drawings, and see which the reader accepts."""
+    ends_of = zip(model.encode(list(firsts)), model.encode(list(lasts)), strict=True)
+    z_CZ = np.array([path(first, last, 3)[1] for first, last in ends_of])
+    return Count.of(reader.read(model.decode(z_CZ, temperature=TEMPERATURE, seed=seed)).accepted)
+
+
+def completions(model: Model, drawings: Sequence[Sketch], *, seed: int) -> Count:
+    """Complete the first half of each drawing, and see which keep every given point."""
+    kept = []
+    for case, drawing in enumerate(drawings):
+        part = first_half(drawing)
+        (done,) = complete(model, part, 1, seed=seed + case)
+        kept.append(keeps(part, done.sketch))
+    return Count.of(kept)
+
+
+def first_half(sketch: Sketch) -> Sketch:
+    """The first half of the points; the pen may still be on the paper."""
+    rows = sketch.to_stroke3()
+    return Sketch.from_stroke3(rows[: max(1, len(rows) // 2)], sketch.start, sketch.label)
+
+
+def keeps(part: Sketch, whole: Sketch) -> bool:
+    """Whether `whole` begins with the strokes of `part`, bit for bit; the last may go on."""
+    if len(whole.polylines) < len(part.polylines):
+        return False
+    *closed, last = part.polylines
+    going_on = whole.polylines[len(closed)]
+    return all(map(np.array_equal, closed, whole.polylines)) and np.array_equal(
+        last, going_on[: len(last)]
+    )
+
+
+def ends(what: str, cases: int, seed: int) -> tuple[list[Sketch], list[Sketch]]:
+    """Drawings of the two kinds of a crossing, by two hands each: C first ones and C last ones."""
+    pairs = CROSSINGS[what]
+    kinds = [pairs[case % len(pairs)] for case in range(cases)]
+    firsts = [_drawing(first, seed, 4, case) for case, (first, _) in enumerate(kinds)]
+    lasts = [_drawing(last, seed, 5, case) for case, (_, last) in enumerate(kinds)]
+    return firsts, lasts
+
+
+def twins(factor: str, cases: int, seed: int) -> tuple[list[Sketch], list[Sketch]]:
+    """The same drawings with the least and with the largest value of a factor: C and C."""
+    kinds = FACTORS[factor]
+    span = RANGES_OF[factor]
+    firsts, lasts = (
+        [
+            _drawing(kinds[case % len(kinds)], seed, 6, case, **{factor: value})
+            for case in range(cases)
+        ]
+        for value in (span.low, span.high)
+    )
+    return firsts, lasts
+
+
+def _drawing(kind: str, seed: int, hand: int, case: int, **fixed: float) -> Sketch:
+    return doodle(kind, np.random.default_rng([seed, hand, case]), **fixed).sketch
+
+
+def _value(reading: Reading, what: str) -> npt.NDArray[np.float64]:
+    if what in FACTORS:
+        return reading.factor(what)
+    return {"cat to pig": reading.pig, "head to body": reading.body}[what]
+
+
+def _row(
+    label: str, drawn: Sequence[Sketch], reading: Reading, wrong: npt.NDArray[np.bool_]
+) -> Row:
+    captions = [name.replace("_", " ") for name in reading.names[:SHOWN]]
+    return Row(label, drawn[:SHOWN], captions, wrong[:SHOWN].tolist())
+
+
+def _reader_lines(reader: Examined) -> list[str]:
+    accepts = ", ".join(f"{way} {share:.1%}" for way, share in reader.accepts.items())
+    reads = ", ".join(
+        f"`{name}` {value:.2f} ± {reader.errors[name]:.2f}"
+        for name, value in reader.correlations.items()
+    )
+    return [
+        f"The reader names {reader.accuracy:.2%} of {reader.drawings} unseen doodles rightly:"
+        " cat or pig, with or without a body.",
+        f"Of what is no good drawing of these it accepts: {accepts}.",
+        "Factors that it reads, correlation with the truth ± error as a part of the range:",
+        f"{reads}.",
+    ]
+
+
+def _model_lines(models: Mapping[str, Measured]) -> list[str]:
+    measured = list(models.values())
+
+    def line(title: str, cells: Sequence[object]) -> str:
+        return f"| {title} | " + " | ".join(map(str, cells)) + " |"
+
+    lines = [
+        line("", list(models)),
+        "|---|" + "---|" * len(models),
+        line("reconstruction of the same kind", [one.reconstructed for one in measured]),
+    ]
+    for name in ANALOGIES:
+        results = [one.analogies[name] for one in measured]
+        lines.append(line(name, [result.right for result in results]))
+        lines.append(line("... by head and body alone", [result.factors for result in results]))
+        lines.append(line("... of three animals", [result.apart for result in results]))
+    for what in CROSSINGS:
+        ways = [one.interpolations[what] for one in measured]
+        lines.append(line(f"monotone from {what}", [way.monotone for way in ways]))
+    for what in FACTORS:
+        ways = [one.interpolations[what] for one in measured]
+        cells = [f"{way.monotone} (ρ {way.correlation:.2f})" for way in ways]
+        lines.append(line(f"monotone in `{what}`", cells))
+    for what in CROSSINGS:
+        lines.append(line(f"middle accepted, {what}", [one.middles[what] for one in measured]))
+    lines.append(line("completions that keep all points", [one.completions for one in measured]))
+    return [
+        *lines,
+        "",
+        f"All drawn at temperature {TEMPERATURE:g}. An analogy is right, and a reconstruction of"
+        " the same kind,",
+        'where the reader says just that kind, neither another nor "none". What is taken away in an'
+        " analogy is the same",
+        "animal as it is taken from, by the same hand, or another one (of three animals). A middle"
+        ' is accepted where the reader says anything but "none".',
+        f"Monotone: in {STEPS} steps no reading falls more than a tolerance below an earlier one,"
+        " and the last is",
+        f"at least {LEAST_RISE:g} of the way above the first. Read are the probability of the other"
+        f" kind (tolerance {PROBABILITY_TOLERANCE:g})",
+        "and a factor, from its least to its largest value (tolerance"
+        f" {TOLERANCE_IN_ERRORS:g} times the reader's own error;",
+        "ρ: mean rank correlation with the step).",
+    ]

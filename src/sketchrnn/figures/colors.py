@@ -1,0 +1,95 @@
+"""Colours of drawings: blends in OKLab, where equal steps look equal, and a few fixed choices.
+
+OKLab: Björn Ottosson, "A perceptual color space for image processing" (2020),
+https://bottosson.github.io/posts/oklab/.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn.errors import SketchRNNError
+
+# The four corners of a grid: top left, top right, bottom left, bottom right. About equally light,
+# dark enough for a thin line on white, and no two of them opposites, so that no blend is grey.
+PALETTE = ("#e8590c", "#d6246e", "#7a3fe0", "#1670d6")
+REST = "#1c7ed6"  # what a completion adds to the given part
+_HEAT = ("#9a9aa3", "#d98a2b", "#d3111f")  # an expected stroke, a surprising one, the worst
+
+_HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
+
+# Linear sRGB to the responses of three cones, and their cube roots to L, a, b.
+_RGB_TO_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_ROOTS_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+Lab = npt.NDArray[np.float64]
+
+
+def to_oklab(color: str) -> Lab:
+    """[3]: L (0 black, 1 white), a (green to red) and b (blue to yellow) of "#rrggbb" or "#rgb".
+
+    Raises SketchRNNError on any other text.
+    """
+    if not _HEX.fullmatch(color):
+        raise SketchRNNError(f"{color!r} is no colour to blend; write it as #rrggbb or #rgb")
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    srgb = np.array([int(digits[i : i + 2], 16) for i in (0, 2, 4)]) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return np.asarray(_ROOTS_TO_LAB @ np.cbrt(_RGB_TO_CONES @ linear))
+
+
+def from_oklab(lab: npt.ArrayLike) -> str:
+    """ "#rrggbb" of L, a, b [3]; what no screen shows is cut to the nearest red, green and blue."""
+    roots = np.linalg.solve(_ROOTS_TO_LAB, np.asarray(lab, dtype=np.float64))
+    linear = np.clip(np.linalg.solve(_RGB_TO_CONES, roots**3), 0, 1)
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return "#" + "".join(f"{round(255 * value):02x}" for value in srgb.tolist())
+
+
+def blend(colors: Sequence[str], weights: Sequence[float]) -> str:
+    """The mean of hex colours in OKLab, as "#rrggbb".
+
+    Args:
+        colors: "#rrggbb" or "#rgb".
+        weights: one a colour, none negative, not all 0; only their proportions count.
+
+    Raises:
+        SketchRNNError: a colour that is no hex colour, or weights that do not fit.
+    """
+    if len(colors) != len(weights):
+        raise SketchRNNError(f"{len(weights)} weights for {len(colors)} colors; give one each")
+    total = math.fsum(weights)
+    if not (0 < total < math.inf) or min(weights) < 0:
+        raise SketchRNNError(
+            f"weights of colors are {list(weights)}; give none under 0, and not all 0"
+        )
+    return from_oklab(np.asarray(weights) / total @ np.array([to_oklab(c) for c in colors]))
+
+
+def heat(share: float) -> str:
+    """The colour of surprise: quiet grey at 0, strong red at 1; outside of them as at the end.
+
+    Raises SketchRNNError where `share` is not a number.
+    """
+    if math.isnan(share):
+        raise SketchRNNError("a share of heat is a number from 0 to 1, got nan")
+    at = min(max(share, 0.0), 1.0) * (len(_HEAT) - 1)
+    first = min(int(at), len(_HEAT) - 2)
+    return blend(_HEAT[first : first + 2], [first + 1 - at, at - first])

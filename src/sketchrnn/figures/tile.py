@@ -1,0 +1,270 @@
+"""Tile: a seamless pattern of drawings, for cloth and wallpaper."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
+from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
+from sketchrnn.figures.sheet import INK, PAPER
+from sketchrnn.files import write_bytes, write_text
+from sketchrnn.sketch import Sketch, number, path_data, xml_text
+
+PEN = 1 / 70  # line width, as a part of the distance between two drawings
+LARGEST_REPEAT = 10
+MOST_DRAWINGS = 400  # of a tile: to settle more takes too long
+MOST_SEEN = 10_000  # in a picture of repeated tiles
+MOST_PIXELS = 1 << 26  # of such a picture, unless its width is given
+BOUNDS = {
+    "side_px": (16, LARGEST_WIDTH_PX),
+    "jitter": (0, 1),
+    "rotation": (0, 180),
+    "gap": (0.02, 0.9),
+}
+
+
+class Tile:
+    """A seamless tile of drawings; laid side by side, tiles show no edge.
+
+    Each drawing stands near a place of a lattice, a little turned, about as large as the others;
+    no two touch (`sketchrnn.figures.lattice`). What crosses an edge is drawn again at the other
+    side. In a notebook the tile shows itself, 2 x 2.
+
+    Args:
+        sketches: the drawings, row by row: columns * rows of them, each drawn once.
+        columns, rows: how many side by side and one below the other, 400 in all; even rows on
+            bricks.
+        side_px: the width of the tile, in px of the SVG. Its height follows from the lattice.
+        lattice: "brick", every second row moved by half a column, so that all six neighbours
+            of a drawing are equally near; or "square".
+        jitter: how far a drawing may stand off its place, from 0, not at all, to 1.
+        rotation: the largest turn to either side, in degrees.
+        gap: the white space between two drawings on their places, as a part of their distance.
+        color: one CSS colour, or several, of which neighbours get different ones.
+        background: a CSS colour, or None for none: a PNG is white there.
+        seed: of jitter, turns and colours. The same seed gives the same bytes.
+
+    Raises:
+        SketchRNNError: drawings that do not fill the lattice, or an option out of its bounds.
+    """
+
+    def __init__(
+        self,
+        sketches: Sequence[Sketch],
+        columns: int,
+        rows: int,
+        *,
+        side_px: float = 1200,
+        lattice: str = "brick",
+        jitter: float = 0.6,
+        rotation: float = 14,
+        gap: float = 0.14,
+        color: str | Sequence[str] = INK,
+        background: str | None = PAPER,
+        seed: int = 0,
+    ) -> None:
+        check_places(columns, rows, lattice)
+        if len(sketches) != columns * rows:
+            raise SketchRNNError(
+                f"{len(sketches)} drawings for {columns} x {rows} places;"
+                f" give {columns * rows} drawings, or other columns and rows"
+            )
+        check_bounds("side_px", side_px)
+        check_bounds("jitter", jitter)
+        check_bounds("rotation", rotation)
+        check_bounds("gap", gap)
+        if seed < 0:
+            raise SketchRNNError(f"seed is {seed}; give a whole number from 0")
+        colors = [color] if isinstance(color, str) else list(color)
+        if not colors:
+            raise SketchRNNError("a tile needs at least one colour")
+
+        self.columns, self.rows = columns, rows
+        # Whole px, so that tiles meet without a blurred line where they are shown as pixels.
+        grid = Lattice(lattice, columns, rows, float(round(side_px)))
+        self.width, self.height = grid.width, grid.height
+        self.pen_px = PEN * grid.step
+        self.background = background
+        rng = np.random.default_rng(seed)
+        turns = np.radians(rng.uniform(-rotation, rotation, len(sketches)))
+        drawings = [_turned(sketch, turn) for sketch, turn in zip(sketches, turns, strict=True)]
+        points = [np.concatenate(drawing.polylines) for drawing in drawings]
+        centers, factors = settle(grid, points, gap + PEN, jitter, rng)
+        self.sketches = [
+            drawing.scaled(factor).moved(*center)
+            for drawing, factor, center in zip(drawings, factors, centers, strict=True)
+        ]
+        self.colors = _neighbours_differ(grid, colors, rng)
+
+    def to_svg(self, repeat: tuple[int, int] = (1, 1)) -> str:
+        """The tile as an SVG document: one path a stroke, absolute M and L, no `<pattern>`.
+
+        Args:
+            repeat: tiles side by side and one below the other, to see how the pattern looks: 10
+                at most, each way, with 10,000 drawings.
+        """
+        return self._svg(repeat, None)
+
+    def to_png(self, width_px: int | None = None, repeat: tuple[int, int] = (1, 1)) -> bytes:
+        """The tile as a PNG, by default two pixels for each px of the SVG.
+
+        Where tiles are repeated, fewer: at most 67 million pixels in all.
+        """
+        if width_px is None:
+            check_repeat(repeat, len(self.sketches))
+            width, height = self.width * repeat[0], self.height * repeat[1]
+            finest = 2.0
+            if repeat != (1, 1):
+                finest = min(finest, math.sqrt(MOST_PIXELS / (width * height)))
+            width_px = min(round(finest * width), LARGEST_WIDTH_PX)
+        return svg_to_png(self._svg(repeat, width_px), width_px)
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"width_px", "height_px", "line_px", "drawings": [...], "colors": [...]}`.
+
+        The drawings stand where they are on the tile, in its px; copies over edges are not in it.
+        """
+        return {
+            "width_px": self.width,
+            "height_px": self.height,
+            "line_px": self.pen_px,
+            "drawings": [sketch.to_json() for sketch in self.sketches],
+            "colors": self.colors,
+        }
+
+    def save(self, path: str | os.PathLike[str], repeat: tuple[int, int] = (1, 1)) -> None:
+        """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
+        ending = Path(path).suffix.lower()
+        if ending == ".svg":
+            write_text(path, self.to_svg(repeat))
+        elif ending == ".png":
+            write_bytes(path, self.to_png(repeat=repeat))
+        elif ending == ".json":
+            write_text(path, json.dumps(self.to_json()) + "\n")
+        else:
+            raise SketchRNNError(f"{path}: unknown ending; save a tile as .svg, .png or .json")
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg(repeat=(2, 2))
+
+    def __repr__(self) -> str:
+        return f"<Tile: {self.columns} x {self.rows} drawings, {self.width:g} x {self.height:g} px>"
+
+    def _svg(self, repeat: tuple[int, int], width_px: int | None) -> str:
+        check_repeat(repeat, len(self.sketches))
+        width, height = self.width * repeat[0], self.height * repeat[1]
+        stretch, pen, shown = "", self.pen_px, (width, height)
+        if width_px:
+            # The height of each tile is stretched to whole pixels, by less than one: else the last
+            # row of them would be blurred, a line between two tiles. And the line is wider than a
+            # pixel, for the renderer draws hairlines in another way, with gaps at the left edge.
+            stretch = ' preserveAspectRatio="none"'
+            pen = max(pen, 1.02 * width / width_px)
+            tile_height = max(round(width_px / repeat[0] * self.height / self.width), 1)
+            shown = (width_px, repeat[1] * tile_height)
+        ground = ""
+        if self.background is not None:
+            ground = (
+                f'<rect width="{number(width, 2)}" height="{number(height, 2)}"'
+                f' fill="{xml_text(self.background)}"/>\n'
+            )
+        return (
+            '<svg xmlns="http://www.w3.org/2000/svg"'
+            f' viewBox="0 0 {number(width, 2)} {number(height, 2)}"'
+            f' width="{number(shown[0], 2)}" height="{number(shown[1], 2)}"{stretch}>\n'
+            f"{ground}"
+            '<g fill="none" stroke-linecap="round" stroke-linejoin="round"'
+            f' stroke-width="{number(pen, 3)}">\n'
+            + "".join(
+                _group(copy, color)
+                for sketch, color in zip(self.sketches, self.colors, strict=True)
+                for copy in self._copies(sketch, width, height, pen / 2)
+            )
+            + "</g>\n</svg>\n"
+        )
+
+    def _copies(self, sketch: Sketch, width: float, height: float, edge: float) -> Iterator[Sketch]:
+        """The drawing, a whole number of tiles away, wherever its line is seen in the picture."""
+        left, top, right, bottom = sketch.bounds
+        for down in _shifts(top - edge, bottom + edge, self.height, height):
+            for over in _shifts(left - edge, right + edge, self.width, width):
+                yield sketch.moved(over, down)
+
+
+def _shifts(low: float, high: float, step: float, end: float) -> list[float]:
+    """The multiples of `step` that move (low, high) to where it meets (0, end)."""
+    return [n * step for n in range(math.floor(-high / step) + 1, math.ceil((end - low) / step))]
+
+
+def _group(sketch: Sketch, color: str) -> str:
+    title = f"<title>{xml_text(sketch.label)}</title>" if sketch.label else ""
+    paths = "".join(f'<path d="{path_data(line)}"/>' for line in sketch.polylines)
+    return f'<g class="sketch" stroke="{xml_text(color)}">{title}{paths}</g>\n'
+
+
+def _turned(sketch: Sketch, turn: float) -> Sketch:
+    """The drawing turned clockwise (radians), in the circle of radius 1 around (0, 0)."""
+    middle, radius = unit_circle(np.concatenate(sketch.polylines))
+    cos, sin = math.cos(turn) / radius, math.sin(turn) / radius
+    matrix = np.array([[cos, sin], [-sin, cos]])
+    lines = [(line - middle) @ matrix for line in sketch.polylines]
+    return Sketch.from_polylines(lines, sketch.label)
+
+
+def _neighbours_differ(grid: Lattice, colors: list[str], rng: np.random.Generator) -> list[str]:
+    """One colour a place: the one that its neighbours have least, then the tile, then by chance."""
+    given = [-1] * len(grid.places)
+    for place, near in enumerate(grid.near):
+        around = [given[other] for other, _ in near]
+        ranks = [(around.count(i), given.count(i), rng.random()) for i in range(len(colors))]
+        given[place] = ranks.index(min(ranks))
+    return [colors[i] for i in given]
+
+
+def check_places(columns: int, rows: int, lattice: str) -> None:
+    """Raises SketchRNNError for a tile that cannot be laid out, or has more than 400 drawings."""
+    if lattice not in ROW_HEIGHT:
+        raise SketchRNNError(f"lattice is {lattice!r}; choose one of {', '.join(ROW_HEIGHT)}")
+    if columns < 1 or rows < 1:
+        raise SketchRNNError(f"a tile of {columns} x {rows} drawings; give at least 1 x 1")
+    if columns * rows > MOST_DRAWINGS:
+        raise SketchRNNError(
+            f"a tile of {columns} x {rows} drawings; give at most {MOST_DRAWINGS} in all"
+        )
+    if lattice == "brick" and rows % 2:
+        raise SketchRNNError(f"rows is {rows}; a tile of bricks needs an even number of rows")
+
+
+def check_bounds(option: str, value: float, name: str | None = None) -> None:
+    """Raises SketchRNNError for a number that an option of BOUNDS cannot have.
+
+    Args:
+        option: of `Tile`.
+        value: of it.
+        name: what the message calls it, where that is not the option's name.
+    """
+    least, most = BOUNDS[option]
+    if not least <= value <= most:
+        raise SketchRNNError(f"{name or option} is {value}; give {least:g} to {most:g}")
+
+
+def check_repeat(repeat: tuple[int, int], drawings: int) -> None:
+    """Raises SketchRNNError for more tiles of so many drawings than a picture can show."""
+    across, down = repeat
+    if not all(1 <= count <= LARGEST_REPEAT for count in repeat):
+        raise SketchRNNError(
+            f"repeat is {across} x {down} tiles; give 1 to {LARGEST_REPEAT} each way"
+        )
+    if drawings * across * down > MOST_SEEN:
+        raise SketchRNNError(
+            f"repeat is {across} x {down} tiles of {drawings} drawings; give fewer, of at most"
+            f" {MOST_SEEN:,} drawings in all"
+        )

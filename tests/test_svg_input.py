@@ -1,0 +1,442 @@
+"""Reading one drawing of an SVG: shapes against known geometry, transforms against NumPy."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sketchrnn.data.formats.svg import FLATNESS, describe, parse
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.sketch import Sketch
+
+Lines = list[npt.NDArray[np.float64]]
+
+
+def svg(body: str, attributes: str = 'viewBox="0 0 100 100"') -> str:
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{body}</svg>'
+
+
+def lines(body: str, attributes: str = 'viewBox="0 0 100 100"') -> Lines:
+    return list(parse(svg(body, attributes)).sketch.polylines)
+
+
+def one(body: str, attributes: str = 'viewBox="0 0 100 100"') -> npt.NDArray[np.float64]:
+    (line,) = lines(body, attributes)
+    return line
+
+
+def same(found: Lines, expected: list[list[tuple[float, float]]]) -> None:
+    assert [len(line) for line in found] == [len(line) for line in expected]
+    for line, points in zip(found, expected, strict=True):
+        np.testing.assert_allclose(line, points, atol=1e-9)
+
+
+# Shapes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<path d="M1 2L3 4 5 2"/>', [[(1, 2), (3, 4), (5, 2)]]),
+        ('<path d="m1 2 2 2l2-2"/>', [[(1, 2), (3, 4), (5, 2)]]),
+        ('<path d="M0,0H5V6h-2v-1z"/>', [[(0, 0), (5, 0), (5, 6), (3, 6), (3, 5), (0, 0)]]),
+        ('<path d="M0 0L5 0L5 5L0 0Z"/>', [[(0, 0), (5, 0), (5, 5), (0, 0)]]),
+        ('<path d="M0 0 1 1M4 4 5 6"/>', [[(0, 0), (1, 1)], [(4, 4), (5, 6)]]),
+        ('<path d="M1 1 5 1 5 5zL0 9"/>', [[(1, 1), (5, 1), (5, 5), (1, 1)], [(1, 1), (0, 9)]]),
+        ('<path d="M7 7L7 7"/>', [[(7, 7)]]),  # a dot
+        ('<path d="M0 0"/><path d="M1 1L2 2"/>', [[(1, 1), (2, 2)]]),  # a move draws nothing
+        ('<line x1="1" y1="2" x2="3" y2="4" stroke="red"/>', [[(1, 2), (3, 4)]]),
+        ('<polyline points="1,2 3,4 5,2"/>', [[(1, 2), (3, 4), (5, 2)]]),
+        ('<polygon points="1 2 3 4 5 2"/>', [[(1, 2), (3, 4), (5, 2), (1, 2)]]),
+        (
+            '<rect x="1" y="2" width="30" height="40"/>',
+            [[(1, 2), (31, 2), (31, 42), (1, 42), (1, 2)]],
+        ),
+        ('<path d="M0 0A0 5 0 0 1 9 9"/>', [[(0, 0), (9, 9)]]),  # no radius: a straight line
+    ],
+)
+def test_straight_shapes(body: str, expected: list[list[tuple[float, float]]]) -> None:
+    same(lines(body), expected)
+
+
+def from_ellipse(
+    line: npt.NDArray[np.float64], center: tuple[float, float], rx: float, ry: float
+) -> npt.NDArray[np.float64]:
+    """How far the points, and the middles of the segments, are from an ellipse, to first order."""
+    between = np.concatenate([line, (line[1:] + line[:-1]) / 2]) - center
+    return np.abs(np.hypot(between[:, 0] / rx, between[:, 1] / ry) - 1) * min(rx, ry)
+
+
+@pytest.mark.parametrize(
+    ("body", "center", "rx", "ry"),
+    [
+        ('<circle cx="50" cy="40" r="20"/>', (50, 40), 20, 20),
+        ('<ellipse cx="50" cy="40" rx="30" ry="10"/>', (50, 40), 30, 10),
+        ('<ellipse cx="50" cy="40" rx="30"/>', (50, 40), 30, 30),
+        ('<path d="M70 40A20 20 0 1 1 30 40A20 20 0 1 1 70 40"/>', (50, 40), 20, 20),
+        ('<path d="M80 40A30 10 0 0 0 20 40A30 10 0 0 0 80 40Z"/>', (50, 40), 30, 10),
+    ],
+)
+def test_round_shapes(body: str, center: tuple[float, float], rx: float, ry: float) -> None:
+    line = one(body)
+    assert from_ellipse(line, center, rx, ry).max() < 1.01 * FLATNESS * 2 * max(rx, ry)
+    assert 20 < len(line) < 120
+    np.testing.assert_allclose(line[0], line[-1], atol=1e-9)
+    area = np.sum(line[:-1, 0] * line[1:, 1] - line[1:, 0] * line[:-1, 1]) / 2
+    assert abs(area) == pytest.approx(math.pi * rx * ry, rel=5e-3)
+
+
+def test_an_arc_takes_the_asked_way() -> None:
+    """Large or small, one way or the other: the middle of the arc from (50, 30) to (30, 50)."""
+    middles = {}
+    for large in (0, 1):
+        for sweep in (0, 1):
+            line = one(f'<path d="M50 30A20 20 0 {large} {sweep} 30 50"/>')
+            middles[large, sweep] = line[len(line) // 2]
+    r = 20 * math.sqrt(0.5)
+    expected = {(0, 1): (30 + r, 30 + r), (1, 0): (30 - r, 30 - r), (0, 0): (50 - r, 50 - r)}
+    expected[1, 1] = (50 + r, 50 + r)
+    for key, place in expected.items():
+        np.testing.assert_allclose(middles[key], place, atol=1.0)
+
+
+def bezier(points: list[tuple[float, float]], count: int = 2001) -> npt.NDArray[np.float64]:
+    """The curve by Bernstein's formula."""
+    t, degree = np.linspace(0, 1, count)[:, None], len(points) - 1
+    terms = [
+        math.comb(degree, i) * t**i * (1 - t) ** (degree - i) * np.array(point)
+        for i, point in enumerate(points)
+    ]
+    return np.sum(terms, axis=0)
+
+
+def distance(points: npt.NDArray[np.float64], line: npt.NDArray[np.float64]) -> float:
+    """The largest distance of a point from a polyline."""
+    start, step = line[:-1], np.diff(line, axis=0)
+    length = np.maximum((step**2).sum(axis=1), 1e-30)
+    share = np.clip(((points[:, None] - start) * step).sum(axis=2) / length, 0, 1)
+    nearest = start + share[..., None] * step
+    return float(np.sqrt(((points[:, None] - nearest) ** 2).sum(axis=2)).min(axis=1).max())
+
+
+@pytest.mark.parametrize(
+    ("d", "curves"),
+    [
+        ("M0 0C0 90 80 90 80 0", [[(0, 0), (0, 90), (80, 90), (80, 0)]]),
+        ("M10 10c0 50 60-50 60 0", [[(10, 10), (10, 60), (70, -40), (70, 10)]]),
+        ("M0 0Q40 90 80 0", [[(0, 0), (40, 90), (80, 0)]]),
+        ("M0 0q20 40 40 0t40 0", [[(0, 0), (20, 40), (40, 0)], [(40, 0), (60, -40), (80, 0)]]),
+        (
+            "M0 0C0 30 20 30 30 20S60 40 80 0",
+            [[(0, 0), (0, 30), (20, 30), (30, 20)], [(30, 20), (40, 10), (60, 40), (80, 0)]],
+        ),
+    ],
+)
+def test_curves(d: str, curves: list[list[tuple[float, float]]]) -> None:
+    line = one(f'<path d="{d}"/>')
+    true = np.concatenate([bezier(points) for points in curves])
+    allowed = FLATNESS * 130  # of the hull of the control points, at most
+    assert distance(true, line) < allowed
+    assert distance(line, true) < 1e-3
+    assert len(line) < 100
+
+
+def test_a_rounded_rectangle() -> None:
+    line = one('<rect x="10" y="20" width="60" height="40" rx="10"/>')
+    left, top = line.min(axis=0)
+    right, bottom = line.max(axis=0)
+    assert (left, top, right, bottom) == pytest.approx((10, 20, 70, 60))
+    corner = line[(line[:, 0] < 20) & (line[:, 1] < 30)]
+    assert from_ellipse(corner, (20, 30), 10, 10)[: len(corner)].max() < 0.03
+    assert len(corner) > 3
+
+
+# Transforms, use, viewports, units ---------------------------------------------------------------
+
+
+def matrix(name: str, *values: float) -> npt.NDArray[np.float64]:
+    """The matrices of the SVG specification (8.5)."""
+    if name == "matrix":
+        a, b, c, d, e, f = values
+    elif name == "translate":
+        a, b, c, d, e, f = 1, 0, 0, 1, *values
+    elif name == "scale":
+        a, b, c, d, e, f = values[0], 0, 0, values[-1], 0, 0
+    elif name == "skewX":
+        a, b, c, d, e, f = 1, 0, math.tan(math.radians(values[0])), 1, 0, 0
+    elif name == "skewY":
+        a, b, c, d, e, f = 1, math.tan(math.radians(values[0])), 0, 1, 0, 0
+    else:
+        sin, cos = math.sin(math.radians(values[0])), math.cos(math.radians(values[0]))
+        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+        if len(values) == 1:
+            return turn
+        x, y = values[1:]
+        return matrix("translate", x, y) @ turn @ matrix("translate", -x, -y)
+    return np.array([[a, c, e], [b, d, f], [0, 0, 1]], dtype=float)
+
+
+number = st.floats(-50, 50).map(lambda value: round(value, 3))
+small = st.floats(-2, 2).map(lambda value: round(value, 3))
+transform = st.one_of(
+    st.tuples(st.just("translate"), number, number),
+    st.tuples(st.just("scale"), st.sampled_from([0.5, 2, -1, 3])),
+    st.tuples(st.just("scale"), st.sampled_from([0.5, 2]), st.sampled_from([-1, 3])),
+    st.tuples(st.just("rotate"), number),
+    st.tuples(st.just("rotate"), number, number, number),
+    st.tuples(st.sampled_from(["skewX", "skewY"]), number),
+    st.tuples(st.just("matrix"), st.just(2), small, st.just(0.5), small, number, number),
+)
+
+
+@given(st.lists(st.lists(transform, min_size=1, max_size=3), min_size=1, max_size=3))
+def test_transforms(groups: list[list[tuple[str, float]]]) -> None:
+    """Groups in groups, each with several transforms, and a line in the innermost."""
+    body, expected = '<path d="M1 2L30 4L5 60"/>', np.eye(3)
+    for group in groups:
+        for name, *values in group:
+            expected = expected @ matrix(name, *values)
+    for group in reversed(groups):
+        text = " ".join(f"{name}({','.join(map(repr, values))})" for name, *values in group)
+        body = f'<g transform="{text}">{body}</g>'
+    points = np.array([[1, 2, 1], [30, 4, 1], [5, 60, 1]]) @ expected.T
+    np.testing.assert_allclose(one(body), points[:, :2], rtol=1e-6, atol=1e-6)
+
+
+def test_a_circle_that_is_skewed_stays_an_ellipse() -> None:
+    turned = matrix("rotate", 30) @ matrix("skewX", 40) @ matrix("scale", 3, 0.2)
+    line = one('<circle r="10" transform="rotate(30) skewX(40) scale(3 0.2)"/>')
+    back = (line - turned[:2, 2]) @ np.linalg.inv(turned[:2, :2]).T
+    np.testing.assert_allclose(np.hypot(*back.T), 10, rtol=1e-9)
+
+
+def test_what_is_squashed_gets_no_more_points_for_it() -> None:
+    """A curve a thousand million high in its own units, and flat as it is seen."""
+    for shape in ('<path d="M0 0C0 1e8 0 -1e8 0 0" {}/>', '<ellipse rx="1e-3" ry="1e8" {}/>'):
+        assert len(one(shape.format('transform="scale(1 1e-12)"'))) < 200
+
+
+def test_use_and_symbols() -> None:
+    body = (
+        '<defs><path id="a" d="M0 0L1 1"/><g id="b"><use href="#a"/></g></defs>'
+        '<symbol id="s" viewBox="0 0 10 10"><path d="M0 0L10 10"/></symbol>'
+        '<use href="#a" x="5" y="6"/><use href="#b" transform="scale(2)" x="1"/>'
+        '<use href="#s" x="10" width="50" height="50"/>'
+    )
+    same(lines(body), [[(5, 6), (6, 7)], [(2, 0), (4, 2)], [(10, 0), (60, 50)]])
+    xlink = '<use xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="#a"/>'
+    same(lines(f'<path id="a" d="M0 0L1 1"/>{xlink}'), [[(0, 0), (1, 1)]] * 2)
+
+
+def test_viewports_and_units() -> None:
+    """The outer viewBox is the unit; inner ones are fitted, lengths and percentages computed."""
+    box = 'viewBox="-50 -50 200 100" width="20mm"'
+    inner = (
+        '<svg x="10" y="20" width="40" height="20" viewBox="0 0 10 10"><path d="M0 0L10 10"/></svg>'
+    )
+    # a square of 20 in the middle of 40 x 20
+    same(lines(inner, box), [[(20, 20), (40, 40)]])
+    same(lines('<line x2="50%" y2="10%" stroke="red"/>', box), [[(0, 0), (100, 10)]])
+    line = one('<line x2="1in" y2="3pt" stroke="red"/>', 'width="300" height="200"')
+    np.testing.assert_allclose(line[1], (96, 4))
+    np.testing.assert_allclose(
+        one('<line x2="10mm" y1="0" stroke="red"/>')[1, 0], 37.795, atol=1e-3
+    )
+    radius = one('<circle r="10%"/>', 'viewBox="0 0 300 400"').max()
+    assert radius == pytest.approx(0.1 * math.hypot(300, 400) / math.sqrt(2))
+
+
+# What is seen ------------------------------------------------------------------------------------
+
+STAYS = '<path d="M1 1L2 2"/>'
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        '<path d="M0 0L9 9" fill="none"/>',
+        '<path d="M0 0L9 9" style="fill: none; stroke: none"/>',
+        '<g fill="none"><path d="M0 0L9 9"/></g>',
+        '<g display="none"><path d="M0 0L9 9"/></g>',
+        '<path d="M0 0L9 9" visibility="hidden"/>',
+        "<style>.a, p.x {fill: none !important} /* .b {} */</style>"
+        '<path class="b a" d="M0 0L9 9"/>',
+        "<style>#z{display:none}</style><path id='z' d='M0 0L9 9'/>",
+        '<rect width="100" height="100" fill="white"/>',
+        '<rect x="-5" y="-5" width="200" height="200"/>',
+        '<rect width="100%" height="100%" fill="#eee"/>',
+        '<clipPath><path d="M0 0L9 9"/></clipPath><mask><rect width="3" height="3"/></mask>',
+        '<defs><path d="M0 0L9 9"/></defs><marker><path d="M0 0L9 9"/></marker>',
+        '<metadata><path d="M0 0L9 9"/></metadata><rect width="0" height="5"/><circle r="0"/>',
+        '<x:path xmlns:x="urn:other" d="M0 0L9 9"/><unknown><path d="M0 0L9 9"/></unknown>',
+    ],
+)
+def test_what_is_not_seen_is_not_read(unseen: str) -> None:
+    same(lines(unseen + STAYS), [[(1, 1), (2, 2)]])
+    with pytest.raises(SketchRNNError, match="SVG: has no line in it"):
+        parse(svg(unseen))
+
+
+def test_what_is_seen_in_spite_of_it() -> None:
+    body = '<g fill="none" visibility="hidden">{}</g>'
+    path = '<path d="M0 0L9 9" stroke="red" visibility="visible"/>'
+    assert len(lines(body.format(path))) == 1
+    assert len(lines('<rect width="100" height="100" stroke="black" fill="none"/>')) == 1
+    assert len(lines('<rect width="99" height="100"/>')) == 1
+
+
+def test_what_is_no_line_is_counted() -> None:
+    drawing = parse(
+        svg(
+            '<text>a <tspan>b</tspan></text><text/><image href="http://example.org/a.png"/>'
+            '<use href="other.svg#a"/><use href="#nowhere"/>' + STAYS
+        )
+    )
+    assert drawing.left_out == {
+        "text": 2,
+        "image": 1,
+        "reference to another file": 1,
+        "reference to nothing": 1,
+    }
+    assert describe(drawing.left_out).startswith("2 texts, 1 image, ")
+    with pytest.raises(SketchRNNError, match=r"no drawing \(left out: 1 text\)"):
+        parse(svg("<text>a</text>"))
+
+
+# Our own -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1, 255, 1e5])
+def test_our_own_drawings_come_back(unit: float, tmp_path: Path) -> None:
+    """Within a 20,000th of their size, as they are written: 0.01 in a box of 255."""
+    rng = np.random.default_rng(4)
+    drawn = [unit * rng.uniform(-1, 0, size=(n, 2)) for n in (5, 1, 2, 30)]
+    sketch = Sketch.from_polylines(drawn, "a <cat> & more")
+    sketch.save(tmp_path / "a.svg")
+    again = parse((tmp_path / "a.svg").read_bytes()).sketch
+    assert again.label == sketch.label
+    assert len(again.polylines) == len(sketch.polylines)
+    for line, expected in zip(again.polylines, sketch.polylines, strict=True):
+        np.testing.assert_allclose(line, expected, rtol=0, atol=unit / 20_000)
+
+
+def test_a_sheet_of_one_drawing_is_one_drawing() -> None:
+    sketch = Sketch.from_polylines([[[0, 0], [30, 10], [60, 60]]], "cat")
+    options = {"title": "A title", "row_labels": ["a row"]}
+    drawing = parse(SketchSheet([[sketch]], **options).to_svg()).sketch
+    assert drawing.label == "cat"
+    (line,) = drawing.fitted(60, 60).polylines
+    np.testing.assert_allclose(line, sketch.polylines[0], atol=0.02)
+    with pytest.raises(SketchRNNError, match=r"a\.svg: is a sheet of 2 drawings"):
+        parse(SketchSheet([[sketch, sketch]], **options).to_svg(), "a.svg")
+
+
+# What is refused ---------------------------------------------------------------------------------
+
+LAUGHS = "".join(
+    f'<g id="l{i + 1}">{f"""<use href="#l{i}"/>""" * 10}</g>' for i in range(9)
+)  # 10^9 lines
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "no SVG"),
+        ("a text", "no SVG"),
+        ("<svg", "no SVG"),
+        (b"\x89PNG\r\n", "no SVG"),
+        (b'<?xml version="1.0" encoding="klingon"?><svg/>', "no SVG"),
+        ("<html/>", "outermost element is <html>"),
+        ("<svg/>", "has no line in it"),
+        ('<!DOCTYPE svg><svg xmlns="http://www.w3.org/2000/svg"/>', "DOCTYPE"),
+        ('<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>', "DOCTYPE"),
+        ('<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>'.encode("utf-16"), "DOCTYPE"),
+        ("<svg>&a;</svg>", "undefined entity"),
+        ("<svg>" + " " * (1 << 24) + "</svg>", "larger than 16 MiB"),
+        ("<svg>" + "<g/>" * 20_001 + "</svg>", "more than 20,000 elements"),
+        ("<svg>" + "<g>" * 101 + "</g>" * 101 + "</svg>", "inside each other"),
+        (svg('<g id="a"><use href="#a"/></g>'), "contains itself"),
+        (svg('<use id="a" href="#b"/><use id="b" href="#a"/>'), "contains itself"),
+        (svg('<path id="l0" d="M0 0L1 1"/>' + LAUGHS), "more than 20,000 elements"),
+        (svg('<path d="M0 0' + "L1 1" * 400_000 + '"/>'), "more than 100,000 points"),
+        (svg('<path d="M0 0L1e400 1"/>'), "coordinate"),
+        (svg('<path d="M0 0L1e20 1"/>'), "coordinate"),
+        (svg('<path d="M0 0C1e308 1e308 1e308 0 1 1" transform="scale(1e300)"/>'), "coordinate"),
+        (svg('<path d="M0 0L"/>'), "<path> that cannot be read"),
+        (svg('<rect width="wide" height="3"/>'), "is no length"),
+        (svg('<g transform="rotate(a)"><path d="M0 0L1 1"/></g>'), "transform that cannot be read"),
+    ],
+)
+def test_refused(content: str | bytes, says: str) -> None:
+    with pytest.raises(SketchRNNError) as error:
+        parse(content, "a.svg")
+    assert str(error.value).startswith("a.svg: ")
+    assert says in str(error.value)
+    assert len(str(error.value)) < 300
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_outside_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "secret.svg"
+    secret.write_text(svg('<path id="a" d="M0 0L7 7"/>'), encoding="utf-8")
+    body = f'<use href="{secret.as_uri()}#a"/><image href="{secret.as_uri()}"/>{STAYS}'
+    opened: list[object] = []
+    monkeypatch.setattr("builtins.open", lambda *names, **_: opened.append(names))
+    same(lines(body), [[(1, 1), (2, 2)]])
+    assert not opened
+
+
+words = st.sampled_from(
+    ["path", "rect", "g", "use", "svg", "circle", "line", "polyline", "text", "symbol", "style"]
+)
+values = st.one_of(
+    st.text("M0123456789.-eLCQAzZ hvaqt,%mxin#()rotescaltnb", max_size=24),
+    st.sampled_from(
+        ["#a", "none", "1e999", "nan", "inf", "translate(1", "matrix(1 2)", "-5", "50%"]
+    ),
+)
+NAMES = (
+    *("d", "points", "transform", "id", "href", "x", "y", "r", "rx", "width", "height", "x2"),
+    *("style", "class", "fill", "stroke", "viewBox", "preserveAspectRatio"),
+)
+names = st.sampled_from(NAMES)
+elements = st.recursive(
+    st.builds(lambda word, given: (word, given, []), words, st.dictionaries(names, values)),
+    lambda inner: st.builds(
+        lambda word, given, inside: (word, given, inside),
+        words,
+        st.dictionaries(names, values),
+        st.lists(inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+def written(element: tuple[str, dict[str, str], list]) -> str:
+    word, given, inside = element
+    attributes = "".join(f' {name}="{value}"' for name, value in given.items())
+    return f"<{word}{attributes}>{''.join(map(written, inside))}</{word}>"
+
+
+@example([("path", {"d": "Z"}, [])], {})
+@given(st.lists(elements, max_size=4), st.dictionaries(names, values))
+def test_garbage_in_elements(body: list[tuple[str, dict[str, str], list]], root: dict) -> None:
+    """A drawing with finite points, or one clear error, and nothing else."""
+    try:
+        drawing = parse(written(("svg", root, body)))
+    except SketchRNNError:
+        return
+    assert all(np.isfinite(line).all() for line in drawing.sketch.polylines)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_bytes(content: bytes) -> None:
+    with pytest.raises(SketchRNNError):
+        parse(b"<svg>" + content)
