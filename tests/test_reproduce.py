@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from sketchrnn.data.dataset import Dataset
@@ -189,6 +191,19 @@ def test_verdicts_of_numbers_made_by_hand() -> None:
         "L_R of w_KL 0.25 is under that of decoder-only": (False, True),
     }
     assert found["L_KL rises from w_KL 0.50 to 0.25"].difference == pytest.approx(0.7)
+
+
+def test_the_same_drawings_are_compared_one_by_one() -> None:
+    """Drawings that differ much from each other, but each by nearly as much between the models."""
+    first = np.array([0.1, 2.0, 5.0, 9.0])
+    difference = np.array([-0.1, -0.12, -0.11, -0.1])
+    means = [Measured(x.mean(), scipy.stats.sem(x), tuple(x)) for x in (first, first + difference)]
+    (one,) = verdicts({DECODER_ONLY: means[0], "0.25": means[1]}, {})
+    assert one.holds
+    assert one.sure == (abs(difference.mean()) > 2 * scipy.stats.sem(difference))
+    assert one.sure
+    (apart,) = verdicts({DECODER_ONLY: replace(means[0], each=()), "0.25": means[1]}, {})
+    assert not apart.sure
 
 
 def test_only_what_is_there_is_compared() -> None:

@@ -301,7 +301,7 @@ def measure_cell(cell: Cell, prepared: Prepared, *, device: torch.device) -> Non
     """Write test.json: the best weights on the test split, as `sketchrnn evaluate` does it."""
     model = load(cell.run, device=str(device))
     KL_min = TrainingConfig.of_run(cell.run).KL_min
-    summary = evaluate_split(model, prepared.whole, "test", KL_min)
+    summary = evaluate_split(model, prepared.whole, "test", KL_min, each=("L_R", "L_KL"))
     write_text(cell.run / TEST, json.dumps(summary, indent=2) + "\n")
 
 

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import stdev
 
 from sketchrnn.experiments.published import DECODER_ONLY, W_KL_COLUMNS
 
@@ -18,10 +19,11 @@ SURE = 2.0  # standard errors
 
 @dataclass(frozen=True)
 class Measured:
-    """A mean loss over drawings, and its standard error (0 where unknown)."""
+    """A mean loss over drawings, its standard error (0 where unknown), and that of each drawing."""
 
     mean: float
     stderr: float = 0.0
+    each: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class Verdict:
         claim: what has to hold, in words.
         first, second: the two losses.
         holds: whether the claim is true of the two means.
-        sure: whether they differ by over SURE standard errors of their difference. The same
-            drawings are in both, so the true error of the difference is rather smaller. What
-            another training seed would change is not in it.
+        sure: whether they differ by over SURE standard errors of their difference: of the
+            difference drawing by drawing where both are known so, for the same drawings are in
+            both. What another training seed would change is not in it.
     """
 
     claim: str
@@ -50,7 +52,12 @@ class Verdict:
     @property
     def sure(self) -> bool:
         """See the class."""
-        return abs(self.difference) > SURE * math.hypot(self.first.stderr, self.second.stderr)
+        first, second = self.first, self.second
+        error = math.hypot(first.stderr, second.stderr)
+        if len(first.each) == len(second.each) > 1:
+            differences = [b - a for a, b in zip(first.each, second.each, strict=True)]
+            error = stdev(differences) / math.sqrt(len(differences))
+        return abs(self.difference) > SURE * error
 
 
 def verdicts(L_R: Mapping[str, Measured], L_KL: Mapping[str, Measured]) -> list[Verdict]:

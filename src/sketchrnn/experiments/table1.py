@@ -151,6 +151,9 @@ def to_markdown(table: Table) -> str:
     parts.append(NOTES)
     parts.append(_facts(table))
     parts.append("## Do the two orders of the paper hold in our numbers?\n")
+    parts.append(
+        "Differences are taken drawing by drawing; those within two standard errors are marked.\n"
+    )
     parts.append(_summary(table))
     parts.append(_verdicts(table))
     return "\n".join(part for part in parts if part)

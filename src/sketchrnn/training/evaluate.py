@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -146,11 +146,18 @@ def evaluate_drawings(
 
 
 def evaluate_split(
-    model: Model, dataset: Dataset, split: str, KL_min: float, *, seed: int = 0
+    model: Model,
+    dataset: Dataset,
+    split: str,
+    KL_min: float,
+    *,
+    seed: int = 0,
+    each: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What `sketchrnn evaluate --json` prints: `Evaluation.summary`, and of what it is.
 
-    Drawings of more than N_max points are left out and counted.
+    Drawings of more than N_max points are left out and counted. Of the losses in `each`, the value
+    of every drawing is added, in their order in the split.
 
     Raises:
         SketchRNNError: no such split, or nothing in it that the model can read.
@@ -162,8 +169,13 @@ def evaluate_split(
             f"{dataset.name}: {split} has no drawings of at most {model.N_max} points"
         )
     result = evaluate_drawings(model.network, drawings, model.facts.scale, seed=seed)
-    return result.summary(KL_min) | {
+    summary = result.summary(KL_min) | {
         "epsilon": dataset.epsilon,
         "split": split,
         "left_out": len(every) - len(drawings),
     }
+    for name in each:
+        values = getattr(result, name)
+        if values is not None:
+            summary[name] = summary[name] | {"each": values.tolist()}
+    return summary
