@@ -156,3 +156,15 @@ def test_real_drawings_fill_the_box_when_the_start_counts(shared: Path) -> None:
     points = [np.concatenate(sketch.polylines)[1:] for sketch in sketches]
     without = np.mean([np.ptp(drawing, axis=0).max() == 255 for drawing in points])
     assert with_start > 0.8 > without + 0.1
+
+
+def test_a_very_long_line_is_simplified_in_pieces() -> None:
+    """Of 100,000 zigzags GEOS alone would overflow the stack; within epsilon nothing changes."""
+    n = 100_000
+    zigzag = np.column_stack([np.arange(n), np.where(np.arange(n) % 2, 5.0, -5.0)])
+    assert len(strokes.simplify(zigzag, 2.0)) > n - 20
+    flat = np.column_stack([np.arange(n), np.sin(np.arange(n))])
+    kept = strokes.simplify(flat, 2.0)
+    assert len(kept) == 2 + (n - 2) // (strokes.PIECE - 1)  # the ends, and where pieces meet
+    assert kept[0].tolist() == flat[0].tolist()
+    assert kept[-1].tolist() == flat[-1].tolist()

@@ -37,6 +37,9 @@ BOX_PX = 255.0  # the larger side of a drawing
 SPACING_PX = 1.0  # of the points before they are simplified
 EPSILON_PX = 2.0  # of the simplification
 
+# GEOS simplifies by recursion, as deep as a line is long at worst, and overflows the stack.
+PIECE = 10_000  # points
+
 OFFSET_LIMIT_PX = 1000.0  # clamped before scaling (docs/deviations.md, row 17)
 
 
@@ -161,6 +164,8 @@ def stroke5_to_stroke3(strokes: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def simplify(line: npt.ArrayLike, epsilon: float) -> npt.NDArray[np.float64]:
     """Ramer-Douglas-Peucker with the distance to the segment (docs/deviations.md, row 18).
 
+    A line of more than PIECE points, which no drawing has, is simplified in pieces, whose ends stay.
+
     Args:
         line: points [n, 2].
         epsilon: the largest distance that may be given up, in the line's units; 0 keeps all points.
@@ -168,6 +173,9 @@ def simplify(line: npt.ArrayLike, epsilon: float) -> npt.NDArray[np.float64]:
     points = np.asarray(line, dtype=np.float64)
     if epsilon <= 0 or len(points) < 3:
         return points
+    if len(points) > PIECE:
+        first, rest = simplify(points[:PIECE], epsilon), simplify(points[PIECE - 1 :], epsilon)
+        return np.concatenate([first, rest[1:]])
     simple = shapely.simplify(shapely.linestrings(points), epsilon, preserve_topology=False)
     kept: npt.NDArray[np.float64] = shapely.get_coordinates(simple)
     return kept if len(kept) else points[[0, -1]]  # GEOS drops a line that is all one point
