@@ -164,7 +164,8 @@ def stroke5_to_stroke3(strokes: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def simplify(line: npt.ArrayLike, epsilon: float) -> npt.NDArray[np.float64]:
     """Ramer-Douglas-Peucker with the distance to the segment (docs/deviations.md, row 18).
 
-    A line of more than PIECE points, which no drawing has, is simplified in pieces, whose ends stay.
+    A line of more than PIECE points, which hardly a drawing has, is simplified in pieces, whose
+    ends stay.
 
     Args:
         line: points [n, 2].
