@@ -20,7 +20,7 @@ pig_face() { by pig_face "$1"; }
 FOUR=doodles:400:5:cat_head+cat_body+pig_head+pig_body
 OUT=docs/images/tools
 
-sketchrnn generate face -n 10 --temperature 0.1 0.3 0.5 0.8 --seed 4 -o $OUT-generate.svg
+sketchrnn generate face -n 10 --temperature 0.1 0.3 0.5 0.8 --seed 2 -o $OUT-generate.svg
 sketchrnn reconstruct pig_face "$(pig_face 47)" "$(pig_face 86)" "$(pig_face 36)" --seed 1 \
     -o $OUT-reconstruct.svg
 sketchrnn interpolate pig_face "$(pig_face 47)" "$(pig_face 86)" "$(pig_face 36)" "$(pig_face 40)" \
@@ -29,8 +29,8 @@ sketchrnn analogy doodles "$FOUR#pig_head/0" "$FOUR#pig_body/0" "$FOUR#cat_head/
     -o $OUT-analogy.svg
 sketchrnn complete car "$(by car 10)" "$(by car 17)" "$(by car 29)" --strokes 1 -n 8 \
     --temperature 0.3 --seed 1 -o $OUT-complete.svg
-sketchrnn vary face "$(by face 10)" -n 20 --seed 1 -o $OUT-vary.svg
+sketchrnn vary face "$(by face 85)" -n 20 --seed 1 -o $OUT-vary.svg
 sketchrnn tidy pig_face "$(pig_face 52)" "$(pig_face 87)" --seed 1 -o $OUT-tidy.svg
-sketchrnn tile face "$(by face 10)" --seed 1 -o $OUT-tile.svg
+sketchrnn tile face "$(by face 41)" --seed 1 -o $OUT-tile.svg
 sketchrnn likelihood pig_face "$(pig_face 47)" "$(pig_face 62)" "$(pig_face 17)" "$(pig_face 52)" \
     -o $OUT-likelihood.svg
