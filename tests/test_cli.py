@@ -686,17 +686,22 @@ def test_demo(shell: Shell, tmp_path: Path) -> None:
     assert shell.out == f"open {folder / 'index.html'}\n"
     page = (folder / "index.html").read_text("utf-8")
     headings = [
-        *("Starter models", "Between four drawings", "Finished for you"),
+        *(
+            "Starter models",
+            "Between four drawings of doodles",
+            "Between four drawings of pig_face",
+        ),
+        "Finished for you",
         *("Training drawings", "New drawings", "Reconstructions", "Interpolation", "Learning"),
     ]
     places = [page.index(f"<h2>{heading}</h2>") for heading in headings]
     assert places == sorted(places)
-    assert page.count("<section>") == page.count("<figure>") == 8
+    assert page.count("<section>") == page.count("<figure>") == 9
     for heading in headings:
         svg = (folder / f"{heading.lower().replace(' ', '-')}.svg").read_text("utf-8")
         assert ElementTree.fromstring(svg).tag == f"{SVG}svg"
     commands = [part.split("</code>")[0] for part in page.split('class="command"><code>')[1:]]
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:  # what the page tells to type can be typed
         build_parser().parse_args(command.split()[1:])
     assert sketchrnn.load(folder / "run").conditional

@@ -55,7 +55,7 @@ RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
 SHOWN = 10
 INTERPOLATIONS, STEPS = 4, 9
 STARTER_DRAWINGS = "starter-drawings"  # the folder for what the starters' pictures begin with
-STARTER_TEMPERATURE = 0.3
+STARTER_TEMPERATURE = 0.2
 GRID = 7
 PARTS = 4
 
@@ -108,9 +108,9 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     spent = read_log(run)[-1]["seconds"] / 60
     _write(
         page,
-        "Above, models that come with sketchrnn, trained on people's drawings. Below, a small"
-        f" network that looked at {len(dataset.train):,} drawings ({names}) for {spent:.1f}"
-        " minutes on this machine, point by point, and then drew.",
+        "First, what the models that come with sketchrnn draw. Then the drawings of a small network"
+        f" that looked at {len(dataset.train):,} drawings ({names}) for {spent:.1f} minutes on this"
+        " machine, point by point.",
         [*from_starters, *sections],
     )
     return page
@@ -148,15 +148,14 @@ def _starter_sections(folder: Path, seed: int) -> list[Section]:
     sections = [
         Section(
             "Starter models",
-            "They come with the package. Each learned from some thousand drawings by people and"
-            " draws new ones; none of these is a drawing by a person.",
+            "They come with the package. They learned from some thousand drawings by people each"
+            " (doodles: by the package itself); these are new ones, by the models.",
             SketchSheet(rows, row_labels=[one.name for one in models]).to_svg(),
-            command=f"sketchrnn models --seed {seed}",
+            command=f"sketchrnn models --temperature {STARTER_TEMPERATURE:g} --seed {seed}",
         )
     ]
     several = [one for one in models if one.conditional and len(one.facts.classes) > 1]
-    if several:
-        sections.append(_grid_section(several[0], folder, seed))
+    sections += [_grid_section(one, folder, seed) for one in several]
     unconditional = [one for one in models if not one.conditional]
     if unconditional:
         sections += _completion_sections(unconditional[0], folder, seed)
@@ -169,8 +168,8 @@ def _grid_section(model: Model, folder: Path, seed: int) -> Section:
     files = _saved(corners, folder, model.name)
     rows = model.grid(corners, GRID, GRID, seed=seed)
     return Section(
-        "Between four drawings",
-        f"Each drawing is a vector z for {model.name}; here is what lies between four of them.",
+        f"Between four drawings of {model.name}",
+        "Each drawing is a vector z for the model; here is what it draws between four of them.",
         grid_sheet(corners, rows).to_svg(),
         command=f"sketchrnn interpolate {model.name} {' '.join(files)} --seed {seed}",
     )

@@ -26,11 +26,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--temperature",
         type=float,
-        default=0.3,
+        default=0.2,
         metavar="TAU",
-        help="0: the most likely; 1: the full variety (default 0.3)",
+        help="0: the most likely; 1: the full variety (default 0.2)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the drawings (default 1)")
+    parser.add_argument("--seed", type=int, default=5, help="of the drawings (default 5)")
     parser.add_argument(
         "-o",
         "--output",
