@@ -25,7 +25,7 @@ sketchrnn reconstruct pig_face "$(pig_face 47)" "$(pig_face 86)" "$(pig_face 36)
     -o $OUT-reconstruct.svg
 sketchrnn interpolate pig_face "$(pig_face 47)" "$(pig_face 86)" "$(pig_face 36)" "$(pig_face 40)" \
     --seed 1 -o $OUT-grid.svg
-sketchrnn analogy doodles "$FOUR#pig_head/0" "$FOUR#pig_body/0" "$FOUR#cat_head/0" -n 4 --seed 1 \
+sketchrnn analogy cat_pig "$FOUR#pig_head/0" "$FOUR#pig_body/0" "$FOUR#cat_head/0" -n 4 --seed 1 \
     -o $OUT-analogy.svg
 sketchrnn complete car "$(by car 10)" "$(by car 17)" "$(by car 29)" --strokes 1 -n 8 \
     --temperature 0.3 --seed 1 -o $OUT-complete.svg

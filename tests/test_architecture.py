@@ -37,6 +37,7 @@ BESIDE = {
 # is a convenience that its caller needs not have.
 EXCEPTIONS = {
     ("sketch", "figures.png"): "Sketch.save writes PNG",
+    ("sketch", "data.formats.svg"): "Sketch.load reads SVG",
     ("doodles", "data.dataset"): "doodles_dataset makes a Dataset; the drawings need none",
     ("data.sources", "doodles"): "a source may be the doodles",
     ("data.formats", "data.formats.sketches"): "read picks the reader",

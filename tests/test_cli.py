@@ -688,7 +688,7 @@ def test_demo(shell: Shell, tmp_path: Path) -> None:
     headings = [
         *(
             "Starter models",
-            "Between four drawings of doodles",
+            "Between four drawings of cat_pig",
             "Between four drawings of pig_face",
         ),
         "Finished for you",

@@ -281,3 +281,21 @@ def test_real_drawings(shared: Path) -> None:
 def test_stroke5_padding_is_the_end_token() -> None:
     array = HOUSE.to_stroke5(10)
     np.testing.assert_array_equal(array[7:], np.tile(strokes.END_TOKEN, (3, 1)))
+
+
+def test_load_reads_what_save_writes(tmp_path: Path) -> None:
+    for name in ("a.svg", "a.json"):
+        HOUSE.save(tmp_path / name)
+        again = Sketch.load(tmp_path / name)
+        for ours, line in zip(again.polylines, HOUSE.polylines, strict=True):
+            np.testing.assert_allclose(ours, line, atol=0.01)
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "a.png").write_bytes(b"")
+    for name, message in (
+        ("bad.json", "is no drawing"),
+        ("list.json", "a drawing in JSON is"),
+        ("a.png", r"from an \.svg or a \.json"),
+    ):
+        with pytest.raises(SketchRNNError, match=message):
+            Sketch.load(tmp_path / name)

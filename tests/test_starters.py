@@ -88,7 +88,7 @@ def test_arithmetic_and_ways_of_the_doodles_against_the_truth() -> None:
     """What docs/results.md states of 100 cases, with a reader that is measured first."""
     reader = train_reader(1_500, 4)
     assert examine(reader).accuracy >= LEAST_ACCURACY
-    model = sketchrnn.load("doodles")
+    model = sketchrnn.load("cat_pig")
     sum_ = analogies(model, reader, "cat head + (pig with body - pig head)", cases=60, seed=3)
     assert sum_.right.share >= 0.8
     for what in CROSSINGS:

@@ -210,6 +210,26 @@ def test_transforms(groups: list[list[tuple[str, float]]]) -> None:
     np.testing.assert_allclose(one(body), points[:, :2], rtol=1e-6, atol=1e-6)
 
 
+def test_circles_are_drawn_as_by_a_hand() -> None:
+    """From the top, counterclockwise on a screen whose y points down, to the top again."""
+    for shape in ('<circle cx="50" cy="40" r="20"/>', '<ellipse cx="50" cy="40" rx="9" ry="20"/>'):
+        line = one(shape)
+        np.testing.assert_allclose(line[[0, -1]], [[50, 20], [50, 20]], atol=1e-6)
+        x, y = line.T
+        area = 0.5 * np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])
+        assert area < 0  # clockwise would be positive where y points down
+        assert line[1, 0] < 50
+
+
+def test_white_shapes_without_a_line_are_left_out_and_counted() -> None:
+    paper = '<rect x="5" y="5" width="80" height="80" style="fill:#ffffff;stroke:none"/>'
+    drawing = parse(f'<svg viewBox="0 0 100 100">{paper}<path d="M0 0L9 9"/></svg>')
+    assert len(drawing.sketch.polylines) == 1
+    assert describe(drawing.left_out) == "1 white shape without a line"
+    seen = paper.replace("stroke:none", "stroke:black")
+    assert len(parse(f'<svg viewBox="0 0 100 100">{seen}</svg>').sketch.polylines) == 1
+
+
 def test_a_circle_that_is_skewed_stays_an_ellipse() -> None:
     turned = matrix("rotate", 30) @ matrix("skewX", 40) @ matrix("scale", 3, 0.2)
     line = one('<circle r="10" transform="rotate(30) skewX(40) scale(3 0.2)"/>')

@@ -149,7 +149,7 @@ def _starter_sections(folder: Path, seed: int) -> list[Section]:
         Section(
             "Starter models",
             "They come with the package. They learned from some thousand drawings by people each"
-            " (doodles: by the package itself); these are new ones, by the models.",
+            " (cat_pig: by the package itself); these are new ones, by the models.",
             SketchSheet(rows, row_labels=[one.name for one in models]).to_svg(),
             command=f"sketchrnn models --temperature {STARTER_TEMPERATURE:g} --seed {seed}",
         )

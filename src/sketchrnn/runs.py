@@ -124,8 +124,8 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
     path = Path(run) / CONFIG
     if not Path(run).exists():
         raise SketchRNNError(
-            f"{run}: there is no such run folder, nor a starter model of that name; `sketchrnn"
-            " train` makes one, `sketchrnn models` lists the other"
+            f"{run}: there is no such run folder, nor a starter model of that name (there are"
+            f" {', '.join(starter_names())}); `sketchrnn train` makes a run"
         )
     if not path.is_file():
         raise SketchRNNError(f"{run}: not a run folder, it has no {CONFIG}")

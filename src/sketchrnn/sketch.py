@@ -80,6 +80,29 @@ class Sketch:
         return cls.from_polylines(lines, None if label is None else str(label))
 
     @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Sketch:
+        """The drawing of an .svg or .json file, in its own units.
+
+        Raises:
+            SketchRNNError: another kind of file, or one that is no drawing.
+        """
+        source = Path(path)
+        ending = source.suffix.lower()
+        if ending not in (".svg", ".json"):
+            raise SketchRNNError(f"{source}: a drawing is read from an .svg or a .json file")
+        content = source.read_bytes()
+        if ending == ".svg":
+            from sketchrnn.data.formats import svg
+
+            return svg.parse(content, str(source)).sketch
+        try:
+            return cls.from_json(json.loads(content))
+        except SketchRNNError as error:
+            raise SketchRNNError(f"{source}: {error}") from None
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            raise SketchRNNError(f"{source}: is no drawing ({error})") from None
+
+    @classmethod
     def _frozen(cls, lines: Iterable[Polyline], label: str | None) -> Sketch:
         kept = []
         for line in lines:

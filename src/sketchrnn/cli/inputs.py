@@ -30,6 +30,7 @@ Pen = Literal["down", "up"]
 
 STANDARD_INPUT = "-"
 FILE_ENDINGS = (".svg", ".json")
+PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf")
 _INDEX = re.compile(r"(?P<index>[0-9]{1,9})|typical(:(?P<rank>[0-9]{1,9}))?")
 TYPICAL_AMONG = 500  # drawings of a split, evenly over it, that `typical` is looked for in
 
@@ -150,6 +151,10 @@ def _read(spec: str, places: _Places) -> Given:
     if is_data(spec):
         if not Path(spec).exists() and ":" not in spec and spec != "doodles":
             raise SketchRNNError(f"{spec}: there is no such file")
+        if Path(spec).suffix.lower() in PIXELS:
+            raise SketchRNNError(
+                f"{spec}: has pixels, or pages, and a drawing has strokes; give an .svg or a .json"
+            )
         raise SketchRNNError(
             f"{spec}: is a data file; say which of its drawings, as {spec}#0 or {spec}#typical, or"
             " #[SPLIT/][CLASS/]INDEX"

@@ -239,7 +239,9 @@ class _Reader:
                 yield from self._shapes(child, matrix, style, size, around)
         elif tag in SHAPES and style["visibility"] == "visible" and _is_painted(style):
             segments = self._segments(element, tag, size)
-            if segments and not self._is_background(tag, style, segments, matrix):
+            if style["stroke"] == "none" and style["fill"].lower() in WHITE:
+                self.left_out["white shape without a line"] += 1
+            elif segments and not self._is_background(tag, style, segments, matrix):
                 yield segments, matrix
 
     def _used(
@@ -302,6 +304,8 @@ class _Reader:
                 if given.get(name, "") in (None, "auto"):
                     given[name] = given.get(other)
             values = [self._measure(name, given[name], size) for name in names]
+            if tag in ("circle", "ellipse"):
+                return _as_a_hand(*values)
             return list(kind(*values).segments(transformed=False))
         except SketchRNNError:
             raise
@@ -354,6 +358,8 @@ class _Reader:
         )
 
 
+WHITE = ("white", "#fff", "#ffffff")  # a fill that nobody sees on paper
+
 # The class of svgelements that knows a shape, and its attributes in the order it takes them.
 SHAPES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "path": (Path, ("d",)),
@@ -364,6 +370,17 @@ SHAPES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "circle": (Circle, ("cx", "cy", "r")),
     "ellipse": (Ellipse, ("cx", "cy", "rx", "ry")),
 }
+
+
+def _as_a_hand(cx: float, cy: float, rx: float, ry: float | None = None) -> list[Any]:
+    """An ellipse as people draw it: from its top, counterclockwise. SVG begins at the right."""
+    ry = rx if ry is None else ry
+    if min(rx, ry) <= 0:
+        return []
+    top, bottom = (cx, cy - ry), (cx, cy + ry)
+    half = f"A{rx},{ry} 0 0 0"
+    path = f"M{top[0]},{top[1]}{half} {bottom[0]},{bottom[1]}{half} {top[0]},{top[1]}Z"
+    return list(Path(path).segments(transformed=False))
 
 
 def describe(left_out: Mapping[str, int]) -> str:
