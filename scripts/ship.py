@@ -48,8 +48,8 @@ CARD_TEXT = (
     " {epsilon}.",
     "- **Licence**: {licence}",
     "- **Config**: {cells} {sizes}, M {mixtures}; {weights:,} weights in 16 bits.",
-    "- **Training**: {steps:,} steps of {batch_size} drawings in {minutes:.0f} minutes on one"
-    " thread of a shared processor; the weights of step {best_step:,}, which has the least"
+    "- **Training**: {steps:,} steps of {batch_size} drawings in {minutes:.0f} minutes on {where};"
+    " the weights of step {best_step:,}, which has the least"
     " validation loss. `config.json` has every number.",
     "- **Losses on the test split**, with the 16-bit weights: {losses}.",
     "- **Weaknesses**: {weakness}",
@@ -95,6 +95,7 @@ def main() -> None:
     for text in ("draws", "source", "command", "weakness"):
         parser.add_argument(f"--{text}", required=True)
     parser.add_argument("--licence", default=QUICKDRAW)
+    parser.add_argument("--where", default="one thread of a shared processor")
     arguments = parser.parse_args()
 
     folder = STARTERS / arguments.name
@@ -148,6 +149,7 @@ def main() -> None:
         if shape.conditional
         else "Decoder only: it draws from nothing, and completes what you began",
         licence=arguments.licence,
+        where=arguments.where,
         source=arguments.source,
         **counts,
         N_max=shape.N_max,
