@@ -19,7 +19,7 @@ SOURCE = Path(sketchrnn.__file__).parent
 # Each part imports from the floors below it ...
 FLOORS = (
     {"errors", "files"},
-    {"strokes", "model"},
+    {"strokes", "model", "pictures"},
     {"sketch", "data", "doodles", "interop", "runs", "devices"},
     {"drawing", "figures", "starters"},
     {"training"},
@@ -37,7 +37,7 @@ BESIDE = {
 # is a convenience that its caller needs not have.
 EXCEPTIONS = {
     ("sketch", "figures.png"): "Sketch.save writes PNG",
-    ("sketch", "data.formats.svg"): "Sketch.load reads SVG",
+    ("sketch", "data.formats.drawing"): "Sketch.load reads a file",
     ("doodles", "data.dataset"): "doodles_dataset makes a Dataset; the drawings need none",
     ("data.sources", "doodles"): "a source may be the doodles",
     ("data.formats", "data.formats.sketches"): "read picks the reader",
@@ -47,8 +47,8 @@ EXCEPTIONS = {
 # PyTorch takes seconds to load: only these wait for it.
 TORCH_PARTS = {"model", "training", "drawing", "bench", "experiments", "runs", "devices"}
 TORCH_FREE = (
-    "strokes", "sketch", "files", "errors", "doodles", "model.config", "training.config",
-    "training.schedules", "data", "figures", "cli", "runs",
+    "strokes", "sketch", "files", "pictures", "errors", "doodles", "model.config",
+    "training.config", "training.schedules", "data", "figures", "cli", "runs",
     "drawing.base", "drawing.fit", "drawing.latent", "drawing.live", "drawing.seeds",
     "drawing.sheets", "starters",
 )  # fmt: skip

@@ -14,17 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn.cli.inputs import (
-    Given,
     Input,
     first_part,
     fitted,
     is_data,
     mixed,
-    parse,
     read_given,
     read_inputs,
 )
 from sketchrnn.data.formats import read
+from sketchrnn.data.formats.drawing import Given, parse
 from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet

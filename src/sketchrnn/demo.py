@@ -29,7 +29,7 @@ from sketchrnn.model.config import ModelConfig
 from sketchrnn.sketch import Sketch
 from sketchrnn.starters import starters
 from sketchrnn.training.config import PRESETS, TrainingConfig
-from sketchrnn.training.evaluate import evaluate_drawings
+from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import need_validation, train
 from sketchrnn.training.progress import Progress, StopSignals
@@ -294,8 +294,7 @@ def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) 
 
 
 def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[list[str]]:
-    result = evaluate_drawings(model.network, dataset.split(split), model.facts.scale)
-    summary = result.summary(TrainingConfig.of_run(run).KL_min)
+    summary = evaluate_split(model, dataset, split, TrainingConfig.of_run(run).KL_min)
     rows = [["loss", "mean", "standard error"]]
     for name in ("L_R", "L_s", "L_p", "L_KL", "nats_per_drawing"):
         value = summary[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_bytes, write_text
+from sketchrnn.pictures import write_picture
 
 Polyline = npt.NDArray[np.float64]
 
@@ -86,21 +85,11 @@ class Sketch:
         Raises:
             SketchRNNError: another kind of file, or one that is no drawing.
         """
-        source = Path(path)
-        ending = source.suffix.lower()
-        if ending not in (".svg", ".json"):
-            raise SketchRNNError(f"{source}: a drawing is read from an .svg or a .json file")
-        content = source.read_bytes()
-        if ending == ".svg":
-            from sketchrnn.data.formats import svg
+        from sketchrnn.data.formats import drawing
 
-            return svg.parse(content, str(source)).sketch
-        try:
-            return cls.from_json(json.loads(content))
-        except SketchRNNError as error:
-            raise SketchRNNError(f"{source}: {error}") from None
-        except (ValueError, RecursionError, ArithmeticError) as error:
-            raise SketchRNNError(f"{source}: is no drawing ({error})") from None
+        if Path(path).suffix.lower() not in drawing.ENDINGS:
+            raise SketchRNNError(f"{path}: a drawing is read from an .svg or a .json file")
+        return drawing.read(path).sketch
 
     @classmethod
     def _frozen(cls, lines: Iterable[Polyline], label: str | None) -> Sketch:
@@ -210,23 +199,18 @@ class Sketch:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
-        ending = Path(path).suffix.lower()
-        if ending == ".svg":
-            write_text(path, self.to_svg())
-        elif ending == ".png":
-            from sketchrnn.figures.png import svg_to_png
+        write_picture(path, "a drawing", svg=self.to_svg, png=self._to_png, document=self.to_json)
 
-            # The longer side gets 512 px. The drawing is moved to the origin, for the renderer's
-            # 32-bit coordinates would lose a small drawing far away from it.
-            left, top, right, bottom = self.bounds
-            side = max(right - left, bottom - top)
-            space = side * (2 * 0.06 + 1 / 90)
-            width_px = round(512 * (right - left + space) / (side + space)) if side else 512
-            write_bytes(path, svg_to_png(self.moved(-left, -top).to_svg(), width_px=width_px))
-        elif ending == ".json":
-            write_text(path, json.dumps(self.to_json()) + "\n")
-        else:
-            raise SketchRNNError(f"{path}: unknown ending; save a drawing as .svg, .png or .json")
+    def _to_png(self) -> bytes:
+        from sketchrnn.figures.png import svg_to_png
+
+        # The longer side gets 512 px. The drawing is moved to the origin, for the renderer's
+        # 32-bit coordinates would lose a small drawing far away from it.
+        left, top, right, bottom = self.bounds
+        side = max(right - left, bottom - top)
+        space = side * (2 * 0.06 + 1 / 90)
+        width_px = round(512 * (right - left + space) / (side + space)) if side else 512
+        return svg_to_png(self.moved(-left, -top).to_svg(), width_px=width_px)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()

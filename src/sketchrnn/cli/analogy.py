@@ -60,6 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
         )
         rows.append([c.back(sketch) for sketch in drawn])
     sheet = analogy_sheet(a.given.sketch, b.given.sketch, c.given.sketch, rows, temperatures)
-    notes = [note for one in inputs for note in one.notes]
-    write_drawings(arguments, sheet, (new for row in rows for new in row), seed=seed, notes=notes)
+    every = (new for row in rows for new in row)
+    write_drawings(arguments, sheet, every, inputs=inputs, seed=seed)
     return 0

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from sketchrnn.cli.inputs import Given, Input
+    from sketchrnn.cli.inputs import Input
+    from sketchrnn.data.formats.drawing import Given
     from sketchrnn.drawing.complete import Completion, PenChoice
     from sketchrnn.drawing.model import Model
 
@@ -98,9 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
         for label, temperature in zip(labels, temperatures, strict=True):
             completions = _completions(model, part, pen, n, temperature, seed, arguments)
             rows.append((label, part.given.sketch, completions))
-    notes = [note for part, _ in parts for note in part.notes]
     every = (one.sketch for _, _, completions in rows for one in completions)
-    write_drawings(arguments, completion_sheet(rows), every, seed=seed, notes=notes)
+    inputs = [part for part, _ in parts]
+    write_drawings(arguments, completion_sheet(rows), every, inputs=inputs, seed=seed)
     return 0
 
 

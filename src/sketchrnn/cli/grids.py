@@ -41,8 +41,8 @@ def write_grid(
         for y, row in zip(shares, drawn, strict=True)
     ]
     sheet = grid_sheet([corner.given.sketch for corner in corners], rows)
-    notes = [note for corner in corners for note in corner.notes]
-    write_drawings(arguments, sheet, (new for row in rows for new in row), seed=seed, notes=notes)
+    every = (new for row in rows for new in row)
+    write_drawings(arguments, sheet, every, inputs=corners, seed=seed)
     return 0
 
 

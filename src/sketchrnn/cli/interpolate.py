@@ -91,6 +91,6 @@ def run(arguments: argparse.Namespace) -> int:
             ]
         )
     sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, temperatures)
-    notes = first.notes + last.notes
-    write_drawings(arguments, sheet, (new for row in rows for new in row), seed=seed, notes=notes)
+    every = (new for row in rows for new in row)
+    write_drawings(arguments, sheet, every, inputs=inputs, seed=seed)
     return 0

@@ -12,7 +12,7 @@ from sketchrnn.cli.options import (
     add_input_options,
     load_model,
 )
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, write_sheet
+from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, say_notes, write_sheet
 
 if TYPE_CHECKING:
     from sketchrnn.cli.inputs import Input
@@ -39,8 +39,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print and draw."""
-    import sys
-
     from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.sheets import likelihood_sheet
 
@@ -48,8 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments)
     inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
     found = model.likelihood([one.sketch for one in inputs])
-    for note in (note for one in inputs for note in one.notes):
-        print(note, file=sys.stderr)
+    say_notes(inputs)
     if arguments.output != STANDARD_OUTPUT:
         print(_table(inputs, found), end="")
     write_sheet(likelihood_sheet([one.given.sketch for one in inputs], found), arguments.output)

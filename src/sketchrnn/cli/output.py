@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
+    from sketchrnn.cli.inputs import Input
+    from sketchrnn.experiments.panels import Panels
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.sketch import Sketch
 
@@ -56,12 +58,11 @@ def write_drawings(
     sheet: SketchSheet,
     sketches: Iterable[Sketch],
     *,
+    inputs: Iterable[Input] = (),
     seed: int | None = None,
-    notes: Sequence[str] = (),
 ) -> None:
     """Write the sheet, and with --each every drawing; say what was done to the inputs."""
-    for note in notes:
-        print(note, file=sys.stderr)
+    say_notes(inputs)
     if arguments.each is not None:
         write_each(arguments.each, sketches, arguments.output)
     write_sheet(sheet, arguments.output, seed)
@@ -77,13 +78,20 @@ def write_each(folder: str, sketches: Iterable[Sketch], output: str) -> None:
     print(f"wrote {count} drawings to {folder}", file=sys.stderr)
 
 
-def write_sheet(sheet: SketchSheet, output: str, seed: int | None = None) -> None:
-    """Write the sheet and say its seed (on standard error, so that it can be piped)."""
+def write_sheet(sheet: SketchSheet | Panels, output: str, seed: int | None = None) -> None:
+    """Write a sheet, or several, and say its seed (on standard error, so that it can be piped)."""
     if output == STANDARD_OUTPUT:
         sys.stdout.write(sheet.to_svg())
     else:
         sheet.save(output)
     say_written(output, seed)
+
+
+def say_notes(inputs: Iterable[Input]) -> None:
+    """Say what was done to the inputs to make them fit."""
+    for one in inputs:
+        for note in one.notes:
+            print(note, file=sys.stderr)
 
 
 def say_written(output: str, seed: int | None) -> None:

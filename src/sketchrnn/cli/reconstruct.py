@@ -71,9 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         columns.append([one.back(new) for one, new in zip(inputs, drawn, strict=True)])
     sheet = beside_inputs([one.given.sketch for one in inputs], columns, temperatures)
-    notes = [note for one in inputs for note in one.notes]
     every = (new for row in zip(*columns, strict=True) for new in row)
-    write_drawings(arguments, sheet, every, seed=seed, notes=notes)
+    write_drawings(arguments, sheet, every, inputs=inputs, seed=seed)
     return 0
 
 
@@ -91,7 +90,8 @@ def _check_data(arguments: argparse.Namespace) -> None:
 
 def _inputs(model: Model, arguments: argparse.Namespace, seed: int) -> list[Input]:
     """The drawings that are named, then those that are chosen from whole data files."""
-    from sketchrnn.cli.inputs import Given, Input, is_data, read_inputs
+    from sketchrnn.cli.inputs import Input, is_data, read_inputs
+    from sketchrnn.data.formats.drawing import Given
     from sketchrnn.data.sources import read_sources
     from sketchrnn.drawing.sheets import choose_inputs
 

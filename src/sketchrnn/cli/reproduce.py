@@ -18,7 +18,7 @@ from sketchrnn.cli.options import (
     check_temperatures,
     one_temperature,
 )
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, say_written
+from sketchrnn.cli.output import check_output, write_sheet
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import WAY_NAMES, ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
@@ -344,17 +344,14 @@ def _figure(arguments: argparse.Namespace) -> int:
     panels = figures.FIGURES[figure](
         figures.Request(models, labels, inputs, n, temperatures, seed, analogies)
     )
-    if arguments.output == STANDARD_OUTPUT:
-        sys.stdout.write(panels.to_svg())
-    else:
-        panels.save(arguments.output)
-    say_written(arguments.output, seed)
+    write_sheet(panels, arguments.output, seed)
     return 0
 
 
 def _inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[Sketch]:
     """The drawings that are named, or those that the figure would have of the data files."""
-    from sketchrnn.cli.inputs import Given, fitted, is_data, read_given, read_inputs
+    from sketchrnn.cli.inputs import fitted, is_data, read_given, read_inputs
+    from sketchrnn.data.formats.drawing import Given
     from sketchrnn.experiments import figures
 
     figure = arguments.what

@@ -57,7 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
         )
         back = SketchList((one.back(sketch) for sketch in tidied.drawings), seed)
         rows.append((one.given.sketch, replace(tidied, drawings=back)))
-    notes = [note for one in inputs for note in one.notes]
     every = (sketch for _, tidied in rows for sketch in tidied.drawings[:SHOWN])
-    write_drawings(arguments, tidy_sheet(rows, SHOWN), every, seed=seed, notes=notes)
+    write_drawings(arguments, tidy_sheet(rows, SHOWN), every, inputs=inputs, seed=seed)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import (
     DRAWING_HELP,
@@ -13,8 +14,11 @@ from sketchrnn.cli.options import (
     named,
     one_temperature,
 )
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, say_written, write_each
+from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, say_notes, say_written, write_each
 from sketchrnn.errors import SketchRNNError
+
+if TYPE_CHECKING:
+    from sketchrnn.cli.inputs import Input
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -115,15 +119,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.drawing is None and arguments.as_is:
         raise SketchRNNError("there is no DRAWING to take as it is: leave out --as-is")
     model = load_model(arguments)
-    notes: list[str] = []
+    inputs: list[Input] = []
     if arguments.drawing is None:
         drawn = model.generate(columns * rows, temperature=temperature, seed=seed)
     else:
         model.need_encoder("drawing many like one")
-        (given,) = read_inputs(model, [arguments.drawing], as_is=arguments.as_is)
-        notes = given.notes
+        inputs = read_inputs(model, [arguments.drawing], as_is=arguments.as_is)
         drawn = model.vary(
-            given.sketch,
+            inputs[0].sketch,
             columns * rows,
             spread=spread,
             temperature=temperature,
@@ -146,8 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(tile.to_svg(repeat=(across, down)))
     else:
         tile.save(arguments.output, repeat=(across, down))
-    for note in notes:
-        print(note, file=sys.stderr)
+    say_notes(inputs)
     if arguments.each is not None:
         write_each(arguments.each, drawn, arguments.output)
     say_written(arguments.output, seed)

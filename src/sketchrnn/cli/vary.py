@@ -93,5 +93,5 @@ def run(arguments: argparse.Namespace) -> int:
         rows.append([given.back(sketch) for sketch in drawn])
     sheet = variation_sheet(given.given.sketch, rows, temperatures)
     every = (new for row in rows for new in row)
-    write_drawings(arguments, sheet, every, seed=seed, notes=given.notes)
+    write_drawings(arguments, sheet, every, inputs=inputs, seed=seed)
     return 0

@@ -2,7 +2,7 @@
 
 All is done with mu of the given drawings, or on request samples of q(z | S). Drawings along
 a way or in a grid are drawn with the same random numbers: from one to the next only z changes.
-`Model` has each function as a method.
+Each function is a method of `Model`.
 """
 
 from __future__ import annotations

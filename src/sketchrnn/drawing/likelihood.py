@@ -16,6 +16,7 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.drawing.base import Latent
+from sketchrnn.model.network import kl_terms
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -112,8 +113,7 @@ def _measured(
         KL_B: list[float | None] = [None] * len(sketches)
         if latent is None and model.conditional:
             latent, log_variance = network.encode(x_BT5, lengths_B)
-            mu, s = latent.double(), log_variance.double()
-            KL_B = (-0.5 * (1 + s - mu.square() - s.exp()).sum(dim=1)).tolist()
+            KL_B = kl_terms(latent.double(), log_variance.double()).sum(dim=1).tolist()
         start, end = (
             torch.from_numpy(token).to(x_BT5).expand(len(sketches), 1, -1)
             for token in (strokes.START_TOKEN, strokes.END_TOKEN)

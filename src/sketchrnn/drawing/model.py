@@ -15,13 +15,14 @@ from sketchrnn import strokes
 from sketchrnn.devices import choose_device
 from sketchrnn.drawing import blend
 from sketchrnn.drawing.base import Drawer, Latent, PenPoint, SketchList
-from sketchrnn.drawing.complete import CompletionList, PenChoice, complete, fit_part
+from sketchrnn.drawing.complete import complete as _complete
+from sketchrnn.drawing.complete import fit_part as _fit_part
 from sketchrnn.drawing.fit import Fitted, fit
-from sketchrnn.drawing.likelihood import Likelihood, likelihood
+from sketchrnn.drawing.likelihood import likelihood as _likelihood
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.drawing.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
-from sketchrnn.drawing.tidy import Tidied, tidy
+from sketchrnn.drawing.tidy import tidy as _tidy
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
@@ -168,124 +169,19 @@ class Model(Drawer):
         placed = (blend.placed_as(old, new) for old, new in zip(many, drawn, strict=True))
         return SketchList(placed, seed)
 
-    def interpolate(
-        self,
-        first: Sketch,
-        last: Sketch,
-        n: int = 10,
-        *,
-        spherical: bool = True,
-        temperature: float = 0.1,
-        sample: bool = False,
-        seed: int | None = None,
-    ) -> SketchList:
-        """n drawings on the way from one to another, both included; see `blend.interpolate`."""
-        return blend.interpolate(
-            self,
-            first,
-            last,
-            n,
-            spherical=spherical,
-            temperature=temperature,
-            sample=sample,
-            seed=seed,
-        )
-
-    def grid(
-        self,
-        corners: Sequence[Sketch],
-        rows: int = 7,
-        columns: int = 7,
-        *,
-        spherical: bool = True,
-        temperature: float = 0.1,
-        sample: bool = False,
-        seed: int | None = None,
-    ) -> list[SketchList]:
-        """Rows of drawings between three or four corners; see `blend.grid`."""
-        return blend.grid(
-            self,
-            corners,
-            rows,
-            columns,
-            spherical=spherical,
-            temperature=temperature,
-            sample=sample,
-            seed=seed,
-        )
-
-    def analogy(
-        self,
-        a: Sketch,
-        b: Sketch,
-        c: Sketch,
-        n: int = 1,
-        *,
-        temperature: float = 0.1,
-        sample: bool = False,
-        seed: int | None = None,
-    ) -> SketchList:
-        """n drawings of c + (b - a); see `blend.analogy`."""
-        return blend.analogy(self, a, b, c, n, temperature=temperature, sample=sample, seed=seed)
-
-    def vary(
-        self,
-        sketch: Sketch,
-        n: int = 10,
-        *,
-        spread: float = 1.0,
-        temperature: float = 0.5,
-        seed: int | None = None,
-    ) -> SketchList:
-        """n drawings like the given one; see `blend.vary`."""
-        return blend.vary(self, sketch, n, spread=spread, temperature=temperature, seed=seed)
-
-    def tidy(
-        self,
-        sketch: Sketch,
-        n: int = 16,
-        *,
-        temperature: float = 0.1,
-        sample: bool = False,
-        seed: int | None = None,
-    ) -> Tidied:
-        """A crude drawing made more coherent, the best of n; see `tidy.tidy`."""
-        return tidy(self, sketch, n, temperature=temperature, sample=sample, seed=seed)
+    # what people do with it: functions of a model, each in a file of its own
+    interpolate = blend.interpolate
+    grid = blend.grid
+    analogy = blend.analogy
+    vary = blend.vary
+    tidy = _tidy
+    complete = _complete
+    fit_part = _fit_part
+    likelihood = _likelihood
 
     def fit(self, sketch: Sketch, *, factor: float | None = None) -> Fitted:
         """A drawing from outside, scaled and simplified for this model; see `fit.fit`."""
         return fit(sketch, self.facts, self.N_max, factor=factor)
-
-    def complete(
-        self,
-        part: Sketch,
-        n: int = 10,
-        *,
-        temperature: float = 0.4,
-        z: npt.ArrayLike | None = None,
-        pen: PenChoice = "auto",
-        seed: int | None = None,
-    ) -> CompletionList:
-        """Go on with an unfinished drawing, in n ways; see `complete.complete`."""
-        return complete(self, part, n, temperature=temperature, z=z, pen=pen, seed=seed)
-
-    def fit_part(self, sketch: Sketch, *, share: float | None = None) -> Fitted:
-        """An unfinished drawing from outside in this model's units; see `complete.fit_part`."""
-        return fit_part(self, sketch, share=share)
-
-    @overload
-    def likelihood(self, sketches: Sketch, *, z: npt.ArrayLike | None = None) -> Likelihood: ...
-
-    @overload
-    def likelihood(
-        self, sketches: Sequence[Sketch], *, z: npt.ArrayLike | None = None
-    ) -> list[Likelihood]: ...
-
-    def likelihood(
-        self, sketches: Sketch | Sequence[Sketch], *, z: npt.ArrayLike | None = None
-    ) -> Likelihood | list[Likelihood]:
-        """How typical each drawing is, in nats; see `likelihood.likelihood`."""
-        return likelihood(self, sketches, z=z)
 
     @property
     def _device(self) -> torch.device:

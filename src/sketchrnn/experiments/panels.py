@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.sheet import PAPER, SketchSheet
-from sketchrnn.files import write_bytes, write_text
+from sketchrnn.pictures import write_picture
 from sketchrnn.sketch import number
 
 _SIZE = re.compile(r'<svg [^>]*?width="([0-9.]+)" height="([0-9.]+)"')
@@ -47,15 +45,7 @@ class Panels:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
-        ending = Path(path).suffix.lower()
-        if ending == ".svg":
-            write_text(path, self.to_svg())
-        elif ending == ".png":
-            write_bytes(path, self.to_png())
-        elif ending == ".json":
-            write_text(path, json.dumps(self.to_json()) + "\n")
-        else:
-            raise SketchRNNError(f"{path}: unknown ending; save a figure as .svg, .png or .json")
+        write_picture(path, "a figure", svg=self.to_svg, png=self.to_png, document=self.to_json)
 
     def _render(self) -> tuple[str, float]:
         """The SVG document and its width."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lettering import DESCENT, LINE_HEIGHT, text_path, text_width, wrap
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.files import write_bytes, write_text
+from sketchrnn.pictures import write_picture
 from sketchrnn.sketch import Sketch, number, path_data, xml_text
 
 PAPER = "#ffffff"
@@ -247,15 +245,7 @@ class SketchSheet:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
-        ending = Path(path).suffix.lower()
-        if ending == ".svg":
-            write_text(path, self.to_svg())
-        elif ending == ".png":
-            write_bytes(path, self.to_png())
-        elif ending == ".json":
-            write_text(path, json.dumps(self.to_json()) + "\n")
-        else:
-            raise SketchRNNError(f"{path}: unknown ending; save a sheet as .svg, .png or .json")
+        write_picture(path, "a sheet", svg=self.to_svg, png=self.to_png, document=self.to_json)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -270,15 +260,13 @@ class SketchSheet:
         texts: list[_Text] = []
 
         # Columns, from left to right: margin, row labels, cells.
-        labels_width = max(
-            (
-                text_width(line, LABEL_SIZE)
-                for label in self.row_labels
-                for line in wrap(label, ROW_LABEL_CELLS * cell, LABEL_SIZE)
-            ),
-            default=0.0,
-        )
-        grid_left = MARGIN + (labels_width + gap if labels_width else 0)
+        label_widths = [
+            text_width(line, LABEL_SIZE)
+            for label in self.row_labels
+            for line in wrap(label, ROW_LABEL_CELLS * cell, LABEL_SIZE)
+        ]
+        labels_width = max(label_widths, default=0.0)  # "I" is a line without any width
+        grid_left = MARGIN + (labels_width + gap if label_widths else 0)
         operators = [_Operator(text, cell) for text in self.operators]
         gaps = [operator.room or gap for operator in operators] or [gap] * (self.columns - 1)
         has_rule = 0 < self.input_columns < self.columns

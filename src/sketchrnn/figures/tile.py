@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.sheet import INK, PAPER
-from sketchrnn.files import write_bytes, write_text
+from sketchrnn.pictures import write_picture
 from sketchrnn.sketch import Sketch, number, path_data, xml_text
 
 PEN = 1 / 70  # line width, as a part of the distance between two drawings
@@ -142,15 +140,13 @@ class Tile:
 
     def save(self, path: str | os.PathLike[str], repeat: tuple[int, int] = (1, 1)) -> None:
         """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
-        ending = Path(path).suffix.lower()
-        if ending == ".svg":
-            write_text(path, self.to_svg(repeat))
-        elif ending == ".png":
-            write_bytes(path, self.to_png(repeat=repeat))
-        elif ending == ".json":
-            write_text(path, json.dumps(self.to_json()) + "\n")
-        else:
-            raise SketchRNNError(f"{path}: unknown ending; save a tile as .svg, .png or .json")
+        write_picture(
+            path,
+            "a tile",
+            svg=lambda: self.to_svg(repeat),
+            png=lambda: self.to_png(repeat=repeat),
+            document=self.to_json,
+        )
 
     def _repr_svg_(self) -> str:
         return self.to_svg(repeat=(2, 2))

@@ -176,6 +176,15 @@ class Network(nn.Module):
         return (draw(self.encoder_forward), draw(self.encoder_backward)), draw(self.decoder)
 
 
+def kl_terms(mu_BZ: Tensor, log_variance_BZ: Tensor) -> Tensor:
+    """What each number of z gives to the KL divergence of N(mu, sigma^2) from N(0, 1): [B, Z].
+
+    -(1 + s - mu^2 - e^s) / 2 with s the log-variance: the supplement's eq. 2 (eq. 10 of the paper
+    prints s^2 for s; docs/deviations.md, row 1).
+    """
+    return -0.5 * (1 + log_variance_BZ - mu_BZ.square() - log_variance_BZ.exp())
+
+
 def steps_run(T: int, lengths_B: Tensor) -> Tensor:
     """Which of T steps rows of these lengths take part in: bool [T, B]."""
     return torch.arange(T, device=lengths_B.device)[:, None] < lengths_B

@@ -239,9 +239,11 @@ class _Reader:
                 yield from self._shapes(child, matrix, style, size, around)
         elif tag in SHAPES and style["visibility"] == "visible" and _is_painted(style):
             segments = self._segments(element, tag, size)
+            if not segments or self._is_background(tag, style, segments, matrix):
+                return
             if style["stroke"] == "none" and style["fill"].lower() in WHITE:
                 self.left_out["white shape without a line"] += 1
-            elif segments and not self._is_background(tag, style, segments, matrix):
+            else:
                 yield segments, matrix
 
     def _used(
