@@ -301,6 +301,44 @@ def test_resuming_with_more_steps_is_remembered(tmp_path: Path) -> None:
     assert_same_run(folder, tmp_path / "straight")
 
 
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    """N_max and scale are of its own drawings; the first validation knows the other's weights."""
+    train_all(tmp_path / "first", max_steps=40)
+    other = tiny_dataset(("longer",), seed=7)
+    model = replace(MODEL, N_max=24)
+    runs = {}
+    for name, begin_with in (("anew", None), ("tuned", tmp_path / "first")):
+        training = replace(TRAINING, max_steps=1, learning_rate=1e-9)
+        list(train(tmp_path / name, other, model, training, begin_with=begin_with))
+        runs[name] = read_log(tmp_path / name)[-2]["L_R"]
+    assert runs["tuned"] < runs["anew"] - 0.3
+    weights = load(tmp_path / "tuned").network.state_dict()
+    for name, value in load(tmp_path / "first").network.state_dict().items():
+        np.testing.assert_allclose(weights[name].numpy(), value.numpy(), atol=1e-8, err_msg=name)
+    config = read_config(tmp_path / "tuned")
+    assert (config.model.N_max, config.data.classes) == (24, ("longer",))
+    assert config.data.provenance[-1] == "began with the weights of first (zigzag)"
+    with pytest.raises(SketchRNNError, match="first: the weights do not fit the config: decoder"):
+        train(tmp_path / "no", other, replace(MODEL, decoder_size=8), begin_with=tmp_path / "first",
+              training=TRAINING)  # fmt: skip
+    assert not (tmp_path / "no").exists()
+
+
+def test_begin_with_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train_all(tmp_path / "first", model=replace(MODEL, conditional=False))
+    data = tmp_path / "zigzag.sketches"
+    sketches.write(tiny_dataset(), data)
+    command = ["train", str(data), "--begin-with", str(tmp_path / "first"), "-o"]
+    assert cli.main([*command, str(tmp_path / "tuned"), "--max-steps", "2"]) == 0
+    assert read_config(tmp_path / "tuned").model == read_config(tmp_path / "first").model
+    capsys.readouterr()
+    for wrong in (["--decoder-size", "8"], ["--unconditional"]):
+        assert cli.main([*command, str(tmp_path / "no"), *wrong]) == 2
+        assert f"{wrong[0]} is given by --begin-with" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", "-o", str(tmp_path / "tuned"), *command[2:4]]) == 2
+    assert "--begin-with or --max-points cannot change in a run" in capsys.readouterr().err
+
+
 def test_resume_needs_only_the_folder(tmp_path: Path) -> None:
     data = tmp_path / "zigzags.sketches"
     sketches.write(tiny_dataset(), data)

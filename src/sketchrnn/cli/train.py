@@ -46,6 +46,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"{summaries} (default laptop)",
     )
     parser.add_argument(
+        "--begin-with",
+        metavar="MODEL",
+        help="begin with the weights of a run folder or a starter model (see sketchrnn models), and"
+        " with its cells and sizes: for few drawings of your own",
+    )
+    parser.add_argument(
         "--max-points", type=int, metavar="N", help="leave out drawings with more points"
     )
     parser.add_argument(
@@ -105,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         sources=tuple(_absolute(source) for source in sources),
         max_points=max_points,
         resume=arguments.resume,
+        begin_with=arguments.begin_with,
         should_stop=stop,
     )
     notes.append(
@@ -131,6 +138,11 @@ def _settings(
             raise SketchRNNError("name the data to train on: a data file, or doodles")
         preset = PRESETS[getattr(arguments, "preset", "laptop")]
         fields = preset.model | given_model | {"conditional": not arguments.unconditional}
+        if arguments.begin_with is not None:
+            if given_model or arguments.unconditional:
+                named = flag(next(iter(given_model), "unconditional"))
+                raise SketchRNNError(f"{named} is given by --begin-with; leave out one of them")
+            fields = _shape_of(arguments.begin_with)
         training = replace(preset.training, **given_training)
         ModelConfig(N_max=1, **fields)  # N_max is known later; the others are checked here
         return list(arguments.data), arguments.max_points, fields, training
@@ -140,14 +152,25 @@ def _settings(
     stored = read_config(arguments.output)
     limited = arguments.max_points is not None
     fixed = sorted((set(given_model) | set(given_training)) - set(MAY_CHANGE))
-    if fixed or hasattr(arguments, "preset") or arguments.unconditional or limited:
-        named = flag(fixed[0]) if fixed else "--preset, --unconditional or --max-points"
+    others = hasattr(arguments, "preset") or arguments.unconditional or arguments.begin_with
+    if fixed or others or limited:
+        named = "--preset, --unconditional, --begin-with or --max-points"
+        named = flag(fixed[0]) if fixed else named
         may = ", ".join(flag(name) for name in MAY_CHANGE)
         raise SketchRNNError(f"{named} cannot change in a run that is resumed; only {may} can")
     training = replace(TrainingConfig.of_run(arguments.output), **given_training)
-    fields = {name: getattr(stored.model, name) for name in vars(stored.model) if name != "N_max"}
+    fields = _shape_of(arguments.output)
     sources = list(arguments.data) or _stored_sources(arguments.output, stored.data.sources)
     return sources, stored.data.max_points, fields, training
+
+
+def _shape_of(run: str | Path) -> dict[str, Any]:
+    """The fields of a stored ModelConfig but N_max, which is of the drawings."""
+    from sketchrnn.runs import find_run, read_config
+
+    fields = dict(vars(read_config(find_run(run)).model))
+    del fields["N_max"]
+    return fields
 
 
 def _stored_sources(run: Path, sources: tuple[str, ...]) -> list[str]:

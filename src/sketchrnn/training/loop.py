@@ -271,6 +271,7 @@ def train(
     sources: tuple[str, ...] = (),
     max_points: int | None = None,
     resume: bool = False,
+    begin_with: str | os.PathLike[str] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Record]:
     """Train, keep the run folder, and yield every record as it is logged.
@@ -289,11 +290,14 @@ def train(
         sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
             sources replace those stored, if any are named.
         resume: go on from the last checkpoint of the folder.
+        begin_with: a run or starter model of the same shape, whose best weights a new run begins
+            with; N_max and scale may differ, for no weight depends on them.
         should_stop: asked after each step; true saves and ends cleanly.
 
     Raises:
         SketchRNNError: the folder holds a run (or none, with `resume`), other drawings than before,
-            no validation drawings, a damaged run folder, or a loss that stays not finite.
+            no validation drawings, a damaged run folder, a model to begin with of another shape,
+            or a loss that stays not finite.
     """
     folder = Path(run)
     need_validation(dataset)
@@ -316,8 +320,22 @@ def train(
         data = replace(stored.data, sources=sources or stored.data.sources)
         write_config(folder, RunConfig(model, data, asdict(training)))
     else:
+        if begin_with is not None:
+            facts = _take_weights(trainer, begin_with, facts)
         _begin(folder, trainer, RunConfig(model, facts, asdict(training)))
     return _logged_steps(folder, trainer, dataset, facts, should_stop)
+
+
+def _take_weights(
+    trainer: Trainer, begin_with: str | os.PathLike[str], facts: DataFacts
+) -> DataFacts:
+    """Put the weights of a model into the trainer's; the facts say so."""
+    from sketchrnn.drawing.model import load
+
+    model = load(begin_with)
+    load_weights(trainer.network, model.network.state_dict(), Path(begin_with))
+    begun = f"began with the weights of {model.name} ({', '.join(model.facts.classes)})"
+    return replace(facts, provenance=(*facts.provenance, begun))
 
 
 def need_validation(dataset: Dataset) -> None:
