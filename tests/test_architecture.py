@@ -19,8 +19,8 @@ SOURCE = Path(sketchrnn.__file__).parent
 # Each part imports from the floors below it ...
 FLOORS = (
     {"errors", "files"},
-    {"strokes", "model", "pictures"},
-    {"sketch", "data", "doodles", "interop", "runs", "devices"},
+    {"strokes", "travel", "model", "pictures"},
+    {"sketch", "data", "doodles", "interop", "runs", "devices", "hub"},
     {"drawing", "figures", "starters"},
     {"training"},
     {"bench", "experiments"},
@@ -32,11 +32,13 @@ BESIDE = {
     ("doodles", "sketch"),
     ("drawing", "figures"),
     ("cli", "demo"),
+    ("hub", "runs"),
 }
 # Imports inside a function, or for types only, that go up, or beside in the other direction: each
 # is a convenience that its caller needs not have.
 EXCEPTIONS = {
-    ("sketch", "figures.png"): "Sketch.save writes PNG",
+    ("sketch", "figures.saving"): "Sketch.save writes every format",
+    ("interop.onnx_export", "drawing.model"): "the type of what is exported",
     ("sketch", "data.formats.drawing"): "Sketch.load reads a file",
     ("doodles", "data.dataset"): "doodles_dataset makes a Dataset; the drawings need none",
     ("data.sources", "doodles"): "a source may be the doodles",
@@ -47,7 +49,7 @@ EXCEPTIONS = {
 # PyTorch takes seconds to load: only these wait for it.
 TORCH_PARTS = {"model", "training", "drawing", "bench", "experiments", "runs", "devices"}
 TORCH_FREE = (
-    "strokes", "sketch", "files", "pictures", "errors", "doodles", "model.config",
+    "strokes", "travel", "sketch", "files", "pictures", "hub", "errors", "doodles", "model.config",
     "training.config", "training.schedules", "data", "figures", "cli", "runs",
     "drawing.base", "drawing.fit", "drawing.latent", "drawing.live", "drawing.seeds",
     "drawing.sheets", "starters",

@@ -501,7 +501,7 @@ def test_not_a_number(bench: Bench, name: str) -> None:
 USAGE = {
     "no verb": ("", "required: VERB"),
     "unknown verb": ("paint", "invalid choice: 'paint'"),
-    "unknown flag": ("generate @run --color red", "unrecognized arguments: --color red"),
+    "unknown flag": ("generate @run --colour red", "unrecognized arguments: --colour red"),
     "part of a flag": (f"train @good.sketches -o out {FLAGS} --batch 3", "unrecognized arguments"),
     "data without a verb": ("data", "required: VERB"),
     "no sources": ("data prepare -o out.sketches", "required: SOURCE"),
@@ -547,7 +547,7 @@ NO_DRAWING = {
     "--seed x": "argument --seed: invalid int value: 'x'",
     "--device warp": "device 'warp' cannot be used here",
     "--device meta": "device 'meta' cannot be used here",
-    "-o out.gif": "out.gif: unknown ending",
+    "-o out.bmp": "out.bmp: unknown ending",
     "-o out": "out: unknown ending",
     "-o @a_folder/": "unknown ending",
     "-o @a_file/out.svg": "a_file",
@@ -632,7 +632,10 @@ REFUSED = {
         "data prepare @good.ndjson -o out.sketches --min-points 9 --max-points 8",
         "--max-points must be at least",
     ),
-    "prepare with epsilon 0": ("data prepare @good.ndjson -o out.sketches --simplify 0", "got 0"),
+    "prepare with epsilon -1": (
+        "data prepare @good.ndjson -o out.sketches --simplify -1",
+        "got -1",
+    ),
     "prepare with epsilon nan": (
         "data prepare @good.ndjson -o out.sketches --simplify nan",
         "got nan",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,15 @@ import numpy as np
 import pytest
 
 from sketchrnn.cli import data as verb
+from sketchrnn.data.clean import Cleaning
 from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.data.effects import Change, Gallery
 from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.inspect import preview, summarize
+from sketchrnn.data.prepare import prepare
 from sketchrnn.data.tables import text_table
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.effects import effects_sheet, in_order
 
 
 def line(length: int, dx: int = 3, lifts: tuple[int, ...] = ()) -> np.ndarray:
@@ -38,10 +43,10 @@ def data() -> Dataset:
     )
 
 
-def run(*arguments: object) -> int:
+def run(*arguments: object, word: str = "inspect") -> int:
     parser = argparse.ArgumentParser()
     verb.add_parser(parser.add_subparsers())
-    return verb.run(parser.parse_args(["data", "inspect", *map(str, arguments)]))
+    return verb.run(parser.parse_args(["data", word, *map(str, arguments)]))
 
 
 def test_every_figure(data: Dataset) -> None:
@@ -167,3 +172,115 @@ def test_real_file(shared: Path) -> None:
 def test_text_table() -> None:
     table = text_table(["name", "count"], [["a", 1234567], ["long name", 1]])
     assert table == "name           count\na          1,234,567\nlong name          1\n"
+
+
+# --- what was done, and what would be done ------------------------------------------------------
+
+
+def write_raw(path: Path) -> Path:
+    """Five drawings of two pieces that nearly touch, and a speck."""
+    lines = []
+    for n in range(5):
+        pieces = [[[0, 100 + n], [0, 9]], [[103 + n, 255], [9, 200]], [[0, 2], [200, 200]]]
+        drawing = [[*piece, [0, 1]] for piece in pieces]
+        lines.append(json.dumps({"word": "rod", "drawing": drawing}) + "\n")
+    path.write_text("".join(lines))
+    return path
+
+
+def test_the_effects_of_a_file_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rods.sketches"
+    effects = prepare([write_raw(tmp_path / "rod.ndjson")], path, cleaning=Cleaning(4, 5)).effects
+    assert run(path) == 0
+    said = capsys.readouterr().out
+    assert said == f"{summarize(read(path)).to_text()}\nwhat was done to them\n{effects.to_text()}"
+    table = [line.split() for line in effects.to_text().splitlines()]
+    assert table[0][:3] == ["step", "changed", "of"]
+    assert table[1][:7] == ["join", "4", "px", "5", "5", "15", "10"]
+    assert table[2][:7] == ["min-stroke", "5", "px", "5", "5", "10", "5"]
+    assert run(path, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document == summarize(read(path)).to_json() | {"effects": [effects.to_json()]}
+
+
+def test_options_are_tried_without_writing_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, sheet = write_raw(tmp_path / "rod.ndjson"), tmp_path / "sheet.svg"
+    options = ["--join", 4, "--min-stroke", 5, "--copies", 2, "--turn", 20, "--valid", 1]
+    assert run(source, *options, "--svg", sheet) == 0
+    said = capsys.readouterr().out
+    assert sorted(tmp_path.iterdir()) == [source, sheet]
+    assert "join 4 px " in said
+    assert "copies among the training drawings: 8 (copies=2, turn=20)" in said
+    assert said.endswith(f"wrote {sheet}\n")
+    document = sheet.read_text()
+    for label in ("before", "after", "original", "copy 1", "copy 2"):
+        assert f'aria-label="{label}"' in document
+    assert document.count('aria-label="3 strokes,') + document.count('aria-label="1 stroke,') == 10
+    # three strokes have two ways between them: one drawing of them each before, none after
+    travels = re.findall(r'class="travel"[^>]* d="([^"]*)"', document)
+    assert [data.count("M") for data in travels] == [2] * 5
+    assert run(source, *options, "--json") == 0
+    tried = json.loads(capsys.readouterr().out)
+    assert tried["effects"][0]["copies"] == 8
+    assert tried["counts"]["train"] == {"rod": 12}
+    # as preparing does
+    output = tmp_path / "rods.sketches"
+    sheets = ["--sheet", tmp_path / "b.svg"]
+    assert run(source, "-o", output, *sheets, *options, word="prepare") == 0
+    assert (tmp_path / "b.svg").read_text() == document
+    assert summarize(read(output)).counts == tried["counts"]
+
+
+def test_the_sheet_shows_what_changed_most_and_what_was_left_out(tmp_path: Path) -> None:
+    line = np.column_stack([np.arange(40.0), np.zeros(40)])
+    gallery = Gallery()
+    for amount in np.random.default_rng(0).permutation(60).tolist():
+        gallery.offer(Change([line[: amount + 2]], [line[:2]], "", float(amount)))
+    assert [change.amount for change in gallery.changed] == list(range(59, 35, -1))
+    gallery.left_out["longest"] = [[line]]
+    sheet = effects_sheet(gallery, "x")
+    assert sheet.row_labels == 3 * ["before", "after"] + ["left out: longest"]
+    assert len(sheet.rows[0]) == 8
+    assert sheet.colors[0][0] == ["#e8590c"]
+    assert in_order(5)[-1] == "#1670d6"
+    assert len(set(in_order(30))) == 30
+    with pytest.raises(SketchRNNError, match="nothing to show"):
+        effects_sheet(Gallery(), "x")
+
+
+def test_a_sheet_that_cannot_be_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = write_raw(tmp_path / "rod.ndjson"), tmp_path / "rods.sketches"
+    for bad in ("sheet.txt", "-"):
+        with pytest.raises(SketchRNNError):
+            run(source, "-o", output, "--sheet", tmp_path / bad, word="prepare")
+        assert not output.exists()
+    # nothing to see is no mistake: the data file is what was asked for
+    plain = tmp_path / "plain.ndjson"
+    plain.write_text('{"word": "a", "drawing": [[[0, 255], [0, 3]]]}\n')
+    sheet = tmp_path / "sheet.svg"
+    options = ["--order", "--min-points", 1, "--sheet", sheet]
+    assert run(plain, "-o", output, *options, word="prepare") == 0
+    assert capsys.readouterr().out.endswith("no drawing was changed, left out or copied\n")
+    assert output.exists()
+    assert not sheet.exists()
+
+
+def test_a_folder_is_inspected_as_it_would_be_prepared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "pets"
+    folder.mkdir()
+    for n in range(4):
+        drawing = {"strokes": [{"points": [[0, 0], [9, n], [30, 70]]}]}
+        (folder / f"{n}.json").write_text(json.dumps(drawing))
+    (folder / "bad.json").write_text("{")
+    assert run(folder, "--svg", tmp_path / "sheet.svg") == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"skipped {folder / 'bad.json'}")
+    assert "\npets        4      0     0\n" in captured.out
+    assert "files that could not be read: 1\n" in captured.out
+    assert "before" not in (tmp_path / "sheet.svg").read_text()  # the set itself

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketchrnn.data.formats import ndjson, read
+from sketchrnn.data.clean import preprocess
+from sketchrnn.data.formats import memory, ndjson, read
 from sketchrnn.errors import SketchRNNError
 
 CAT = {"word": "cat", "recognized": True, "drawing": [[[0, 255, 10], [0, 3, 9]], [[7], [8]]]}
@@ -32,8 +33,10 @@ def rect(width: float, height: float, times: bool) -> list:
 def test_a_simplified_line_by_hand(tmp_path: Path, name: str) -> None:
     record, second = ndjson.records(write(tmp_path / name, CAT, "", {"drawing": []}))
     assert [line.tolist() for line in record.polylines] == [[[0, 0], [255, 3], [10, 9]], [[7, 8]]]
-    assert (record.label, record.recognized, record.raw, record.line) == ("cat", True, False, 1)
-    assert (second.polylines, second.label, second.recognized, second.line) == ((), None, None, 3)
+    assert (record.label, record.recognized, record.raw) == ("cat", True, False)
+    assert record.where == f"{tmp_path / name}, line 1"
+    assert (second.polylines, second.label, second.recognized) == ((), None, None)
+    assert second.where == f"{tmp_path / name}, line 3"
 
 
 def test_simplified_drawings_are_left_as_they_are(tmp_path: Path) -> None:
@@ -58,19 +61,19 @@ def test_raw_drawings_are_aligned_scaled_resampled_and_simplified(tmp_path: Path
 
 def test_preprocess_takes_the_whole_drawing_as_one() -> None:
     lines = [np.array([[10.0, 10.0], [20.0, 10.0]]), np.array([[10.0, 60.0], [10.0, 61.0]])]
-    first, second = ndjson.preprocess(lines)
+    first, second = preprocess(lines)
     assert first.tolist() == [[0, 0], [50, 0]]
     assert second.tolist() == [[0, 250], [0, 255]]
     dot = [np.array([[5.0, 5.0]])]
-    assert ndjson.preprocess(dot)[0].tolist() == [[0, 0]]
+    assert preprocess(dot)[0].tolist() == [[0, 0]]
 
 
 def test_wiggles_under_the_epsilon_go(tmp_path: Path) -> None:
     xs = list(range(0, 256, 5))
     ys = [1.5 * (-1) ** x for x in xs]
     line = np.column_stack([xs, ys]).astype(float)
-    assert len(ndjson.preprocess([line], 4.0)[0]) == 2
-    assert len(ndjson.preprocess([line], 0.5)[0]) > 40
+    assert len(preprocess([line], 4.0)[0]) == 2
+    assert len(preprocess([line], 0.5)[0]) > 40
 
 
 def test_classes_and_the_seeded_split(tmp_path: Path) -> None:
@@ -180,9 +183,9 @@ def test_more_rows_than_fit_into_memory_are_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "cat.ndjson", CAT, CAT)  # 3 rows each
-    monkeypatch.setattr(ndjson, "ROWS_LIMIT", 6)
+    monkeypatch.setattr(memory, "ROWS_LIMIT", 6)
     assert len(read(path).train) == 2
-    monkeypatch.setattr(ndjson, "ROWS_LIMIT", 5)
+    monkeypatch.setattr(memory, "ROWS_LIMIT", 5)
     with pytest.raises(SketchRNNError, match=r"more than 5 points.*sketchrnn data prepare cat.ndj"):
         read(path)
 
@@ -222,7 +225,7 @@ def test_preprocessing_agrees_with_the_published_simplified_drawings(shared: Pat
         for line in path.read_text().splitlines():
             document = json.loads(line)
             if document["key_id"] in raw:
-                ours = ndjson.preprocess(raw[document["key_id"]])
+                ours = preprocess(raw[document["key_id"]])
                 theirs = [np.array(part).T for part in document["drawing"]]
                 equal += sum(map(np.array_equal, ours, theirs))
                 strokes += len(theirs)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,15 @@ import pytest
 
 from sketchrnn import strokes
 from sketchrnn.cli import data as verb
+from sketchrnn.data.clean import Cleaning, Outliers, preprocess
+from sketchrnn.data.copies import Copies
 from sketchrnn.data.dataset import Dataset, Drawings
-from sketchrnn.data.formats import ndjson, read, sketches
+from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.prepare import Report, Settings, prepare
 from sketchrnn.data.sources import read_source
 from sketchrnn.doodles import doodles
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
 
 CAT = [[[0, 255, 10], [0, 3, 9]], [[7, 9], [8, 8]]]  # 4 rows
 RAW = [[[100, 600], [50, 50], [0, 1]], [[100, 100], [50, 300], [2, 3]]]  # 3 rows
@@ -226,7 +231,7 @@ def test_box(tmp_path: Path) -> None:
     # with an epsilon, too, it is the public preprocessing
     prepare([path], tmp_path / "b.sketches", Settings(box=True, epsilon=2.0, min_points=1))
     lines = [np.array([[0.0, 0], [3, 4], [3, 5]]), np.array([[4.0, 5]])]
-    expected = strokes.polylines_to_stroke3(ndjson.preprocess(lines, 2.0))[0]
+    expected = strokes.polylines_to_stroke3(preprocess(lines, 2.0))[0]
     np.testing.assert_array_equal(read(tmp_path / "b.sketches").train[0], expected)
 
 
@@ -281,7 +286,8 @@ def test_a_class_without_training_drawings(tmp_path: Path) -> None:
     [
         {"min_points": 0},
         {"min_points": 5, "max_points": 4},
-        {"epsilon": 0.0},
+        {"epsilon": -0.1},
+        {"epsilon": 255.0},
         {"epsilon": float("nan")},
         {"seed": -1},
         {"valid": -0.1},
@@ -402,3 +408,351 @@ def test_sketches_of_an_earlier_file_keep_their_splits(tmp_path: Path) -> None:
     assert again.valid.labels.tolist() == [1, 1, 0]
     assert again.epsilon == 1.0
     assert again.provenance == ("drawn by hand", "a.sketches: 10 of 10 drawings")
+
+
+# --- many files, files that cannot be read -----------------------------------------------------
+
+
+def write_svg(path: Path, *lines: str, more: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = "".join(f'<polyline fill="none" stroke="black" points="{line}"/>' for line in lines)
+    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><title>A</title>{drawn}{more}</svg>')
+    return path
+
+
+def svgs(folder: Path, count: int) -> list[Path]:
+    return [
+        write_svg(folder / f"{number}.svg", f"0,0 100,0 100,{number + 1}", "5,5 6,40")
+        for number in range(count)
+    ]
+
+
+def test_many_drawings_are_one_line(tmp_path: Path) -> None:
+    pets, cars = svgs(tmp_path / "pets", 5), svgs(tmp_path / "cars", 3)
+    report = prepare([*pets, *cars, "doodles:1:1", cars[0]], tmp_path / "a.sketches")
+    assert [source.source for source in report.sources] == [
+        "pets/*.svg (5 files)",
+        "cars/*.svg (3 files)",
+        "doodles:1:1",
+        "0.svg",
+    ]
+    assert report.dataset.classes[:2] == ("pets", "cars")  # of the folder, not of the title
+    assert report.sources[3].dropped["duplicate"] == 1
+    # raw drawings: in the box, simplified, whole numbers
+    assert report.dataset.train[0].tolist()[0] == [255, 0, 0]
+    assert report.effects.steps[0].name == "simplify 2"
+    one = prepare(pets, tmp_path / "a.sketches", Settings(label="animal"))
+    assert one.dataset.classes == ("animal",)
+
+
+def test_a_folder_tree_is_one_source(tmp_path: Path) -> None:
+    svgs(tmp_path / "all/cat", 3)
+    svgs(tmp_path / "all/dog", 2)
+    report = prepare([tmp_path / "all"], tmp_path / "a.sketches")
+    assert [source.source for source in report.sources] == ["all/"]
+    assert report.dataset.classes == ("cat", "dog")
+    assert report.sources[0].read == 5
+
+
+def test_what_cannot_be_read_is_skipped_and_counted(tmp_path: Path) -> None:
+    good = svgs(tmp_path / "pets", 3)
+    bad = [tmp_path / f"pets/bad{number}.svg" for number in range(2)]
+    for path in bad:
+        path.write_text("<svg")
+    text = write_svg(tmp_path / "pets/z.svg", "1,1 2,9", more="<text>hello</text><text>you</text>")
+    said: list[str] = []
+    output = tmp_path / "a.sketches"
+    report = prepare([bad[0], *good, bad[1], text], output, skip=said.append)
+    assert [line.partition(":")[0] for line in said] == list(map(str, bad))
+    assert (report.sources[0].read, report.sources[0].unreadable) == (4, 2)
+    assert report.effects.unreadable == 2
+    assert report.effects.left_out == {"text": 2}
+    written = sketches.read_effects(output).to_text()
+    assert "left out of drawings, as no lines: 2 text\n" in written
+    assert "files that could not be read: 2\n" in written
+    assert written in report.to_text()
+    with pytest.raises(SketchRNNError, match="none of the 2 files could be read"):
+        prepare(bad, tmp_path / "none.sketches")
+    assert not (tmp_path / "none.sketches").exists()
+    # one that is not there is a mistake of the user, and so is a broken data file
+    with pytest.raises(SketchRNNError, match="there is no such file"):
+        prepare([*good, tmp_path / "pets/missing.svg"], output)
+    broken = tmp_path / "broken.ndjson"
+    broken.write_text("{")
+    with pytest.raises(SketchRNNError, match="line 1"):
+        prepare([*good, broken], output)
+
+
+def test_the_command_names_twenty_of_those_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = svgs(tmp_path / "pets", 2)
+    bad = [tmp_path / f"pets/bad{number}.svg" for number in range(23)]
+    for path in bad:
+        path.write_text("<svg")
+    assert run("prepare", *good, *bad, "-o", tmp_path / "a.sketches") == 0
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert len(lines) == 21
+    assert lines[0].startswith(f"skipped {bad[0]}")
+    assert lines[20] == "and 3 more"
+    assert "files that could not be read: 23" in captured.out
+
+
+# --- cleaning, outliers, copies ----------------------------------------------------------------
+
+
+def test_simplify_0_leaves_raw_points_as_they_are(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "raw.ndjson", RAW)
+    prepare([path], tmp_path / "a.sketches", Settings(epsilon=0.0))
+    data = read(tmp_path / "a.sketches")
+    assert data.train[0].tolist() == [[500, 0, 1], [-500, 0, 0], [0, 250, 1]]
+    assert data.epsilon == 0
+    prepare([path], tmp_path / "a.sketches", Settings(epsilon=0.0, box=True))
+    boxed = read(tmp_path / "a.sketches").train[0]
+    assert np.allclose(boxed, [[255, 0, 1], [-255, 0, 0], [0, 127.5, 1]])
+    arrays = random_rows(4)
+    source = write_npz(tmp_path / "x.npz", arrays)
+    prepare([source], tmp_path / "a.sketches", Settings(epsilon=0.0))
+    data = read(tmp_path / "a.sketches")
+    assert [rows.tolist() for rows in data.train] == [rows.tolist() for rows in arrays]
+    assert data.epsilon is None
+
+
+def test_cleaning_reaches_every_kind_of_source(tmp_path: Path) -> None:
+    broken = [[[0, 100], [0, 0]], [[101, 255], [0, 0]], [[0, 1], [9, 9]]]  # two pieces and a speck
+    simple = write_lines(tmp_path / "simple.ndjson", broken, word="a")
+    raw = write_lines(tmp_path / "raw.ndjson", [[*s, [0, 1]] for s in broken], word="b")
+    rows = np.array([[100, 0, 1], [1, 0, 0], [154, 0, 1], [-255, 9, 0], [1, 0, 1]])
+    npz = write_npz(tmp_path / "c.npz", [rows])
+    cleaning = Cleaning(join=2, min_stroke=3, order=True, at_most=2)
+    report = prepare(
+        [simple, raw, npz], tmp_path / "a.sketches", Settings(min_points=1), cleaning=cleaning
+    )
+    assert [rows.tolist() for rows in report.dataset.train] == 3 * [[[255, 0, 1]]]
+    names = ["join 2 px", "min-stroke 3 px", "order", "simplify 2", "at-most 2"]
+    assert sorted(step.name for step in report.effects.steps) == sorted(names)
+    join = report.effects.step("join 2 px")
+    assert (join.drawings, join.changed) == (3, 3)
+    assert (join.before.strokes, join.after.strokes) == (9, 6)
+    assert report.effects.step("min-stroke 3 px").after.strokes == 3
+    assert report.dataset.provenance[0] == (
+        "simple.ndjson: 1 of 1 drawings (min_points=1, join=2, min_stroke=3, order, at_most=2)"
+    )
+    assert sketches.read_effects(tmp_path / "a.sketches").to_json() == report.effects.to_json()
+
+
+def test_too_many_strokes_for_at_most_are_too_long(tmp_path: Path) -> None:
+    many = [[[n, n], [0, 99]] for n in range(10)]
+    path = write_lines(tmp_path / "a.ndjson", many, square(9), CAT)
+    report = prepare([path], tmp_path / "a.sketches", cleaning=Cleaning(at_most=8))
+    assert report.sources[0].dropped["too long"] == 1
+    assert report.dataset.N_max <= 8
+
+
+def test_the_longest_of_each_class_are_dropped(tmp_path: Path) -> None:
+    arrays = random_rows(40, seed=3)
+    labels = np.arange(40) % 2
+    data = Dataset(
+        Drawings.from_arrays(arrays, labels),
+        *2 * [Drawings.from_arrays([])],
+        ("cat", "dog"),
+    )
+    sketches.write(data, tmp_path / "in.sketches")
+    outliers = Outliers(longest=0.1)
+    report = prepare([tmp_path / "in.sketches"], tmp_path / "a.sketches", outliers=outliers)
+    assert report.effects.dropped == {"longest": 4}
+    assert report.sources[0].dropped["longest"] == 4
+    assert "longest" in report.to_text().splitlines()[0]
+    for label in (0, 1):
+        lengths = sorted(
+            len(rows) for rows, one in zip(arrays, labels, strict=True) if one == label
+        )
+        kept = report.dataset.train.lengths[report.dataset.train.labels == label]
+        assert sorted(kept) == lengths[:18]
+
+
+def test_the_unlikely_are_dropped_by_a_score(tmp_path: Path) -> None:
+    arrays = random_rows(600, seed=4)
+    path = write_npz(tmp_path / "x.npz", arrays[:500], arrays[500:])
+    badness = {rows.tobytes(): n for n, rows in enumerate(map(np.float32, arrays))}
+    calls = []
+
+    def score(some: Sequence[Sketch]) -> list[float]:
+        calls.append(len(some))
+        found = [float(badness[s.to_stroke3().astype(np.float32).tobytes()]) for s in some]
+        return [np.nan if value == 100 else value for value in found]
+
+    report = prepare([path], tmp_path / "a.sketches", outliers=Outliers(unlikely=0.01), score=score)
+    assert sum(calls) == 600
+    assert max(calls) < 600
+    kept = everything(report.dataset)
+    gone = [n for n, rows in enumerate(arrays) if rows.tolist() not in kept]
+    assert gone == [100, *range(595, 600)]  # no number is worst
+    with pytest.raises(SketchRNNError, match="which model"):
+        prepare([path], tmp_path / "a.sketches", outliers=Outliers(unlikely=0.1))
+
+
+def test_copies_are_of_training_drawings_and_reach_no_other_split(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.ndjson", *(square(n) for n in range(5, 65)), word="a")
+    settings = Settings(valid=7, test=0.1, seed=3)
+    plain = prepare([path], tmp_path / "a.sketches", settings).dataset
+    copies = Copies(3, mirror=True, turn=20, stretch=0.1)
+    report = prepare([path], tmp_path / "b.sketches", settings, copies=copies)
+    data = read(tmp_path / "b.sketches")
+    assert everything(plain)[47:] == everything(data)[4 * 47 :]  # valid and test as they were
+    originals = [rows.tolist() for rows in plain.train]
+    assert [rows.tolist() for rows in data.train][:47] == originals
+    assert len(data.train) == 4 * 47
+    effects = sketches.read_effects(tmp_path / "b.sketches")
+    assert effects.copies == 3 * 47
+    assert effects.copied == "copies=3, mirror, turn=20, stretch=0.1"
+    assert sum(report.sources[0].kept.values()) == 60
+    # each copy has the strokes and points of its original, and about its size
+    for number, rows in enumerate(data.train):
+        original = plain.train[number if number < 47 else (number - 47) // 3]
+        assert rows[:, 2].tolist() == original[:, 2].tolist()
+        assert np.abs(rows[:, :2]).max() <= 1.1 * 2**0.5 * np.abs(original[:, :2]).max() + 1
+    assert len({rows.tobytes() for rows in data.train}) > 3.8 * 47
+    # what a drawing's copies are does not depend on what else is there
+    more = write_lines(tmp_path / "more.ndjson", CAT, word="b")
+    other = prepare(
+        [more, path],
+        tmp_path / "c.sketches",
+        settings=replace(settings, valid=0.0, test=0.0),
+        copies=copies,
+    )
+    assert {rows.tobytes() for rows in data.train} <= {
+        rows.tobytes() for rows in other.dataset.train
+    }
+
+
+def test_copies_keep_factors_and_are_known_again(tmp_path: Path) -> None:
+    first, again = tmp_path / "a.sketches", tmp_path / "b.sketches"
+    prepare(["doodles:40:7"], first, copies=Copies(2, turn=10, stretch=0.1))
+    data = read(first)
+    assert data.train.factors is not None
+    assert np.array_equal(data.train.factors[40:], np.repeat(data.train.factors[:40], 2, axis=0))
+    # split anew, copies could come into another split than their originals, so they are left out
+    report = prepare([first], again, Settings(resplit=True))
+    assert report.sources[0].dropped["copy"] == 80
+    assert sum(map(len, report.dataset.splits.values())) == 44
+    # not split anew they stay, come last, and are not copied again
+    report = prepare([first, "doodles:20:9"], again, copies=Copies(1, mirror=True))
+    assert len(report.dataset.train) == 60 + 80 + 60
+    assert sketches.read_effects(again).copies == 140
+    assert [rows.tolist() for rows in report.dataset.train][60:140] == [
+        rows.tolist() for rows in data.train
+    ][40:]
+
+
+def test_everything_at_once_gives_the_same_bytes(tmp_path: Path) -> None:
+    paths = svgs(tmp_path / "pets", 12)
+    options = {
+        "cleaning": Cleaning(3, 4, True, 60),
+        "outliers": Outliers(longest=0.1),
+        "copies": Copies(2, turn=9),
+    }
+    for name in ("a", "b"):
+        prepare([*paths, "doodles:30:1"], tmp_path / f"{name}.sketches", **options)
+    assert (tmp_path / "a.sketches").read_bytes() == (tmp_path / "b.sketches").read_bytes()
+
+
+def test_a_trial_writes_nothing(tmp_path: Path) -> None:
+    paths = svgs(tmp_path / "pets", 6)
+    before = sorted(tmp_path.rglob("*"))
+    report = prepare(paths, None, cleaning=Cleaning(at_most=3))
+    assert sorted(tmp_path.rglob("*")) == before
+    written = prepare(paths, tmp_path / "drawings.sketches", cleaning=Cleaning(at_most=3))
+    assert everything(report.dataset) == everything(written.dataset)
+    assert report.effects.to_json() == written.effects.to_json()
+
+
+def test_files_with_effects_are_of_version_2_others_of_version_1(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.ndjson", CAT, square(7))
+    metadata = []
+    for cleaning in (Cleaning(), Cleaning(order=True)):
+        prepare([path], tmp_path / "a.sketches", cleaning=cleaning)
+        content = (tmp_path / "a.sketches").read_bytes()
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata.append(header["__metadata__"])
+    assert metadata[0]["version"] == "1"
+    assert "effects" not in metadata[0]
+    assert metadata[1]["version"] == "2"
+    assert json.loads(metadata[1]["effects"])["steps"][0]["name"] == "order"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        ('\\"copies\\":0', '\\"copies\\":9'),  # more than training drawings
+        ('\\"unreadable\\":0', '\\"unreadable\\":x'),
+        ('\\"changed\\":1', '\\"changed\\":-'),
+        ('\\"name\\"', '\\"Name\\"'),
+    ],
+)
+def test_effects_that_lie_are_refused(tmp_path: Path, lie: tuple[str, str]) -> None:
+    path = tmp_path / "a.sketches"
+    drawing = [[[50, 60], [50, 50]], [[0, 10], [0, 0]]]
+    prepare([write_lines(tmp_path / "a.ndjson", drawing)], path, cleaning=Cleaning(order=True))
+    content = path.read_bytes()
+    old, new = (text.replace(":", ": ").encode() for text in lie)
+    assert content.count(old) == 1
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(SketchRNNError, match=r"a\.sketches"):
+        read(path)
+
+
+def test_every_new_option_reaches_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[dict] = []
+
+    def fake(sources: object, output: object, settings: Settings, **more: object) -> Report:
+        seen.append(more)
+        raise SketchRNNError("seen")
+
+    monkeypatch.setattr("sketchrnn.data.prepare.prepare", fake)
+    options = (
+        "--join 3 --min-stroke 4 --order --at-most 50 --drop-longest 0.1 --copies 2 --mirror"
+        " --turn 10 --stretch 0.2"
+    )
+    for words in (("prepare", "x", "-o", "z.sketches"), ("inspect", "x")):
+        with pytest.raises(SketchRNNError, match="seen"):
+            run(*words, *options.split())
+        assert seen[-1]["cleaning"] == Cleaning(3, 4, True, 50)
+        assert seen[-1]["outliers"] == Outliers(0.1, 0.0)
+        assert seen[-1]["copies"] == Copies(2, True, 10, 0.2)
+    with pytest.raises(SketchRNNError, match="--by MODEL belong together"):
+        run("prepare", "x", "-o", "z.sketches", "--drop-unlikely", "0.1")
+    with pytest.raises(SketchRNNError, match="--by MODEL belong together"):
+        run("inspect", "x", "--by", "sun")
+
+
+def test_a_model_says_what_is_unlikely(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scribbles among suns are what a model of suns finds least likely."""
+    rng = np.random.default_rng(2)
+    scribbles = [[rng.integers(0, 255, (2, 40)).tolist()] for _ in range(3)]
+    angles = np.linspace(0, 2 * np.pi, 14)
+    suns = [
+        [
+            np.rint(128 + size * np.array([np.cos(angles), np.sin(angles)])).tolist(),
+            *(
+                np.rint(128 + np.outer([np.cos(a), np.sin(a)], [size + 9, 127])).tolist()
+                for a in angles[:-1:2]
+            ),
+        ]
+        for size in range(50, 70)
+    ]
+    many = [[[n, n], [0, 99]] for n in range(0, 250, 1)]  # more strokes than the model reads
+    path = write_lines(tmp_path / "sun.ndjson", *suns[:9], *scribbles, many, *suns[9:])
+    output = tmp_path / "a.sketches"
+    options = ["--drop-unlikely", 0.17, "--by", "sun", "--valid", 0, "--test", 0]
+    assert run("prepare", path, "-o", output, *options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("unlikely")
+    assert lines[1].endswith(" 4")
+    kept = [rows.tolist() for rows in read(output).train]
+    assert kept == [
+        strokes.polylines_to_stroke3([np.array(s).T for s in sun])[0].tolist() for sun in suns
+    ]

@@ -323,7 +323,10 @@ def test_a_grid_of_a_flat_list() -> None:
         (lambda: SketchSheet(GRID[:1], colors=[[["red"], None, None, None]]), "1 colors for"),
         (lambda: SketchSheet(GRID, cell=0), "cell is 0"),
         (lambda: SketchSheet(GRID, input_columns=5), "input_columns is 5"),
-        (lambda: SketchSheet(GRID).save("sheet.gif"), "sheet.gif: unknown ending"),
+        (
+            lambda: SketchSheet(GRID).save("sheet.bmp"),
+            "sheet.bmp: unknown ending; save a sheet as .svg",
+        ),
     ],
 )
 def test_bad_input_gets_one_line(make: object, message: str) -> None:

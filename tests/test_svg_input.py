@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sketchrnn.data.formats.svg import FLATNESS, describe, parse
@@ -23,8 +23,10 @@ def svg(body: str, attributes: str = 'viewBox="0 0 100 100"') -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{body}</svg>'
 
 
-def lines(body: str, attributes: str = 'viewBox="0 0 100 100"') -> Lines:
-    return list(parse(svg(body, attributes)).sketch.polylines)
+def lines(
+    body: str, attributes: str = 'viewBox="0 0 100 100"', tolerance: float | None = None
+) -> Lines:
+    return list(parse(svg(body, attributes), tolerance=tolerance).sketch.polylines)
 
 
 def one(body: str, attributes: str = 'viewBox="0 0 100 100"') -> npt.NDArray[np.float64]:
@@ -156,6 +158,171 @@ def test_a_rounded_rectangle() -> None:
     corner = line[(line[:, 0] < 20) & (line[:, 1] < 30)]
     assert from_ellipse(corner, (20, 30), 10, 10)[: len(corner)].max() < 0.03
     assert len(corner) > 3
+
+
+# All commands, against the formulas of the SVG specification -------------------------------------
+
+
+def arc(
+    start: complex, rx: float, ry: float, degrees: float, large: int, sweep: int, end: complex
+) -> npt.NDArray[np.complex128]:
+    """An elliptical arc from its endpoints (SVG 1.1, F.6.5 and F.6.6), in complex numbers."""
+    rx, ry = abs(rx), abs(ry)
+    if start == end:
+        return np.array([end])
+    if rx == 0 or ry == 0:
+        return np.array([start, end])
+    turn = complex(math.cos(math.radians(degrees)), math.sin(math.radians(degrees)))
+    half = (start - end) / 2 / turn
+    x, y = half.real, half.imag
+    grow = math.sqrt(max((x / rx) ** 2 + (y / ry) ** 2, 1.0))
+    rx, ry = rx * grow, ry * grow
+    below = (rx * y) ** 2 + (ry * x) ** 2
+    root = math.sqrt(max((rx * ry) ** 2 - below, 0.0) / below) * (1 if large != sweep else -1)
+    middle = complex(root * rx * y / ry, -root * ry * x / rx)
+
+    def angle(point: complex) -> float:
+        return math.atan2((point - middle).imag / ry, (point - middle).real / rx)
+
+    first, last = angle(half), angle(-half)
+    if sweep and last < first:
+        last += 2 * math.pi
+    if not sweep and last > first:
+        last -= 2 * math.pi
+    t = np.linspace(first, last, 400)
+    return (middle + rx * np.cos(t) + 1j * ry * np.sin(t)) * turn + (start + end) / 2
+
+
+def curve(*points: complex) -> npt.NDArray[np.complex128]:
+    x_y = bezier([(point.real, point.imag) for point in points], 200)
+    return x_y[:, 0] + 1j * x_y[:, 1]
+
+
+class Pen:
+    """Draws commands, one after the other, as the specification words them."""
+
+    def __init__(self) -> None:
+        self.at = self.begin = 0j
+        self.control: complex | None = None  # of the last curve
+        self.last = ""
+        self.lines: list[list[npt.NDArray[np.complex128]]] = []
+
+    def draw(self, points: npt.NDArray[np.complex128] | list[complex]) -> None:
+        if self.last in ("", "M", "Z"):
+            self.lines.append([np.array([self.at])])
+        self.lines[-1].append(np.asarray(points))
+        self.at = complex(points[-1])
+
+    def command(self, letter: str, *values: float) -> None:
+        kind = letter.upper()
+        origin = self.at if letter.islower() else 0j
+        xy = [complex(*pair) + origin for pair in zip(values[::2], values[1::2], strict=False)]
+        reflected = self.at
+        if self.control is not None and self.last in {"S": "CS", "T": "QT"}.get(kind, ""):
+            reflected = 2 * self.at - self.control
+        control: complex | None = None
+        if kind == "M":
+            self.at = self.begin = xy[0]
+        elif kind == "L":
+            self.draw([xy[0]])
+        elif kind == "H":
+            self.draw([complex(values[0] + origin.real, self.at.imag)])
+        elif kind == "V":
+            self.draw([complex(self.at.real, values[0] + origin.imag)])
+        elif kind in "CS":
+            first, control = (xy[0], xy[1]) if kind == "C" else (reflected, xy[0])
+            self.draw(curve(self.at, first, control, xy[-1]))
+        elif kind in "QT":
+            control = xy[0] if kind == "Q" else reflected
+            self.draw(curve(self.at, control, xy[-1]))
+        elif kind == "A":
+            rx, ry, degrees, large, sweep, x, y = values
+            end = complex(x, y) + origin
+            self.draw(arc(self.at, rx, ry, degrees, int(large), int(sweep), end))
+        elif kind == "Z":
+            if self.last not in ("", "M", "Z"):
+                self.draw([self.begin])
+            self.at = self.begin
+        self.last, self.control = kind, control
+
+    def polylines(self) -> Lines:
+        found = [np.concatenate(line) for line in self.lines]
+        return [np.column_stack([line.real, line.imag]) for line in found]
+
+
+whole = st.integers(-60, 60)
+radius = st.integers(-40, 40)
+flag = st.integers(0, 1)
+COMMANDS = {
+    "L": (whole, whole),
+    "H": (whole,),
+    "V": (whole,),
+    "C": (whole,) * 6,
+    "S": (whole,) * 4,
+    "Q": (whole,) * 4,
+    "T": (whole,) * 2,
+    "A": (radius, radius, whole, flag, flag, whole, whole),
+    "M": (whole, whole),
+}
+command = st.one_of(
+    st.tuples(st.sampled_from([name, name.lower()]), *values) for name, values in COMMANDS.items()
+)
+drawn = st.tuples(
+    st.sampled_from("LlCcAaQq").flatmap(
+        lambda name: st.tuples(st.just(name), *COMMANDS[name.upper()])
+    ),
+    st.lists(st.one_of(command, st.tuples(st.sampled_from("Zz"))), max_size=8),
+)
+
+
+@settings(deadline=None)
+@given(drawn, st.booleans())
+def test_all_commands(given_: tuple[tuple, list[tuple]], compact: bool) -> None:
+    """Absolute and relative, smooth ones too, arcs too small for their ends; written in two ways.
+
+    No point of one is farther from the other than both polylines are from the curve.
+    """
+    commands = [("M", 10, 20), given_[0], *given_[1]]
+    pen = Pen()
+    for name, *values in commands:
+        pen.command(name, *values)
+    if compact:  # as minifiers write it: no space before a minus
+        data = "".join(
+            name + " ".join(map(str, values)).replace(" -", "-") for name, *values in commands
+        )
+    else:
+        data = " ".join(
+            " , ".join(map(str, [name, *values])).replace(" , ", " ", 1)
+            for name, *values in commands
+        )
+    expected = [line for line in pen.polylines() if np.ptp(line, axis=0).max() > 1e-9]
+    found = lines(f'<path d="{data}"/>{STAYS}', tolerance=0.05)[:-1]
+    moving = [line for line in found if len(line) > 1 and np.ptp(line, axis=0).max() > 1e-9]
+    assert len(moving) == len(expected)
+    for line, true in zip(moving, expected, strict=True):
+        np.testing.assert_allclose(line[[0, -1]], true[[0, -1]], atol=1e-6)
+        assert distance(true, line) < 0.06
+        assert distance(line, true) < 0.06
+
+
+def test_the_tolerance_is_in_units_of_the_viewbox() -> None:
+    body = '<g transform="scale(0.5)"><circle r="100"/></g>'
+    counts = {}
+    for tolerance in (5.0, 0.5, 0.005):
+        (line,) = parse(svg(body), tolerance=tolerance).sketch.polylines
+        assert from_ellipse(line, (0, 0), 50, 50).max() <= tolerance
+        counts[tolerance] = len(line)
+    assert counts[5.0] < 12 < counts[0.5] < 50 < counts[0.005]
+    for wrong in (0.0, -1.0, math.nan):
+        with pytest.raises(SketchRNNError, match="tolerance"):
+            parse(svg(body), tolerance=wrong)
+    with pytest.raises(SketchRNNError, match="more than 100,000 points"):
+        parse(svg('<path d="M0 0C1e9 1e9 1e9 0 1 1"/>'), tolerance=1e-9)
+
+
+def test_flags_of_arcs_need_no_space() -> None:
+    spaced = one('<path d="M10 10a5 5 0 0 1 5 5a5 5 0 1 0 .5 .5"/>')
+    np.testing.assert_allclose(one('<path d="M10 10a5 5 0 015 5a5 5 0 10.5.5"/>'), spaced)
 
 
 # Transforms, use, viewports, units ---------------------------------------------------------------
@@ -294,6 +461,15 @@ STAYS = '<path d="M1 1L2 2"/>'
         '<rect width="100%" height="100%" fill="#eee"/>',
         '<clipPath><path d="M0 0L9 9"/></clipPath><mask><rect width="3" height="3"/></mask>',
         '<defs><path d="M0 0L9 9"/></defs><marker><path d="M0 0L9 9"/></marker>',
+        '<symbol><path d="M0 0L9 9"/></symbol><pattern><path d="M0 0L9 9"/></pattern>',
+        '<linearGradient><stop/></linearGradient><filter><path d="M0 0L9 9"/></filter>',
+        '<g opacity="0"><path d="M0 0L9 9" stroke="red"/></g>',
+        '<path style="opacity:0.0" d="M0 0L1 1"/>',
+        '<path d="M0 0L9 9" fill="none" stroke="red" stroke-opacity="0"/>',
+        '<path d="M0 0L9 9" style="fill-opacity:0%;stroke:red;stroke-width:0px"/>',
+        "<style>@import url(a.css); .a{fill:none}</style><path class='a' d='M0 0L9 9'/>",
+        "<style>#z{fill:none} path{fill:red} .b{fill:red}</style>"
+        "<path class='b' id='z' d='M0 0L9 9'/>",
         '<metadata><path d="M0 0L9 9"/></metadata><rect width="0" height="5"/><circle r="0"/>',
         '<x:path xmlns:x="urn:other" d="M0 0L9 9"/><unknown><path d="M0 0L9 9"/></unknown>',
     ],
@@ -310,6 +486,9 @@ def test_what_is_seen_in_spite_of_it() -> None:
     assert len(lines(body.format(path))) == 1
     assert len(lines('<rect width="100" height="100" stroke="black" fill="none"/>')) == 1
     assert len(lines('<rect width="99" height="100"/>')) == 1
+    assert len(lines('<path opacity="0.5" d="M0 0L9 9"/><path opacity=".10" d="M0 0L9 9"/>')) == 2
+    media = "<style>@media print {.a {display:none} .b {fill:none}}</style>"
+    assert len(lines(media + '<path class="a b" d="M0 0L9 9"/>')) == 1
 
 
 def test_what_is_no_line_is_counted() -> None:
@@ -331,6 +510,24 @@ def test_what_is_no_line_is_counted() -> None:
 
 
 # Our own -----------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(*(st.floats(0, 255, width=32),) * 2), min_size=1, max_size=9),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_any_drawing_of_our_own_comes_back(drawn: list[list[tuple[float, float]]]) -> None:
+    """Within 0.01 unit of the box of 255."""
+    sketch = Sketch.from_polylines(drawn)
+    again = parse(sketch.to_svg()).sketch
+    assert len(again.polylines) == len(sketch.polylines)
+    for line, expected in zip(again.polylines, sketch.polylines, strict=True):
+        # two points of which one cannot tell the other any more are a dot
+        points = line if len(line) == len(expected) else np.repeat(line, 2, axis=0)
+        np.testing.assert_allclose(points, expected, rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("unit", [1e-3, 1, 255, 1e5])
@@ -375,7 +572,14 @@ LAUGHS = "".join(
         (b'<?xml version="1.0" encoding="klingon"?><svg/>', "no SVG"),
         ("<html/>", "outermost element is <html>"),
         ("<svg/>", "has no line in it"),
-        ('<!DOCTYPE svg><svg xmlns="http://www.w3.org/2000/svg"/>', "DOCTYPE"),
+        ('<!DOCTYPE svg []><svg xmlns="http://www.w3.org/2000/svg"/>', "DOCTYPE"),
+        (
+            '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd"'
+            ' [<!ENTITY ns_svg "http://www.w3.org/2000/svg">]><svg xmlns="&ns_svg;"/>',
+            "DOCTYPE with declarations",
+        ),
+        ("<!DOCTYPE svg [" + " " * 5000 + '<!ENTITY a "b">]><svg>&a;</svg>', "DOCTYPE"),
+        ('<!DOCTYPE svg SYSTEM "a.dtd"><svg><title>&a;</title></svg>', "entity"),
         ('<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>', "DOCTYPE"),
         ('<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>'.encode("utf-16"), "DOCTYPE"),
         ("<svg>&a;</svg>", "undefined entity"),
@@ -392,6 +596,16 @@ LAUGHS = "".join(
         (svg('<path d="M0 0L"/>'), "<path> that cannot be read"),
         (svg('<rect width="wide" height="3"/>'), "is no length"),
         (svg('<g transform="rotate(a)"><path d="M0 0L1 1"/></g>'), "transform that cannot be read"),
+        (svg('<g transform="scale(1,2,3)"><path d="M0 0L1 1"/></g>'), "transform that cannot"),
+        (svg('<g transform="scale(2"><path d="M0 0L1 1"/></g>'), "transform that cannot be read"),
+        (svg("<style>" + "a{}" * 100_001 + "</style>"), "style sheet of more than"),
+        (svg('<path d="M0 0L1 1' + "z" * 500_000 + '"/>'), "more than 100,000 points"),
+        (svg('<path d="M0 0' + "L1 1z" * 50_000 + '"/>'), "closed over 100 times"),
+        (svg('<g transform="' + "scale(1)" * 500_000 + '"/>'), "more than 100,000 points"),
+        (
+            svg(f'<path id="a" d="M0 0L1 1{" " * 100_000}"/>' + '<use href="#a"/>' * 200),
+            "larger than 16 MiB with all it uses",
+        ),
     ],
 )
 def test_refused(content: str | bytes, says: str) -> None:
@@ -401,6 +615,26 @@ def test_refused(content: str | bytes, says: str) -> None:
     assert says in str(error.value)
     assert len(str(error.value)) < 300
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        "<!DOCTYPE svg>",
+        '<!DOCTYPE svg SYSTEM "file:///etc/passwd">',
+        '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN"'
+        ' "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">',
+    ],
+)
+def test_a_plain_doctype_is_passed_over(doctype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr("builtins.open", lambda *names, **_: opened.append(names))
+    monkeypatch.setattr("socket.socket", lambda *names, **_: opened.append(names))
+    text = f'<?xml version="1.0" encoding="{{}}"?>\n<!-- a program -->\n{doctype}\n{svg(STAYS)}'
+    for encoding in ("utf-8", "utf-16", "iso-8859-1"):
+        drawing = parse(text.format(encoding).encode(encoding))
+        same(list(drawing.sketch.polylines), [[(1, 1), (2, 2)]])
+    assert not opened
 
 
 def test_nothing_outside_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

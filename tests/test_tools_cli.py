@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import sketchrnn
-from sketchrnn.data.formats import read
+from sketchrnn.data.formats import ndjson, read
 from sketchrnn.sketch import Sketch
 from tiny import TINY, Shell, do, listing, write_ndjson
 
@@ -114,6 +114,20 @@ def test_interpolate(shell: Any, here: Path) -> None:
     assert shell(f"{line} -o b.json --linear") == 0
     straight = model.interpolate(first, last, 5, temperature=0.1, seed=4, spherical=False)
     assert drawings("b.json")[0][1:-1] == list(straight)
+
+
+def test_as_data_what_was_drawn_on_a_page_the_whole_sheet(shell: Any, here: Path) -> None:
+    line = "interpolate @run @two.sketches#0 @two.sketches#3 -n 3 --seed 4 --temperature 0.1 0.7"
+    assert shell(f"{line} -o a.ndjson --each each --as json") == 0
+    drawn = [Sketch.from_polylines(one.polylines) for one in ndjson.records("a.ndjson")]
+    assert len(drawn) == 6  # the inputs beside them are left out
+    for ours, theirs in zip(drawn, each(), strict=True):
+        assert ours.size == pytest.approx(theirs.size, abs=1)
+    assert shell(f"{line} -o a.svg --page letter --units in") == 0
+    text = Path("a.svg").read_text("utf-8")
+    assert 'width="8.5in" height="11in"' in text
+    every = [*drawn, *2 * [data_sketch(here, 0), data_sketch(here, 3)]]
+    assert text.count("<path") == sum(len(one.polylines) for one in every)
 
 
 @pytest.mark.parametrize("verb", ["interpolate", "vary"])
@@ -555,7 +569,7 @@ def test_a_stream_that_ended(shell: Any, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("-o sheet.pdf", "sheet.pdf: unknown ending; name it .svg, .png or .json"),
+        ("-o sheet.bmp", "sheet.bmp: unknown ending; name it .svg, "),
         ("-o folder.svg", "folder.svg: is a folder"),
         ("-o a_file/sheet.svg", "a_file is a file, not a folder"),
         ("--each a_file", "a_file is a file, not a folder"),

@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from sketchrnn.drawing.live import load_live
-    from sketchrnn.drawing.model import Model, load
+    from sketchrnn.drawing.model import Model, from_pretrained, load
     from sketchrnn.errors import SketchRNNError
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.sketch import Sketch
@@ -22,6 +22,7 @@ __all__ = [
     "SketchRNNError",
     "SketchSheet",
     "__version__",
+    "from_pretrained",
     "load",
     "load_live",
 ]
@@ -29,6 +30,7 @@ __all__ = [
 # Loaded on first use, so that `import sketchrnn` and `sketchrnn --help` do not wait for PyTorch.
 _HOMES = {
     "Model": "sketchrnn.drawing.model",
+    "from_pretrained": "sketchrnn.drawing.model",
     "load": "sketchrnn.drawing.model",
     "load_live": "sketchrnn.drawing.live",
     "Sketch": "sketchrnn.sketch",

@@ -11,12 +11,13 @@ Weights are safetensors and config is JSON, so nothing that is read can run code
 file, replaced in one step, so a run that is killed at any moment leaves a folder that resumes. All
 random numbers of a step are a function of (seed, step), so the place in the run is the random
 state.
+
+A folder that `save_pretrained` wrote has the weights as `model.safetensors`, and is read alike.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -39,7 +40,12 @@ if TYPE_CHECKING:  # a run is described, and drawn from live, without waiting fo
 FORMAT = 1
 STARTERS = Path(__file__).with_name("starters")  # models that come with the package
 CONFIG, BEST, LAST, LOG = "config.json", "best.safetensors", "last.safetensors", "log.jsonl"
+MODEL = "model.safetensors"
 SHEETS, TENSORBOARD = "sheets", "tensorboard"
+CONFIG_LIMIT_BYTES = 1 << 24
+HEADER_LIMIT_BYTES = 1 << 20  # of a weight file; that of a model has some kB
+NUMBER_LIMIT = 1e12  # of the facts
+DTYPES = ("F16", "BF16", "F32", "F64")  # of weights
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ class DataFacts:
         provenance: one line a source.
 
     Raises:
-        SketchRNNError: a scale that is not a number over 0, or names that are not text.
+        SketchRNNError: a scale that is not a number over 0, other numbers out of their bounds, or
+            names that are not text.
     """
 
     scale: float
@@ -79,13 +86,23 @@ class DataFacts:
             if value is None and name in ("epsilon", "max_points", "size"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise SketchRNNError(f"{name} must be a number, got {value!r}")
-        if not 0 < self.scale < math.inf:
-            raise SketchRNNError(f"scale must be a number over 0, got {self.scale}")
+                raise SketchRNNError(f"{name} must be a number, got {value!r:.60}")
+            if not 0 <= value <= NUMBER_LIMIT or (name == "scale" and value == 0):
+                kind = "over 0" if name == "scale" else "of at least 0"
+                raise SketchRNNError(f"{name} must be a number {kind}, got {value!r:.60}")
         for name in ("classes", "sources", "provenance"):
             values = getattr(self, name)
             if not isinstance(values, tuple) or not all(isinstance(v, str) for v in values):
                 raise SketchRNNError(f"{name} must be a list of texts, got {values!r:.60}")
+        if not all(map(str.isprintable, self.classes)):
+            raise SketchRNNError(f"classes must be printable texts, got {self.classes!r:.60}")
+        if not isinstance(self.fingerprint, str):
+            raise SketchRNNError(f"fingerprint must be a text, got {self.fingerprint!r:.60}")
+        counts = self.counts
+        if counts is not None and not (
+            isinstance(counts, Mapping) and all(type(count) is int for count in counts.values())
+        ):
+            raise SketchRNNError(f"counts must be whole numbers by name, got {counts!r:.60}")
 
 
 @dataclass(frozen=True)
@@ -130,10 +147,14 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
     if not path.is_file():
         raise SketchRNNError(f"{run}: not a run folder, it has no {CONFIG}")
     try:
-        document = json.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(CONFIG_LIMIT_BYTES + 1)
+        if len(content) > CONFIG_LIMIT_BYTES:
+            raise ValueError(f"it is larger than {CONFIG_LIMIT_BYTES >> 20} MiB")
+        document = json.loads(content)
         if document["format"] != FORMAT:
             raise SketchRNNError(
-                f"{path}: format {document['format']!r} is not one that this version reads"
+                f"{path}: format {document['format']!r:.60} is not one that this version reads"
             )
         model, data, training = (_object(document, name) for name in ("model", "data", "training"))
         facts: dict[str, Any] = {
@@ -143,9 +164,11 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
     except SketchRNNError as error:
         raise SketchRNNError(f"{path}: {error}".replace(f"{path}: {path}", f"{path}")) from None
     except KeyError as error:
-        raise SketchRNNError(f"{path}: damaged, it has no {error}; restore it") from None
+        raise SketchRNNError(f"{path}: damaged, it has no {error!s:.60}; restore it") from None
     except (ValueError, TypeError, RecursionError) as error:
-        raise SketchRNNError(f"{path}: damaged ({error}); restore it or train anew") from None
+        raise SketchRNNError(
+            f"{path}: damaged ({error!s:.200}); restore it or train anew"
+        ) from None
 
 
 def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -198,13 +221,26 @@ def _opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     if not path.is_file():
         raise SketchRNNError(f"{path}: missing; the run folder has no weights yet, or lost them")
     try:
+        _check_header(path)
         with safe_open(path, framework=framework) as file:
+            for name in file.keys():  # noqa: SIM118
+                dtype = file.get_slice(name).get_dtype()
+                if dtype not in DTYPES:
+                    raise ValueError(f"{name:.60} has numbers of type {dtype}, no weights")
             about = json.loads((file.metadata() or {}).get("about", "{}"))
             if not isinstance(about, dict):
                 raise ValueError("its facts are not a JSON object")
             yield file, about
     except (SafetensorError, ValueError, RuntimeError, TypeError) as error:
-        raise SketchRNNError(f"{path}: not a weight file, or damaged ({error})") from None
+        raise SketchRNNError(f"{path}: not a weight file, or damaged ({error!s:.200})") from None
+
+
+def _check_header(path: Path) -> None:
+    """Raise ValueError for a header that would take memory without end when it is read."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > HEADER_LIMIT_BYTES:
+        raise ValueError(f"its header has {length:,} bytes, more than {HEADER_LIMIT_BYTES:,}")
 
 
 def weights_place(run: Path, which: str) -> tuple[Path, str]:
@@ -217,9 +253,10 @@ def weights_place(run: Path, which: str) -> tuple[Path, str]:
     """
     if which not in ("best", "last"):
         raise SketchRNNError(f"which must be best or last, got {which!r}")
-    if which == "best" and (run / BEST).exists():
-        return run / BEST, ""
-    if not (run / LAST).exists() and (run / BEST).exists():
+    best = next((run / name for name in (BEST, MODEL) if (run / name).exists()), None)
+    if which == "best" and best is not None:
+        return best, ""
+    if not (run / LAST).exists() and best is not None:
         raise SketchRNNError(f"{run}: has its best weights only; leave out --which last")
     return run / LAST, "weights/"
 
@@ -235,7 +272,7 @@ def load_weights(
     expected = network.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
-            problem = f"{name} is {'missing' if name in expected else 'unknown'}"
+            problem = f"{name:.60} is {'missing' if name in expected else 'unknown'}"
         elif tensors[name].shape != expected[name].shape:
             shape, needed = tuple(tensors[name].shape), tuple(expected[name].shape)
             problem = f"{name} has shape {shape}, not {needed}"

@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.pictures import write_picture
 
 Polyline = npt.NDArray[np.float64]
+
+PEN_SHARE = 90  # a line is so many times thinner than a drawing is large
+SVG_TAIL = "</g></svg>\n"
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -176,41 +178,50 @@ class Sketch:
             stroke_width: in the sketch's units; by default 1/90 of the larger side.
             margin: white space around, as a part of the larger side.
         """
+        head, decimals = self.svg_head(stroke=stroke, stroke_width=stroke_width, margin=margin)
+        return f"{head}{self.svg_paths(decimals)}{SVG_TAIL}"
+
+    def svg_head(
+        self, *, stroke: str = "#1f1f24", stroke_width: float | None = None, margin: float = 0.06
+    ) -> tuple[str, int]:
+        """What stands before the paths in `to_svg`, and the decimals of their coordinates."""
         left, top, right, bottom = self.bounds
         side = max(right - left, bottom - top) or 1.0
-        pen = side / 90 if stroke_width is None else stroke_width
+        pen = side / PEN_SHARE if stroke_width is None else stroke_width
         space = side * margin + pen / 2
         box = (left - space, top - space, right - left + 2 * space, bottom - top + 2 * space)
         decimals = decimals_for(side)
         view = " ".join(number(value, decimals) for value in box)
         pixels = 256 / max(box[2], box[3])
         title = f"<title>{xml_text(self.label)}</title>" if self.label else ""
-        return (
+        head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}"'
             f' width="{number(box[2] * pixels, 2)}" height="{number(box[3] * pixels, 2)}">{title}'
             f'<g fill="none" stroke="{xml_text(stroke)}" stroke-width="{number(pen, decimals + 1)}"'
             ' stroke-linecap="round" stroke-linejoin="round">'
-            f"{self.svg_paths(decimals)}</g></svg>\n"
         )
+        return head, decimals
 
     def svg_paths(self, decimals: int = 2) -> str:
         """The strokes as SVG `<path>` elements, without any style."""
         return "".join(f'<path d="{path_data(line, decimals)}"/>' for line in self.polylines)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
-        write_picture(path, "a drawing", svg=self.to_svg, png=self._to_png, document=self.to_json)
+    def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
+        """Write the format that the ending of `path` says, whole or not at all.
 
-    def _to_png(self) -> bytes:
-        from sketchrnn.figures.png import svg_to_png
+        .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data: .json, .npz
+        (stroke-3), .ndjson (QuickDraw).
 
-        # The longer side gets 512 px. The drawing is moved to the origin, for the renderer's
-        # 32-bit coordinates would lose a small drawing far away from it.
-        left, top, right, bottom = self.bounds
-        side = max(right - left, bottom - top)
-        space = side * (2 * 0.06 + 1 / 90)
-        width_px = round(512 * (right - left + space) / (side + space)) if side else 512
-        return svg_to_png(self.moved(-left, -top).to_svg(), width_px=width_px)
+        Args:
+            path: the file.
+            seconds: that it takes to draw itself; None: 2 to 8 s, by what there is to draw.
+
+        Raises:
+            SketchRNNError: another ending, or one that needs a package that is not there.
+        """
+        from sketchrnn.figures.saving import save_sketch
+
+        save_sketch(self, path, seconds=seconds)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -237,8 +248,8 @@ class Sketch:
 
 
 def decimals_for(side: float) -> int:
-    """Decimals that keep a coordinate within 1/20,000 of a drawing of that size."""
-    return int(np.clip(np.ceil(4 - np.log10(side)), 0, 12)) if side > 0 else 2
+    """Decimals that keep a coordinate within 0.005, and 1/20,000 of a drawing of that size."""
+    return int(np.clip(np.ceil(4 - np.log10(side)), 2, 12)) if side > 0 else 2
 
 
 def number(value: float, decimals: int) -> str:

@@ -27,11 +27,15 @@ VERBS = (
     "vary",
     "tidy",
     "tile",
+    "convert",
     "likelihood",
     "models",
+    "import",
+    "export",
     "reproduce",
     "bench",
 )
+MODULES = {"import": "importing", "export": "exporting"}  # `import` is a keyword
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -69,15 +73,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sketchrnn {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
-        import_module(f"sketchrnn.cli.{verb}").add_parser(subparsers)
+        _module(verb).add_parser(subparsers)
     return parser
+
+
+def _module(verb: str) -> Any:
+    return import_module(f"sketchrnn.cli.{MODULES.get(verb, verb)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input (one line on stderr)."""
     arguments = build_parser().parse_args(argv)
     try:
-        code = import_module(f"sketchrnn.cli.{arguments.verb}").run(arguments)
+        code = _module(arguments.verb).run(arguments)
         sys.stdout.flush()
         return int(code)
     except SketchRNNError as error:

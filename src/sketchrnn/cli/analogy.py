@@ -12,7 +12,7 @@ from sketchrnn.cli.options import (
     check_temperatures,
     load_model,
 )
-from sketchrnn.cli.output import check_output, write_drawings
+from sketchrnn.cli.output import check_drawings, write_drawings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,7 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "-n", type=int, default=1, metavar="N", help="drawings of the same z (default 1)"
     )
-    add_drawing_options(parser, [0.1])
+    add_drawing_options(parser, [0.1], pages=True)
     add_input_options(parser)
 
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import analogy_sheet
 
-    check_output(arguments.output, arguments.each)
+    check_drawings(arguments)
     temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)
     n = check_count(arguments.n)
     model = load_model(arguments)

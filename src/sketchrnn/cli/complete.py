@@ -14,7 +14,7 @@ from sketchrnn.cli.options import (
     load_model,
     named,
 )
-from sketchrnn.cli.output import check_output, write_drawings
+from sketchrnn.cli.output import check_drawings, write_drawings
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how large a part from outside is beside the whole, 1 for as large (default: what the"
         " model finds likeliest)",
     )
-    add_drawing_options(parser, [0.4])
+    add_drawing_options(parser, [0.4], pages=True)
     add_input_options(parser)
 
 
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import completion_sheet, temperature_labels
 
-    check_output(arguments.output, arguments.each)
+    check_drawings(arguments)
     temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)
     n = check_count(arguments.n)
     if arguments.of_size is not None:

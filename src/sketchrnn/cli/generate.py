@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import MODEL_HELP, add_drawing_options, check_temperatures, load_model
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, write_drawings
+from sketchrnn.cli.output import STANDARD_OUTPUT, check_drawings, write_drawings
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="write each point to standard output as it is drawn, one JSON object a line: drawing,"
         ' x, y, and pen: "down" or "up" after the point, or "end" of the drawing',
     )
-    add_drawing_options(parser, [0.5])
+    add_drawing_options(parser, [0.5], pages=True)
     # None: not given, which --stream has to know
     parser.set_defaults(output=None, usual_output=parser.get_default("output"))
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.sheets import temperature_sheet
 
     arguments.output = arguments.output or arguments.usual_output
-    check_output(arguments.output, arguments.each)
+    check_drawings(arguments)
     temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)
     model = _load(arguments)
     sheet = temperature_sheet(model, arguments.n, temperatures, seed)
@@ -83,6 +83,10 @@ def _stream(arguments: argparse.Namespace) -> int:
         )
     if arguments.each is not None:
         raise SketchRNNError("--stream writes to standard output: leave out --each")
+    if arguments.page is not None or arguments.seconds is not None:
+        raise SketchRNNError(
+            "--stream writes points, not a picture: leave out --page and --seconds"
+        )
     if arguments.device not in ("cpu", "auto"):
         raise SketchRNNError(f"--stream draws on the CPU: leave out --device {arguments.device}")
     if len(arguments.temperature) > 1:

@@ -114,8 +114,11 @@ def is_data(spec: str) -> bool:
     return "#" not in spec or Path(spec).exists()
 
 
-def read_given(model: Model, specs: Sequence[str]) -> list[Given]:
-    """Read each DRAWING. Raises SketchRNNError naming the one that cannot be read."""
+def read_given(model: Model | None, specs: Sequence[str]) -> list[Given]:
+    """Read each DRAWING. Raises SketchRNNError naming the one that cannot be read.
+
+    Without a model there is no `typical` drawing.
+    """
     if sum(spec == STANDARD_INPUT for spec in specs) > 1:
         raise SketchRNNError("standard input (-) holds one drawing; name it once")
     places = _Places(model)
@@ -146,7 +149,7 @@ def _read(spec: str, places: _Places) -> Given:
 class _Places:
     """Finds drawings in data files; each file is read, and each ranking computed, once."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model | None) -> None:
         self._model = model
         self._datasets: dict[str, Dataset] = {}
         self._rankings: dict[tuple[str, str, str], npt.NDArray[np.int64]] = {}
@@ -182,6 +185,10 @@ class _Places:
         of = f" of class {class_name}" if class_name else ""
         number = int(match["index"] or match["rank"] or 0)
         if match["index"] is None:
+            if self._model is None:
+                raise SketchRNNError(
+                    f"{spec}: what is typical a model says, and there is none; give a number"
+                )
             key = (source, split, class_name)
             if key not in self._rankings:
                 self._rankings[key] = self._ranked(dataset, split, members)
@@ -199,6 +206,7 @@ class _Places:
         """Drawings by nats a point, the most likely first."""
         from sketchrnn.drawing.likelihood import nats_per_point
 
+        assert self._model is not None
         fitting = members[dataset.split(split).lengths[members] <= self._model.N_max]
         some = fitting[:: -(-len(fitting) // TYPICAL_AMONG) or 1]
         if not len(some):

@@ -13,7 +13,7 @@ from sketchrnn.cli.options import (
     load_model,
     one_temperature,
 )
-from sketchrnn.cli.output import check_output, write_drawings
+from sketchrnn.cli.output import check_drawings, write_drawings
 from sketchrnn.errors import SketchRNNError
 
 STEPS, SIDE = 10, 7  # drawings on a way, and on the side of a grid
@@ -42,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--linear", action="store_true", help="along straight lines, not on the sphere"
     )
-    add_drawing_options(parser, [0.1])
+    add_drawing_options(parser, [0.1], pages=True)
     add_input_options(parser)
 
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SketchRNNError(
             f"an interpolation is between two drawings, or three or four for a grid; got {count}"
         )
-    check_output(arguments.output, arguments.each)
+    check_drawings(arguments)
     seed = choose_seed(arguments.seed)
     if count > 2:
         one_temperature(arguments)

@@ -12,7 +12,13 @@ from sketchrnn.cli.options import (
     add_input_options,
     load_model,
 )
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, say_notes, write_sheet
+from sketchrnn.cli.output import (
+    STANDARD_OUTPUT,
+    check_drawings,
+    page_of,
+    say_notes,
+    write_sheet,
+)
 
 if TYPE_CHECKING:
     from sketchrnn.cli.inputs import Input
@@ -33,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("drawings", nargs="+", metavar="DRAWING", help=DRAWING_HELP)
-    add_drawing_options(parser, None, each=False)
+    add_drawing_options(parser, None, each=False, pages=True)
     add_input_options(parser, sample=False)
 
 
@@ -42,14 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.sheets import likelihood_sheet
 
-    check_output(arguments.output)
+    check_drawings(arguments)
     model = load_model(arguments)
     inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
     found = model.likelihood([one.sketch for one in inputs])
     say_notes(inputs)
     if arguments.output != STANDARD_OUTPUT:
         print(_table(inputs, found), end="")
-    write_sheet(likelihood_sheet([one.given.sketch for one in inputs], found), arguments.output)
+    sheet = likelihood_sheet([one.given.sketch for one in inputs], found)
+    write_sheet(sheet, arguments.output, paper=page_of(arguments), seconds=arguments.seconds)
     return 0
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from sketchrnn.cli.options import OUTPUT_HELP
 from sketchrnn.cli.output import check_output, write_sheet
+from sketchrnn.pictures import ENDINGS
 
 if TYPE_CHECKING:
     from sketchrnn.starters import Starter
@@ -36,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--output",
         default="models.svg",
         metavar="FILE",
-        help="the sheet: an .svg, .png or .json; - for SVG on standard output (default models.svg)",
+        help=f"the sheet, {OUTPUT_HELP}; - for SVG on standard output (default models.svg)",
     )
 
 
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is not None:
         print(starter(arguments.name).card, end="")
         return 0
-    check_output(arguments.output)
+    check_output(arguments.output, endings=ENDINGS)
     temperature, seed = check_temperature(arguments.temperature), choose_seed(arguments.seed)
     every = starters()
     rows = [

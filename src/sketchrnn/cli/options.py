@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from sketchrnn.drawing.model import Model
 
 MODEL_HELP = "run folder, or the name of a starter model (see sketchrnn models)"
+OUTPUT_HELP = (
+    "by its ending a picture, .svg .png .pdf, one that draws itself, .anim.svg .gif .webp, or data,"
+    " .json .npz .ndjson"
+)
 DRAWING_HELP = (
     "FILE.svg, FILE.json, - (standard input: SVG, JSON, or the lines of generate --stream), or"
     " DATA#WHERE, a drawing of a data file: WHERE is [SPLIT/][CLASS/]INDEX, with INDEX counted from"
@@ -27,6 +31,7 @@ def add_drawing_options(
     ladder: bool = True,
     output: str = "sheet.svg",
     each: bool = True,
+    pages: bool = False,
 ) -> None:
     """Add what every verb that draws has: temperature, seed, output, device, which weights.
 
@@ -36,6 +41,7 @@ def add_drawing_options(
         ladder: whether several temperatures can be given.
         output: the default.
         each: whether --each is there.
+        pages: whether what is drawn can be put on a page, and written in all formats.
     """
     if temperatures is not None:
         shown = " ".join(f"{value:g}" for value in temperatures)
@@ -59,7 +65,8 @@ def add_drawing_options(
         "--output",
         default=output,
         metavar="FILE",
-        help=f"an .svg, .png or .json; - for SVG on standard output (default {output})",
+        help=(f"{OUTPUT_HELP}; " if pages else "an .svg, .png or .json; ")
+        + f"- for SVG on standard output (default {output})",
     )
     if each:
         parser.add_argument(
@@ -68,10 +75,63 @@ def add_drawing_options(
             help="also write every drawing as a file of its own, in its own place and size, with"
             " the ending of -o: DIR/drawing-000.svg, ...",
         )
+        if pages:
+            parser.add_argument(
+                "--as",
+                dest="each_as",
+                metavar="ENDING",
+                help="of --each: svg, anim.svg, png, pdf, gif, webp, json, npz or ndjson (default:"
+                " the ending of -o)",
+            )
     parser.add_argument(
         "--which", choices=("best", "last"), default="best", help="which weights (default best)"
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), auto, cuda, ...")
+    if pages:
+        add_page_options(parser)
+
+
+def add_page_options(parser: argparse.ArgumentParser) -> None:
+    """Add what puts drawings on a page of paper; `cli.output` reads it."""
+    group = parser.add_argument_group("a page of paper, for plotters and printers")
+    group.add_argument(
+        "--page",
+        metavar="SIZE",
+        help="a0 to a6, letter, legal, tabloid, or WIDTHxHEIGHT with a unit, as 200x100mm: the"
+        " drawings alone, as large as fits, one path a stroke",
+    )
+    group.add_argument("--landscape", action="store_true", default=None, help="turn it on its side")
+    group.add_argument("--margin", metavar="LENGTH", help="to the ink (default 10mm)")
+    group.add_argument("--stroke-width", metavar="LENGTH", help="of all lines (default 0.4mm)")
+    group.add_argument(
+        "--units",
+        choices=("mm", "in", "px"),
+        help="of the SVG, and of lengths without one (default mm)",
+    )
+    group.add_argument("--color", metavar="CSS", help="of all lines (default: their own)")
+    group.add_argument(
+        "--color-by",
+        choices=("stroke", "class"),
+        help="a colour for each stroke of a drawing, or each class; each colour is a layer",
+    )
+    group.add_argument(
+        "--order",
+        action="store_true",
+        default=None,
+        help="order and turn the strokes, of all drawings together, for little pen-up travel",
+    )
+    group.add_argument(
+        "--labels",
+        action="store_true",
+        default=None,
+        help="draw letters, frames and rules of a sheet as well",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        help="that an animation takes to draw (default 2 to 8, by what there is to draw)",
+    )
 
 
 def add_input_options(parser: argparse.ArgumentParser, *, sample: bool = True) -> None:

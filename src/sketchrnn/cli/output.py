@@ -5,39 +5,107 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_of, listed
 
 if TYPE_CHECKING:
     from sketchrnn.cli.inputs import Input
     from sketchrnn.experiments.panels import Panels
+    from sketchrnn.figures.paper import Page, Paper
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.sketch import Sketch
 
-ENDINGS = (".svg", ".png", ".json")
+BASIC = (".svg", ".png", ".json")  # what every picture can be
 STANDARD_OUTPUT = "-"
+PAGE_OPTIONS = (
+    *("landscape", "margin", "stroke_width", "units", "color", "color_by", "order", "labels"),
+)
 
 
-def check_output(output: str, each: str | None = None) -> None:
+def check_output(output: str, each: str | None = None, endings: Sequence[str] = BASIC) -> None:
     """Fail before the work is done if `output`, or the folder `each`, cannot be written.
 
     Raises:
-        SketchRNNError: an ending that nothing is written as, a folder, or a place where there can
-            be no file.
+        SketchRNNError: an ending that is not among `endings`, or needs a package that is not there;
+            a folder, or a place where there can be no file.
     """
     if output != STANDARD_OUTPUT:
-        if Path(output).suffix.lower() not in ENDINGS:
-            raise SketchRNNError(
-                f"{output}: unknown ending; name it {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
-            )
+        _check_ending(output, ending_of(output), endings)
         if Path(output).is_dir():
             raise SketchRNNError(f"{output}: is a folder; name a file in it")
         _check_folder(Path(output).parent, output)
     if each is not None:
         _check_folder(Path(each), each)
+
+
+def check_drawings(arguments: argparse.Namespace) -> None:
+    """The same for verbs with page options (`options.add_page_options`), which are looked at, too.
+
+    Raises:
+        SketchRNNError: as `check_output`; a page that there is not, or an option without what it
+            is for.
+    """
+    output, each = arguments.output, getattr(arguments, "each", None)
+    check_output(output, each, ENDINGS)
+    if getattr(arguments, "each_as", None) is not None:
+        if each is None:
+            raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
+        _check_ending(f"--as {arguments.each_as}", each_ending(arguments), ENDINGS)
+    made = {each_ending(arguments), *([] if output == STANDARD_OUTPUT else [ending_of(output)])}
+    if arguments.seconds is not None:
+        if not made & set(MOVING):
+            raise SketchRNNError(
+                f"--seconds is of an animation: name the file {listed(MOVING)}, or leave it out"
+            )
+        from sketchrnn.figures.animate import check_seconds
+
+        check_seconds(arguments.seconds, "--seconds")
+    paper = page_of(arguments)
+    if paper is not None and output != STANDARD_OUTPUT and ending_of(output) not in PICTURES:
+        raise SketchRNNError(
+            f"{output}: is data, which has no page: name it {listed(PICTURES)}, or leave out --page"
+        )
+
+
+def page_of(arguments: argparse.Namespace) -> Paper | None:
+    """The page that is asked for; None for none.
+
+    Raises:
+        SketchRNNError: a page that there is not, or an option of a page without one.
+    """
+    typed = {name: getattr(arguments, name) for name in PAGE_OPTIONS}
+    given = {name: value for name, value in typed.items() if value is not None}
+    if arguments.page is None:
+        if given:
+            raise SketchRNNError(f"{flag(next(iter(given)))} is of a page: say which, --page a4")
+        return None
+    from sketchrnn.figures.paper import Paper
+
+    try:
+        return Paper(arguments.page, **given)
+    except SketchRNNError as error:
+        # of the option as it is typed: stroke_width is ... as --stroke-width is ...
+        name, _, rest = str(error).replace("color_by", flag("color_by")).partition(" ")
+        raise SketchRNNError(f"{flag(name)} {rest}") from None
+
+
+def each_ending(arguments: argparse.Namespace) -> str:
+    """The ending of the files of --each."""
+    if getattr(arguments, "each_as", None) is not None:
+        return f".{arguments.each_as.lower().lstrip('.')}"
+    return ".svg" if arguments.output == STANDARD_OUTPUT else ending_of(arguments.output)
+
+
+def _check_ending(name: str, ending: str, endings: Sequence[str]) -> None:
+    """Whether files with that ending are written, and the package is there that they need."""
+    if ending not in endings:
+        raise SketchRNNError(f"{name}: unknown ending; name it {listed(endings)}")
+    check_package(name, ending)
 
 
 def _check_folder(folder: Path, name: str) -> None:
@@ -61,30 +129,71 @@ def write_drawings(
     inputs: Iterable[Input] = (),
     seed: int | None = None,
 ) -> None:
-    """Write the sheet, and with --each every drawing; say what was done to the inputs."""
+    """Write the sheet, and with --each every drawing; say what was done to the inputs.
+
+    As data, the drawings alone are written, without the inputs that stand beside them on the sheet.
+    """
     say_notes(inputs)
+    drawn = list(sketches)
     if arguments.each is not None:
-        write_each(arguments.each, sketches, arguments.output)
-    write_sheet(sheet, arguments.output, seed)
+        write_each(arguments.each, drawn, each_ending(arguments), arguments.seconds)
+    ending = "" if arguments.output == STANDARD_OUTPUT else ending_of(arguments.output)
+    if ending in (".npz", ".ndjson"):
+        from sketchrnn.data.write import write_ndjson, write_npz
+
+        count = (write_npz if ending == ".npz" else write_ndjson)(arguments.output, drawn)
+        say_drawings(count)
+        say_written(arguments.output, seed)
+    else:
+        write_sheet(sheet, arguments.output, seed, page_of(arguments), arguments.seconds)
 
 
-def write_each(folder: str, sketches: Iterable[Sketch], output: str) -> None:
-    """Write each drawing to a file of its own, numbered from 0, with the ending of `output`."""
-    ending = ENDINGS[0] if output == STANDARD_OUTPUT else Path(output).suffix.lower()
+def write_each(
+    folder: str, sketches: Iterable[Sketch], ending: str, seconds: float | None = None
+) -> None:
+    """Write each drawing to a file of its own, numbered from 0."""
+    from sketchrnn.figures.saving import save_sketch
+
     count = 0
     for number, sketch in enumerate(sketches):
-        sketch.save(Path(folder) / f"drawing-{number:03}{ending}")
+        save_sketch(sketch, Path(folder) / f"drawing-{number:03}{ending}", seconds=seconds)
         count += 1
     print(f"wrote {count} drawings to {folder}", file=sys.stderr)
 
 
-def write_sheet(sheet: SketchSheet | Panels, output: str, seed: int | None = None) -> None:
-    """Write a sheet, or several, and say its seed (on standard error, so that it can be piped)."""
-    if output == STANDARD_OUTPUT:
+def write_sheet(
+    sheet: SketchSheet | Panels,
+    output: str,
+    seed: int | None = None,
+    paper: Paper | None = None,
+    seconds: float | None = None,
+) -> None:
+    """Write a sheet, or several, and say its seed (on standard error, so that it can be piped).
+
+    With `paper` the sheet is put on that page.
+    """
+    from sketchrnn.figures.sheet import SketchSheet
+
+    if paper is not None and isinstance(sheet, SketchSheet):
+        write_page(paper.place_sheet(sheet), output, seconds)
+    elif output == STANDARD_OUTPUT:
         sys.stdout.write(sheet.to_svg())
+    elif isinstance(sheet, SketchSheet):
+        sheet.save(output, seconds=seconds)
     else:
         sheet.save(output)
     say_written(output, seed)
+
+
+def write_page(page: Page, output: str, seconds: float | None = None) -> None:
+    """Write a page, and say how far the pen travels over it."""
+    if output == STANDARD_OUTPUT:
+        sys.stdout.write(page.to_svg())
+    else:
+        page.save(output, seconds=seconds)
+    strokes, colors = page.counts
+    of = f" in {colors} colours" if colors > 1 else ""
+    print(f"{strokes} strokes{of}, {page.travel_mm:.0f} mm of pen-up travel", file=sys.stderr)
 
 
 def say_notes(inputs: Iterable[Input]) -> None:
@@ -94,7 +203,12 @@ def say_notes(inputs: Iterable[Input]) -> None:
             print(note, file=sys.stderr)
 
 
-def say_written(output: str, seed: int | None) -> None:
+def say_drawings(count: int) -> None:
+    """Say how many drawings were written as data."""
+    print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
+
+
+def say_written(output: str, seed: int | None = None) -> None:
     """Say what was written, and the seed that draws it again."""
     said = [] if output == STANDARD_OUTPUT else [f"wrote {output}"]
     if seed is not None:

@@ -13,7 +13,7 @@ from sketchrnn.cli.options import (
     check_temperatures,
     load_model,
 )
-from sketchrnn.cli.output import check_output, write_drawings
+from sketchrnn.cli.output import check_drawings, write_drawings
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="I",
         help="which drawings of the split (default: -n of them, chosen by the seed)",
     )
-    add_drawing_options(parser, [0.01, 0.2, 0.4, 0.6, 0.8, 1.0], ladder=False)
+    add_drawing_options(parser, [0.01, 0.2, 0.4, 0.6, 0.8, 1.0], ladder=False, pages=True)
     add_input_options(parser)
 
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import beside_inputs
 
-    check_output(arguments.output, arguments.each)
+    check_drawings(arguments)
     temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)
     _check_data(arguments)
     model = load_model(arguments)

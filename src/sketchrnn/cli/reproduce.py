@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sketchrnn.cli import INTERRUPTED
 from sketchrnn.cli.flags import add_fields, given_fields
@@ -89,6 +89,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_table1(verbs)
     _add_fig4(verbs)
     _add_truth(verbs)
+    _add_howmany(verbs)
     for figure, about in FIGURES.items():
         _add_figure(verbs, figure, about)
 
@@ -97,7 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Make what is named."""
     if arguments.what in FIGURES:
         return _figure(arguments)
-    return {"table1": _table1, "fig4": _fig4, "truth": _truth}[arguments.what](arguments)
+    tables = {"table1": _table1, "fig4": _fig4, "truth": _truth, "howmany": _howmany}
+    return tables[arguments.what](arguments)
 
 
 def _add_table1(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -125,6 +127,11 @@ def _add_table1(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="classes joined by +, such as pig face pig+face (default: those of the paper's ten"
         " whose files are there)",
     )
+    _add_training_options(parser, skip=OF_THE_COLUMN)
+
+
+def _add_training_options(parser: argparse.ArgumentParser, *, skip: Sequence[str] = ()) -> None:
+    """What `train` has, but what tells the models of a table apart."""
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     parser.add_argument(
         "--preset", choices=tuple(PRESETS), default="laptop", help=f"{summaries} (default laptop)"
@@ -144,15 +151,19 @@ def _add_table1(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     models = {name: preset.model for name, preset in PRESETS.items()}
     add_fields(parser.add_argument_group("model"), ModelConfig, models, skip=NOT_FLAGS)
     numbers = {name: vars(preset.training) for name, preset in PRESETS.items()}
-    add_fields(parser.add_argument_group("training"), TrainingConfig, numbers, skip=OF_THE_COLUMN)
+    add_fields(parser.add_argument_group("training"), TrainingConfig, numbers, skip=skip)
+
+
+def _settings(arguments: argparse.Namespace) -> tuple[dict[str, Any], TrainingConfig]:
+    """Fields of ModelConfig and the training config; before PyTorch is loaded, to fail at once."""
+    preset = PRESETS[arguments.preset]
+    model = preset.model | given_fields(arguments, ModelConfig, skip=NOT_FLAGS)
+    ModelConfig(N_max=1, **model)  # N_max is known later; the others are checked here
+    return model, replace(preset.training, **given_fields(arguments, TrainingConfig))
 
 
 def _table1(arguments: argparse.Namespace) -> int:
-    # before PyTorch is loaded, so that a wrong flag fails at once
-    preset = PRESETS[arguments.preset]
-    model = preset.model | given_fields(arguments, ModelConfig, skip=NOT_FLAGS)
-    training = replace(preset.training, **given_fields(arguments, TrainingConfig))
-    ModelConfig(N_max=1, **model)  # N_max is known later; the others are checked here
+    model, training = _settings(arguments)
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.experiments.cells import Settings, cells_of, find_data
     from sketchrnn.experiments.table1 import CSV, MARKDOWN, make_table, write_table
@@ -258,6 +269,76 @@ def _truth(arguments: argparse.Namespace) -> int:
     report.save(arguments.output)
     print(report.to_markdown(), end="")
     _say(f"wrote {arguments.output / MARKDOWN} and {arguments.output / SHEET}")
+    return 0
+
+
+def _add_howmany(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = verbs.add_parser(
+        "howmany",
+        help="how many drawings are enough: the test losses of models of more and more of them",
+        usage="%(prog)s DATA... -o OUT [options]",
+        description="Train models on more and more drawings of a data set: with nothing done to"
+        " them (plain), with the training's own augmentation (usual), with nine copies of each as"
+        " well, mirrored, turned by up to 10 degrees and stretched by up to 0.1 when preparing"
+        " (copies), or as usual from the weights of another model (tuned). Measure them on the test"
+        " split, and write OUT/howmany.md. What is finished stays: the same command goes on with"
+        " what is left.",
+    )
+    parser.add_argument("data", nargs="+", metavar="DATA", help="data files with a test split")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="a folder")
+    parser.add_argument(
+        "--counts",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="training drawings (default 100 300 1000 3000 7000)",
+    )
+    parser.add_argument(
+        "--ways",
+        nargs="+",
+        choices=("plain", "usual", "copies", "tuned"),
+        help="columns (default all; tuned needs --begin-with)",
+    )
+    parser.add_argument("--begin-with", metavar="MODEL", help=f"for tuned: {MODEL_HELP}")
+    _add_training_options(parser)
+
+
+def _howmany(arguments: argparse.Namespace) -> int:
+    model, training = _settings(arguments)
+    from sketchrnn.data.sources import read_sources
+    from sketchrnn.devices import choose_device, prepare_cpu
+    from sketchrnn.experiments.cells import Settings
+    from sketchrnn.experiments.howmany import COUNTS, MARKDOWN, TUNED, WAYS, Plan, make_table
+    from sketchrnn.training.progress import Progress, StopSignals
+
+    data = read_sources(arguments.data)
+    if arguments.max_points is not None:
+        data = data.limited(arguments.max_points)[0]
+    plan = Plan(
+        data.limited(data.N_max)[0],
+        Settings(model, training, arguments.max_points),
+        arguments.counts or COUNTS,
+        arguments.ways or [way for way in WAYS if way != TUNED or arguments.begin_with],
+        arguments.begin_with,
+    )
+    device = choose_device(arguments.device)
+    if device.type == "cpu":
+        prepare_cpu()
+    stop = StopSignals()
+    with stop:
+        table = make_table(
+            arguments.output, plan, device=device, way=arguments.way, should_stop=stop
+        )
+        for cell, numbers, records in table:
+            _say(cell.title)
+            with Progress(numbers) as progress:
+                for record in records:
+                    progress.show(record)
+    if (arguments.output / MARKDOWN).exists():
+        print((arguments.output / MARKDOWN).read_text("utf-8"), end="")
+    if not all(cell.is_done for cell in plan.cells(arguments.output)):
+        _say("stopped before the end; the same command goes on with what is left")
+        return INTERRUPTED
     return 0
 
 

@@ -12,7 +12,7 @@ from sketchrnn.cli.options import (
     load_model,
     one_temperature,
 )
-from sketchrnn.cli.output import check_output, write_drawings
+from sketchrnn.cli.output import check_drawings, write_drawings
 
 SHOWN = 5
 
@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "-n", type=int, default=16, metavar="N", help="how many to choose from (default 16)"
     )
-    add_drawing_options(parser, [0.1], ladder=False)
+    add_drawing_options(parser, [0.1], ladder=False, pages=True)
     add_input_options(parser)
 
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import tidy_sheet
 
-    check_output(arguments.output, arguments.each)
+    check_drawings(arguments)
     temperature, seed = one_temperature(arguments), choose_seed(arguments.seed)
     n = check_count(arguments.n)
     model = load_model(arguments)

@@ -14,7 +14,14 @@ from sketchrnn.cli.options import (
     named,
     one_temperature,
 )
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_output, say_notes, say_written, write_each
+from sketchrnn.cli.output import (
+    STANDARD_OUTPUT,
+    check_output,
+    each_ending,
+    say_notes,
+    say_written,
+    write_each,
+)
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -105,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.figures.sheet import INK, PAPER
     from sketchrnn.figures.tile import Tile, check_bounds, check_places, check_repeat
 
-    check_output(arguments.output, arguments.each)
+    check_output(arguments.output, arguments.each, (".svg", ".png", ".pdf", ".json"))
     temperature, seed = one_temperature(arguments), choose_seed(arguments.seed)
     columns, rows, (across, down) = arguments.columns, arguments.rows, arguments.repeat
     check_places(columns, rows, arguments.lattice)
@@ -151,6 +158,6 @@ def run(arguments: argparse.Namespace) -> int:
         tile.save(arguments.output, repeat=(across, down))
     say_notes(inputs)
     if arguments.each is not None:
-        write_each(arguments.each, drawn, arguments.output)
+        write_each(arguments.each, drawn, each_ending(arguments))
     say_written(arguments.output, seed)
     return 0

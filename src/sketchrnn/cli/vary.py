@@ -14,7 +14,7 @@ from sketchrnn.cli.options import (
     named,
     one_temperature,
 )
-from sketchrnn.cli.output import check_output, write_drawings
+from sketchrnn.cli.output import check_drawings, write_drawings
 from sketchrnn.errors import SketchRNNError
 
 COUNT, SIDE = 20, 7  # drawings like one, and on the side of a grid
@@ -49,7 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--linear", action="store_true", help="a grid along straight lines, not on the sphere"
     )
-    add_drawing_options(parser, [0.5])
+    add_drawing_options(parser, [0.5], pages=True)
     add_input_options(parser, sample=False)
 
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"vary takes one drawing, or three or four for a grid; got {count}; for the way from"
             " one drawing to another there is interpolate"
         )
-    check_output(arguments.output, arguments.each)
+    check_drawings(arguments)
     seed = choose_seed(arguments.seed)
     spread = named(
         "--spread", check_spread, SPREAD if arguments.spread is None else arguments.spread

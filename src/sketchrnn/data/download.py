@@ -52,10 +52,15 @@ KINDS: Mapping[str, str] = {
 """Kind of file -> its path under the base address, with `{}` for the class name."""
 
 BLOCK_BYTES = 1 << 18
+SIZE_LIMIT_BYTES = 1 << 34  # of a file without an announced size; QuickDraw's have a few GB
+RECORD_LIMIT_BYTES = 1 << 16
 LONGEST_WAIT_S = 60.0
 """No wait between two tries is longer, whatever the server asks for in Retry-After."""
 
 _Result = TypeVar("_Result")
+
+_SIZE = re.compile("[0-9]{1,18}")  # in bytes; what is longer is no size of a file
+_RANGE = re.compile(rf"bytes ({_SIZE.pattern})-({_SIZE.pattern})/({_SIZE.pattern})")
 
 
 @dataclass(frozen=True)
@@ -262,7 +267,7 @@ class _Version:
             url=url,
             etag=headers.get("ETag"),
             last_modified=headers.get("Last-Modified"),
-            total=int(length) if re.fullmatch(r"[0-9]+", length) and not chunked else None,
+            total=int(length) if _SIZE.fullmatch(length) and not chunked else None,
             md5=md5s[0] if md5s and as_stored else None,
         )
 
@@ -270,8 +275,9 @@ class _Version:
     def remembered(cls, file: _File) -> _Version | None:
         """The version that FILE.part belongs to, None where that is not known for certain."""
         try:
-            version = cls(**json.loads(file.record.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
+            with file.record.open("rb") as record:
+                version = cls(**json.loads(record.read(RECORD_LIMIT_BYTES)))
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
         texts = (version.etag, version.last_modified, version.md5)
         good_texts = all(text is None or isinstance(text, str) for text in texts)
@@ -308,14 +314,30 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in self.schemes:
-            fp.close()
             raise SketchRNNError(
-                f"{req.full_url}: the server redirects to {newurl!r}, which is not secure; refused"
+                f"{req.full_url}: the server redirects to {newurl!r:.200}, which is not secure;"
+                " refused"
             )
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         if request is not None:
             request.method = req.get_method()  # urllib would turn HEAD into GET
         return request
+
+    def http_error_302(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+    ) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # ours, or of an address that cannot be taken apart
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 class _Client:
@@ -410,19 +432,25 @@ class _Client:
         except (OSError, HTTPException) as error:
             self.answered = True
             raise _BrokenError(f"no answer from the server: {_reason(error)}") from None
+        except SketchRNNError:
+            raise
+        except ValueError as error:  # of the parts of urllib that take addresses apart
+            raise SketchRNNError(
+                f"{file.url}: the server redirects to what is no address ({error!s:.100}); refused"
+            ) from None
         self.answered = True
         encoding = response.headers.get("Content-Encoding", "identity")
         if encoding != "identity":
             response.close()
             raise SketchRNNError(
-                f"{file.url}: the server sends the file in the encoding {encoding!r}, which was not"
-                " asked for; refused"
+                f"{file.url}: the server sends the file in the encoding {encoding!r:.60}, which was"
+                " not asked for; refused"
             )
         return response
 
     def _refusal(self, file: _File, error: urllib.error.HTTPError) -> Exception:
         """What a status that is no success means: to be tried again, or the end."""
-        status = f"the server answers {error.code} {error.reason}"
+        status = f"the server answers {error.code} {error.reason!s:.100}"
         if error.code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             return SketchRNNError(f"{_no_such_class(file.name)} ({error.code} at {file.url})")
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and file.part_bytes:
@@ -464,7 +492,7 @@ class _Client:
                 write_text(file.record, json.dumps(asdict(version)) + "\n")
             else:
                 raise SketchRNNError(
-                    f"{file.url}: the server answers {response.status} {response.reason} to a"
+                    f"{file.url}: the server answers {response.status} {response.reason:.100} to a"
                     " request for a file; refused"
                 )
             received = self._receive(file, response, offset, end, total)
@@ -492,11 +520,13 @@ class _Client:
                     ) from None
                 if not block:
                     break
-                if end is not None and received + len(block) > end:
+                if received + len(block) > (SIZE_LIMIT_BYTES if end is None else end):
                     file.discard()
+                    most = f"{SIZE_LIMIT_BYTES:,} bytes, which no file of drawings has"
+                    if end is not None:
+                        most = f"the {end - offset:,} bytes that it promised"
                     raise SketchRNNError(
-                        f"{file.url}: the server sends more than the {end - offset:,} bytes that it"
-                        " promised; refused, nothing is kept"
+                        f"{file.url}: the server sends more than {most}; refused, nothing is kept"
                     )
                 _write_all(part, block)
                 received += len(block)
@@ -568,7 +598,7 @@ def _checked_range(
 ) -> tuple[int, int]:
     """(end of the range in the answer, bytes of the whole file); refuses a range not asked for."""
     text = headers.get("Content-Range", "")
-    match = re.fullmatch(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)", text.strip())
+    match = _RANGE.fullmatch(text.strip())
     if match:
         begin, last, total = map(int, match.groups())
         length = last + 1 - begin
@@ -577,9 +607,9 @@ def _checked_range(
         if begin == offset <= last < total and same_file and same_length:
             return last + 1, total
     raise SketchRNNError(
-        f"{file.url}: asked for the bytes from {offset} on, the server sends {text!r}"
-        f" (Content-Length {headers.get('Content-Length')}); refused; delete {file.part} to start"
-        " anew"
+        f"{file.url}: asked for the bytes from {offset} on, the server sends {text!r:.60}"
+        f" (Content-Length {headers.get('Content-Length', ''):.20}); refused; delete {file.part} to"
+        " start anew"
     )
 
 
@@ -605,7 +635,7 @@ def _retry_after_s(headers: Message) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return str(error)[:200] or type(error).__name__
 
 
 def _no_such_class(name: str) -> str:

@@ -1,18 +1,23 @@
-"""`sketchrnn data prepare`: drawings from any sources, filtered and split, into one data file.
+"""`sketchrnn data prepare`: drawings from any sources, cleaned, filtered and split, into one file.
 
 Everything streams: the rows of what is kept go to a temporary file beside the output, which is then
 read in the order of the splits. So the sources may be larger than the memory.
+
+The order: the steps on each drawing (`data.clean`); what is too short or too long goes; duplicates
+go; outliers go; the rest is split; training drawings are copied.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,18 +26,45 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.data import HELD_OUT_SHARE
-from sketchrnn.data.dataset import SPLITS, Dataset, Drawings, IntArray, bounds_of, split_numbers
-from sketchrnn.data.formats import kind_of, ndjson, read, sketches
+from sketchrnn.data.clean import Cleaning, Making, Outliers, worst
+from sketchrnn.data.copies import Copies, copied
+from sketchrnn.data.dataset import (
+    SPLITS,
+    Dataset,
+    Drawings,
+    IntArray,
+    bounds_of,
+    release_pages,
+    split_numbers,
+)
+from sketchrnn.data.effects import (
+    SHOWN_COPIED,
+    SHOWN_LEFT_OUT,
+    Change,
+    Effects,
+    Gallery,
+)
+from sketchrnn.data.formats import WITH_SPLITS, class_name, kind_of, read, records, sketches
 from sketchrnn.data.sources import DOODLES, doodles_source, read_source
 from sketchrnn.data.tables import text_table
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
 
-# Why a drawing is left out, in the order in which it is asked.
+# Why a drawing is left out, in the order in which it is asked ...
 REASONS = ("unrecognized", "too short", "too long", "duplicate")
 UNRECOGNIZED, TOO_SHORT, TOO_LONG, DUPLICATE = REASONS
+# ... and why only if that was asked for, so that a report has no columns of zeros.
+RARE_REASONS = ("longest", "unlikely", "copy")
+LONGEST, UNLIKELY, COPY = RARE_REASONS
+
+Score = Callable[[Sequence[Sketch]], npt.ArrayLike]
+Said = Callable[[str], None]
 
 _UNSPLIT = -1
+_SCORED_AT_ONCE, _COPIED_AT_ONCE = 256, 1024  # drawings
+_ONE_DRAWING = (".svg", ".json")  # files that may hold a single one: many of them are one source
+_SKIPPED_ON_PURPOSE = ": left out, "  # what a folder's reader says of files that are no drawings
 _SPOOL_DTYPE = np.dtype(np.float32)  # holds every whole number up to 2^24, and so all of int16
 
 
@@ -44,8 +76,8 @@ class Settings:
         min_points, max_points: rows that a drawing must have at least and may have at most.
         recognized_only: leave out what the game did not recognise (known for .ndjson only).
         keep_duplicates: keep drawings whose rows another one of the same class has already.
-        epsilon: simplify with it, in px of the 0-255 box; None leaves drawings as they are, but
-            raw ones, which get the public preprocessing with 2.0.
+        epsilon: simplify with it, in px of the 0-255 box; 0 leaves all points as they are. None
+            does so, too, but raw drawings get the public preprocessing with 2.0.
         box: scale each drawing so that its larger side is 255 px, as the public preprocessing does.
         seed: of the split.
         valid, test: for sources without splits: the share of each class (under 1), or the number.
@@ -72,9 +104,9 @@ class Settings:
             raise SketchRNNError(
                 f"max_points must be at least min_points ({self.min_points}), got {self.max_points}"
             )
-        if self.epsilon is not None and not 0 < self.epsilon < strokes.BOX_PX:
+        if self.epsilon is not None and not 0 <= self.epsilon < strokes.BOX_PX:
             raise SketchRNNError(
-                f"the epsilon of simplify must be over 0 and under 255 px, got {self.epsilon:g}"
+                f"the epsilon of simplify must be from 0 to under 255 px, got {self.epsilon:g}"
             )
         if self.seed < 0:
             raise SketchRNNError(f"the seed must be at least 0, got {self.seed}")
@@ -93,35 +125,42 @@ class Settings:
 
 @dataclass
 class SourceReport:
-    """What became of the drawings of one source, in numbers."""
+    """What became of the drawings of one source, in numbers.
+
+    `kept` counts originals alone, not the copies that were made of them.
+    """
 
     source: str
     earlier: tuple[str, ...] = ()  # the provenance that a data file brings along
     read: int = 0
     kept: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+    unreadable: int = 0  # files that were skipped
 
-    def provenance(self, settings: Settings) -> tuple[str, ...]:
+    def provenance(self, options: str) -> tuple[str, ...]:
         """What the data file says of this source."""
         line = f"{self.source}: {sum(self.kept.values()):,} of {self.read:,} drawings"
-        return (*self.earlier, f"{line} ({settings})" if str(settings) else line)
+        return (*self.earlier, f"{line} ({options})" if options else line)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `prepare` did, source by source, and the set that came of it."""
+    """What `prepare` did, source by source and step by step, and the set that came of it."""
 
     sources: tuple[SourceReport, ...]
     dataset: Dataset
+    effects: Effects = field(default_factory=Effects)
+    gallery: Gallery = field(default_factory=Gallery)
 
     def to_text(self) -> str:
-        """A table of what was read, kept and dropped, and the figures of the set."""
+        """A table of what was read, kept and dropped, the figures of the set, and the effects."""
+        reasons = [*REASONS, *(name for name in RARE_REASONS if name in self.effects.dropped)]
         counts = [
             [
                 report.read,
                 *report.kept.values(),
                 sum(report.dropped.values()),
-                *report.dropped.values(),
+                *(report.dropped.get(reason, 0) for reason in reasons),
             ]
             for report in self.sources
         ]
@@ -130,11 +169,27 @@ class Report:
         ]
         if len(rows) > 1:
             rows.append(["together", *map(sum, zip(*counts, strict=True))])
-        header = ["source", "read", *SPLITS, "dropped:", *REASONS]
+        header = ["source", "read", *SPLITS, "dropped:", *reasons]
         data = self.dataset
         classes = "1 class" if len(data.classes) == 1 else f"{len(data.classes)} classes"
         figures = f"{classes}, N_max {data.N_max}, scale {data.scale:.4f} px"
-        return f"{text_table(header, rows)}\n{figures}\n"
+        text = f"{text_table(header, rows)}\n{figures}\n"
+        return f"{text}\n{self.effects.to_text()}\n" if self.effects.beyond_drops else text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is to be done to drawings on their way into a data file."""
+
+    settings: Settings = field(default_factory=Settings)
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    outliers: Outliers = field(default_factory=Outliers)
+    copies: Copies = field(default_factory=Copies)
+
+    def __str__(self) -> str:
+        """The options that are not the default."""
+        parts = (self.settings, self.cleaning, self.outliers, self.copies)
+        return ", ".join(text for part in parts if (text := str(part)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +202,8 @@ class _Item:
     recognized: bool | None = None
     epsilon: float | None = None
     factors: npt.NDArray[np.float32] | None = None
+    is_copy: bool = False
+    change: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -155,44 +212,79 @@ class _Source:
 
     name: str
     items: Iterator[_Item]
+    report: SourceReport
     factor_names: tuple[str, ...] = ()
-    provenance: tuple[str, ...] = ()
 
 
 def prepare(
     sources: Sequence[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None,
     settings: Settings | None = None,
     *,
+    cleaning: Cleaning | None = None,
+    outliers: Outliers | None = None,
+    copies: Copies | None = None,
+    score: Score | None = None,
     progress: Callable[[str, int], None] | None = None,
+    skip: Said | None = None,
 ) -> Report:
-    """Read `sources`, keep what `settings` say, write one `.sketches` file.
+    """Read `sources`, do and keep what is asked for, write one `.sketches` file.
 
-    The same sources, settings and seed give the same bytes.
+    The same sources, options and seed give the same bytes.
 
     Args:
-        sources: files of any readable format, or the doodles (see `data.sources`).
-        output: the file to write, ending in .sketches: whole, or not at all.
+        sources: files of any readable format, folders of them, or the doodles (`data.sources`).
+            A file of a single drawing, or a file in a folder, that cannot be read is skipped.
+        output: the file to write, ending in .sketches: whole, or not at all. None writes nothing:
+            to see what options do.
         settings: what to keep and how to split, by default `Settings()`.
+        cleaning: the steps of choice on each drawing.
+        outliers: which shares of each class to leave out.
+        copies: the copies to make of training drawings.
+        score: nats a point of each of some drawings, for `outliers.unlikely`.
         progress: called with the name of the source and the drawings read of it so far, often.
+        skip: called with one line for each file that was skipped.
 
     Raises:
         SketchRNNError: a source that cannot be read, a class of which nothing is left, a wrong
             ending of `output`.
     """
-    target = Path(output)
-    settings = settings or Settings()
-    sketches.check_ending(target)
+    plan = Plan(
+        settings or Settings(), cleaning or Cleaning(), outliers or Outliers(), copies or Copies()
+    )
+    target = None if output is None else Path(output)
+    if target is not None:
+        sketches.check_ending(target)
     if not sources:
         raise SketchRNNError("there is nothing to prepare; name at least one source")
-    with tempfile.TemporaryFile(prefix=f".{target.name}.", dir=_existing_folder(target)) as file:
-        spool = _Spool(file)
-        reports = [
-            _fill(spool, _open(str(source), settings), settings, progress or _ignore)
-            for source in sources
-        ]
-        sketches.write(spool.dataset(target.stem, settings, reports), target)
-    return Report(tuple(reports), read(target))
+    if plan.outliers.unlikely and score is None:
+        raise SketchRNNError("to drop what is unlikely, say which model finds it so")
+    effects, gallery = Effects(), Gallery()
+    beside = None if target is None else _existing_folder(target)
+    name = "drawings" if target is None else target.stem
+    with tempfile.TemporaryFile(prefix=f".{name}.", dir=beside) as file:
+        spool = _Spool(file, gallery)
+        reports = []
+        for group in _grouped([str(source) for source in sources]):
+            source = _open(group, plan, effects, skip or _ignore)
+            _fill(spool, source, plan, progress or _ignore)
+            reports.append(source.report)
+        if not any(report.read for report in reports):
+            count = sum(report.unreadable for report in reports)
+            raise SketchRNNError(
+                f"none of the {count:,} files could be read"
+                if count > 1
+                else "the file could not be read"
+                if count
+                else f"{reports[0].source}: has no drawings"
+            )
+        if target is None and len(reports) == 1:
+            name = reports[0].source
+        dataset = spool.dataset(name, plan, reports, effects, score)
+        if target is None:
+            return Report(tuple(reports), dataset, effects, gallery)
+        sketches.write(dataset, target, effects)
+    return Report(tuple(reports), read(target), effects, gallery)
 
 
 def _existing_folder(path: Path) -> Path:
@@ -203,14 +295,14 @@ def _existing_folder(path: Path) -> Path:
     return nearest
 
 
-def _ignore(source: str, count: int) -> None:
-    """The progress callback of those who want none."""
+def _ignore(*_: object) -> None:
+    """The callback of those who want none."""
 
 
-def _fill(
-    spool: _Spool, source: _Source, settings: Settings, progress: Callable[[str, int], None]
-) -> SourceReport:
-    report = SourceReport(source.name, source.provenance)
+def _fill(spool: _Spool, source: _Source, plan: Plan, progress: Callable[[str, int], None]) -> None:
+    report, settings = source.report, plan.settings
+    limits = (settings.max_points, plan.cleaning.at_most)  # the latter may not be reached
+    most = min((limit for limit in limits if limit is not None), default=math.inf)
     spool.begin_source(source.factor_names)
     for item in source.items:
         report.read += 1
@@ -220,26 +312,33 @@ def _fill(
             report.dropped[UNRECOGNIZED] += 1
         elif len(item.rows) < settings.min_points:
             report.dropped[TOO_SHORT] += 1
-        elif settings.max_points is not None and len(item.rows) > settings.max_points:
+        elif len(item.rows) > most:
             report.dropped[TOO_LONG] += 1
+        elif item.is_copy and settings.resplit:
+            _count(report, COPY)  # it could get into another split than its original
         else:
             spool.add(item, label)
         progress(source.name, report.read)
-    if not report.read:
+    if not report.read and not report.unreadable:
         raise SketchRNNError(f"{source.name}: has no drawings")
-    return report
+
+
+def _count(report: SourceReport, reason: str, count: int = 1) -> None:
+    report.dropped[reason] = report.dropped.get(reason, 0) + count
 
 
 class _Spool:
     """What is kept: rows in a temporary file, a few numbers a drawing in memory."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, gallery: Gallery) -> None:
         self.file = file
+        self.gallery = gallery
         self.classes: dict[str, int] = {}
         self.lengths = array("i")
         self.labels = array("H")
         self.splits = array("b")
         self.sources = array("H")
+        self.copies = array("b")
         self.digests = bytearray()  # 16 bytes a drawing
         self.factors = array("f")
         self.factor_names: tuple[str, ...] | None = None  # None before the first source
@@ -260,30 +359,68 @@ class _Spool:
 
     def add(self, item: _Item, label: str) -> None:
         """Keep a drawing of a class that was seen."""
-        content = (item.rows.astype(_SPOOL_DTYPE) + 0.0).tobytes()  # + 0.0: no negative zero
-        self.file.write(content)
-        self.lengths.append(len(item.rows))
-        self.labels.append(self.classes[label])
-        self.splits.append(item.split)
+        digest = self._append(item.rows, self.classes[label], item.split, item.is_copy)
         self.sources.append(self.source_count - 1)
-        self.digests += hashlib.blake2b(content + label.encode(), digest_size=16).digest()
+        self.digests += hashlib.blake2b(digest + label.encode(), digest_size=16).digest()
         self.epsilons.add(item.epsilon)
         if self.factor_names and item.factors is not None:
             self.factors.extend(item.factors.tolist())
+        if item.change is not None:
+            self.gallery.offer(item.change)
 
-    def dataset(self, name: str, settings: Settings, reports: Sequence[SourceReport]) -> Dataset:
-        """Leave out duplicates, split, and count both in `reports`."""
-        self.file.flush()
-        labels = np.frombuffer(self.labels, dtype=np.uint16)
-        sources = np.frombuffer(self.sources, dtype=np.uint16)
-        splits = np.frombuffer(self.splits, dtype=np.int8)
+    def _append(self, rows: AnyArray, label: int, split: int, is_copy: bool) -> bytes:
+        """Write a drawing; returns the bytes of its rows."""
+        content = (rows.astype(_SPOOL_DTYPE) + 0.0).tobytes()  # + 0.0: no negative zero
+        self.file.write(content)
+        self.lengths.append(len(rows))
+        self.labels.append(label)
+        self.splits.append(split)
+        self.copies.append(is_copy)
+        return content
+
+    def dataset(
+        self,
+        name: str,
+        plan: Plan,
+        reports: Sequence[SourceReport],
+        effects: Effects,
+        score: Score | None,
+    ) -> Dataset:
+        """Leave out duplicates and outliers, split, copy, and count all in `reports`, `effects`."""
+        settings = plan.settings
+        labels = np.array(self.labels, dtype=np.uint16)
+        sources = np.array(self.sources, dtype=np.uint16)
+        splits = np.array(self.splits, dtype=np.int8)
+        are_copies = np.array(self.copies, dtype=bool)
         classes = tuple(self.classes)
         kept = np.ones(len(labels), dtype=bool)
+
+        def drop(reason: str, numbers: IntArray) -> None:
+            kept[numbers] = False
+            for report, count in zip(reports, _counts(sources[numbers], reports), strict=True):
+                if count:
+                    _count(report, reason, count)
+
         if not settings.keep_duplicates:
-            kept[self._duplicates()] = False
-            for report, count in zip(reports, _counts(sources[~kept], reports), strict=True):
-                report.dropped[DUPLICATE] = count
+            drop(DUPLICATE, self._duplicates())
         self._check_classes(labels[kept], reports)
+        drawings = self._drawings()
+        if plan.outliers.longest:
+            left = np.flatnonzero(kept)
+            chosen = worst(drawings.lengths[left], labels[left], plan.outliers.longest)
+            drop(LONGEST, left[chosen])
+            self._show_left_out(LONGEST, drawings, left[chosen], drawings.lengths)
+        if plan.outliers.unlikely and score is not None:
+            left = np.flatnonzero(kept)
+            nats = np.full(len(labels), -np.inf)
+            nats[left] = _scored(drawings, left, score)
+            chosen = worst(nats[left], labels[left], plan.outliers.unlikely)
+            drop(UNLIKELY, left[chosen])
+            self._show_left_out(UNLIKELY, drawings, left[chosen], nats)
+        for report in reports:
+            for reason, count in report.dropped.items():
+                if count:
+                    effects.dropped[reason] = effects.dropped.get(reason, 0) + count
         unsplit = kept & ((splits == _UNSPLIT) | settings.resplit)
         splits[unsplit] = split_numbers(
             labels[unsplit], classes, settings.valid, settings.test, settings.seed
@@ -299,18 +436,65 @@ class _Spool:
                 f"class {classes[min(untrained)]!r} has no training drawings left; split it anew"
                 " with --resplit, or filter less"
             )
-        drawings = self._drawings(labels)
-        train, valid, test = (drawings.select(splits == number) for number in range(len(SPLITS)))
+        originals = np.flatnonzero((splits == 0) & ~are_copies)
+        self._copy(drawings, originals, plan.copies, settings.seed)
+        effects.copies = int((are_copies & (splits == 0)).sum()) + len(self.lengths) - len(labels)
+        if effects.copies:
+            effects.copied = str(plan.copies) or "of an earlier file"
+        drawings = self._drawings()
+        # copies are the last ones of the training drawings
+        training = np.concatenate(
+            [
+                originals,
+                np.flatnonzero((splits == 0) & are_copies),
+                np.arange(len(labels), len(drawings)),
+            ]
+        )
         return Dataset(
-            train=train,
-            valid=valid,
-            test=test,
+            train=drawings.select(training),
+            valid=drawings.select(np.flatnonzero(splits == 1)),
+            test=drawings.select(np.flatnonzero(splits == 2)),
             classes=classes,
             epsilon=self.epsilons.pop() if len(self.epsilons) == 1 else None,
-            provenance=tuple(line for report in reports for line in report.provenance(settings)),
+            provenance=tuple(line for report in reports for line in report.provenance(str(plan))),
             name=name,
             factor_names=self.factor_names or (),
         )
+
+    def _copy(self, drawings: Drawings, originals: IntArray, copies: Copies, seed: int) -> None:
+        """Append copies of training drawings.
+
+        How a drawing is copied depends on its rows, its class and the seed alone, not on what
+        other drawings are there.
+        """
+        if not copies.count:
+            return
+        digests = np.frombuffer(bytes(self.digests), dtype=np.uint64).reshape(-1, 2)
+        shown = set(originals[:: max(1, len(originals) // SHOWN_COPIED)][:SHOWN_COPIED].tolist())
+        for index, number in enumerate(originals.tolist()):
+            rng = np.random.Generator(np.random.PCG64([seed, *digests[number].tolist()]))
+            rows = np.array(drawings[number])
+            made = [copied(rows, copies.matrix(rng)) for _ in range(copies.count)]
+            for copy in made:
+                self._append(copy, int(drawings.labels[number]), SPLITS.index("train"), True)
+                if self.factor_names and drawings.factors is not None:
+                    self.factors.extend(drawings.factors[number].tolist())
+            if index % _COPIED_AT_ONCE == 0:
+                release_pages(drawings.rows)
+            if number in shown:
+                self.gallery.copied.append(
+                    [strokes.stroke3_to_polylines(one) for one in (rows, *made)]
+                )
+
+    def _show_left_out(
+        self, reason: str, drawings: Drawings, numbers: IntArray, badness: npt.NDArray[Any]
+    ) -> None:
+        by_badness = numbers[np.argsort(np.negative(badness[numbers]), kind="stable")][
+            :SHOWN_LEFT_OUT
+        ]
+        self.gallery.left_out[reason] = [
+            strokes.stroke3_to_polylines(drawings[number]) for number in by_badness.tolist()
+        ]
 
     def _duplicates(self) -> IntArray:
         """Which drawings have the class and rows of an earlier one."""
@@ -335,12 +519,15 @@ class _Spool:
                 " filter less, or leave its source out"
             )
 
-    def _drawings(self, labels: AnyArray) -> Drawings:
-        bounds = bounds_of(np.frombuffer(self.lengths, dtype=np.int32))
+    def _drawings(self) -> Drawings:
+        """All that was added so far."""
+        self.file.flush()
+        labels = np.array(self.labels, dtype=np.uint16)
+        bounds = bounds_of(np.array(self.lengths, dtype=np.int32))
         rows = np.memmap(self.file, _SPOOL_DTYPE, mode="r", shape=(int(bounds[-1]), 3))
         factors = None
         if self.factor_names:
-            factors = np.frombuffer(self.factors, dtype=np.float32).reshape(len(labels), -1)
+            factors = np.array(self.factors, dtype=np.float32).reshape(len(labels), -1)
         return Drawings(rows, bounds[:-1], bounds[1:], labels, factors)
 
 
@@ -349,60 +536,138 @@ def _counts(sources: AnyArray, reports: Sequence[SourceReport]) -> list[int]:
     return counts
 
 
-def _open(source: str, settings: Settings) -> _Source:
+def _scored(drawings: Drawings, numbers: IntArray, score: Score) -> npt.NDArray[np.float64]:
+    """The nats a point of some drawings; what is no number counts as the worst."""
+    nats = [np.empty(0)]
+    for first in range(0, len(numbers), _SCORED_AT_ONCE):
+        some = numbers[first : first + _SCORED_AT_ONCE].tolist()
+        found = score([Sketch.from_stroke3(np.array(drawings[number])) for number in some])
+        release_pages(drawings.rows)
+        nats.append(np.nan_to_num(np.asarray(found, np.float64), nan=np.inf, posinf=np.inf))
+    return np.concatenate(nats)
+
+
+def is_folder_or_drawing(source: str) -> bool:
+    """Whether a source is a folder, or a file that may hold a single drawing."""
+    return Path(source).is_dir() or Path(source).suffix.lower() in _ONE_DRAWING
+
+
+def _grouped(sources: Sequence[str]) -> list[list[str]]:
+    """The sources; files of one drawing each of the same folder that follow each other are one."""
+
+    def key(numbered: tuple[int, str]) -> tuple[object, ...]:
+        number, source = numbered
+        path = Path(source)
+        ending = path.suffix.lower()
+        return (path.parent, ending) if ending in _ONE_DRAWING else (number,)
+
+    return [[source for _, source in group] for _, group in groupby(enumerate(sources), key)]
+
+
+def _open(group: list[str], plan: Plan, effects: Effects, skip: Said) -> _Source:
     """The drawings of a source; nothing is read before they are asked for, but small files."""
+    source = group[0]
     generated = doodles_source(source)
     if generated is not None:
         dataset = read_source(source)
         count, seed, kinds = generated
         name = ":".join([DOODLES, str(count), str(seed), *(["+".join(kinds)] if kinds else [])])
-        return _Source(name, _dataset_items(dataset, settings), dataset.factor_names)
-    if kind_of(source) == "ndjson":
-        return _Source(Path(source).name, _ndjson_items(Path(source), settings))
-    dataset = read(source)
-    old = dataset.provenance if kind_of(source) == "sketches" else ()
-    return _Source(Path(source).name, _dataset_items(dataset, settings), dataset.factor_names, old)
+        items = _dataset_items(dataset, plan, effects, copies=0)
+        return _Source(name, items, SourceReport(name), dataset.factor_names)
+    path = Path(source)
+    name = path.name or str(path)
+    if len(group) > 1:
+        name = f"{path.absolute().parent.name}/*{path.suffix} ({len(group):,} files)"
+    elif (kind := kind_of(source)) in WITH_SPLITS:
+        dataset = read(source)
+        old = dataset.provenance if kind == "sketches" else ()
+        copies = sketches.read_effects(source).copies if kind == "sketches" else 0
+        items = _dataset_items(dataset, plan, effects, copies)
+        return _Source(name, items, SourceReport(name, old), dataset.factor_names)
+    elif kind == "folder":
+        name = f"{path.absolute().name}/"
+    report = SourceReport(name)
+    return _Source(name, _record_items(group, plan, effects, report, skip), report)
 
 
-def _ndjson_items(path: Path, settings: Settings) -> Iterator[_Item]:
-    for record in ndjson.records(path):
-        lines: Sequence[npt.NDArray[np.float64]] = record.polylines
-        epsilon = settings.epsilon
-        if record.raw and epsilon is None:
-            epsilon = strokes.EPSILON_PX
-        if lines and epsilon is not None:
-            lines = ndjson.preprocess(lines, epsilon, f"{path}, line {record.line}")
-        elif lines and settings.box:
-            lines = ndjson.boxed(lines)
-        rows = strokes.polylines_to_stroke3(lines)[0] if lines else np.empty((0, 3))
-        label = record.label or ndjson.class_name(path)
-        yield _Item(rows, label, recognized=record.recognized, epsilon=epsilon)
+def _record_items(
+    paths: Iterable[str], plan: Plan, effects: Effects, report: SourceReport, skip: Said
+) -> Iterator[_Item]:
+    """The drawings of files without splits."""
+    settings = plan.settings
+
+    def say(line: str) -> None:
+        if _SKIPPED_ON_PURPOSE not in line:
+            report.unreadable += 1
+            effects.unreadable += 1
+        skip(line)
+
+    for path in paths:
+        kind = kind_of(path)
+        name = None
+        for record in records(path, skip=say):
+            effects.left_out.update(record.left_out)
+            label = None if kind == "svg" else record.label  # that is a title, not a class
+            if label is None and settings.label is None:
+                label = name = name or class_name(path)
+            epsilon = settings.epsilon
+            if record.raw and epsilon is None:
+                epsilon = strokes.EPSILON_PX
+            public = bool(epsilon)
+            making = Making(plan.cleaning, settings.box or public, epsilon or 0.0, public)
+            rows, change = np.empty((0, 3)), None
+            if record.polylines:
+                try:
+                    rows, change = _made(
+                        record.polylines, making, effects, label or "", record.where
+                    )
+                except SketchRNNError as error:  # it is too long to be resampled
+                    if kind not in ("svg", "folder"):
+                        raise
+                    say(str(error))
+                    continue
+            epsilon = epsilon if epsilon or record.raw else None  # 0 says nothing of others
+            yield _Item(
+                rows, label or "", recognized=record.recognized, epsilon=epsilon, change=change
+            )
 
 
-def _dataset_items(dataset: Dataset, settings: Settings) -> Iterator[_Item]:
-    epsilon = dataset.epsilon if settings.epsilon is None else settings.epsilon
+def _dataset_items(dataset: Dataset, plan: Plan, effects: Effects, copies: int) -> Iterator[_Item]:
+    """The drawings of a set with splits, of whose training drawings the last are copies."""
+    settings = plan.settings
+    making = Making(
+        plan.cleaning,
+        settings.box,
+        settings.epsilon or 0.0,
+        public=settings.box and bool(settings.epsilon),
+    )
+    epsilon = settings.epsilon or dataset.epsilon
     for number, split in enumerate(dataset.splits.values()):
+        first_copy = len(split) - (copies if number == SPLITS.index("train") else 0)
         for chosen, pooled in split.chunks():
             bounds = bounds_of(split.lengths[chosen])
             for index, begin, end in zip(
                 range(chosen.start, chosen.stop), bounds[:-1], bounds[1:], strict=True
             ):
-                rows = pooled[begin:end]
-                if settings.box or settings.epsilon is not None:
-                    rows = _made_anew(rows, settings)
-                factors = None if split.factors is None else split.factors[index]
+                rows, change = pooled[begin:end], None
                 label = dataset.classes[int(split.labels[index])]
-                yield _Item(rows, label, number, epsilon=epsilon, factors=factors)
+                if making:
+                    lines = strokes.stroke3_to_polylines(rows)
+                    rows, change = _made(lines, making, effects, label)
+                factors = None if split.factors is None else split.factors[index]
+                is_copy = index >= first_copy
+                item = _Item(rows, label, number, epsilon=epsilon, factors=factors)
+                yield replace(item, is_copy=is_copy, change=None if is_copy else change)
 
 
-def _made_anew(rows: AnyArray, settings: Settings) -> npt.NDArray[np.float64]:
-    """Rows in the box, or simplified, or both, which is the public preprocessing."""
-    lines: Sequence[npt.NDArray[np.float64]] = strokes.stroke3_to_polylines(rows)
-    if settings.box and settings.epsilon is not None:
-        lines = ndjson.preprocess(lines, settings.epsilon)
-    elif settings.box:
-        lines = ndjson.boxed(lines)
-    elif settings.epsilon is not None:
-        lines = [strokes.simplify(line, settings.epsilon) for line in lines]
-    anew: npt.NDArray[Any] = strokes.polylines_to_stroke3(lines)[0]
-    return anew
+def _made(
+    given: Sequence[npt.NDArray[np.float64]],
+    making: Making,
+    effects: Effects,
+    label: str,
+    where: str = "drawing",
+) -> tuple[npt.NDArray[np.float64], Change | None]:
+    """The rows of a drawing after all steps, and what they changed."""
+    lines, amount = making.make(given, effects, where)
+    rows, _ = strokes.polylines_to_stroke3(lines)
+    return rows, Change(given, lines, label, amount) if amount else None

@@ -1,4 +1,4 @@
-"""What the command line calls DATA: files of any known format, or the doodles.
+"""What the command line calls DATA: files of any known format, folders of them, or the doodles.
 
 `doodles[:COUNT[:SEED[:KINDS]]]`, with kinds as `cat_head+pig_head`, is drawn by the package itself.
 """

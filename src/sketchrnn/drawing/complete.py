@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from sketchrnn import strokes
+from sketchrnn.data.simplify import fewest_rows
 from sketchrnn.drawing.base import Latent, SketchList, check_count, check_temperature
-from sketchrnn.drawing.fit import Fitted, fewest_rows, fit
+from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.sample import choose, sample_strokes, state_before_last
 from sketchrnn.drawing.seeds import PEN_STREAM, choose_seed, generator
@@ -190,7 +191,7 @@ def fit_part(model: Model, sketch: Sketch, *, share: float | None = None) -> Fit
     """
     if share is not None:
         check_share(share)
-    count, least, N_max = len(sketch.polylines), fewest_rows(sketch), model.N_max
+    count, least, N_max = len(sketch.polylines), fewest_rows(sketch.polylines), model.N_max
     straight = f"{count} strokes, which are {least + 1} points where each is one straight line"
     _check_rows(model, least, straight)
     enough = min(max(N_max // 2, 3 * count - 1), N_max - 1)

@@ -4,25 +4,21 @@ It is scaled and simplified as the training drawings were. It is not resampled f
 between two others never change what Ramer-Douglas-Peucker keeps, as what lies farthest from a chord
 is a corner; so corners stay where they are, and what is simple already stays as it is.
 
-A drawing that would still be too long loses the points that matter least: `_simplified` takes the
-farthest points first, so it may stop at any number of them. (One epsilon for all would not do: what
-is left falls in jumps as it grows, of a regular zigzag from every point to two.)
+A drawing that would still be too long loses the points that matter least (`data.simplify`).
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from sketchrnn import strokes
+from sketchrnn.data.simplify import farthest_first, fewest_rows
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts
-from sketchrnn.sketch import Polyline, Sketch
-
-EQUAL = 1e-9  # distances that differ by less, as a part of them, are equal but for rounding
+from sketchrnn.sketch import Sketch
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +72,7 @@ def fit(sketch: Sketch, facts: DataFacts, N_max: int, *, factor: float | None = 
             f"a drawing whose larger side is {side:g} cannot be scaled by {factor:g} to the model's"
             " px; give it in other units"
         )
-    least = fewest_rows(sketch)
+    least = fewest_rows(sketch.polylines)
     if least > N_max:
         raise SketchRNNError(
             f"the drawing has {len(sketch.polylines)} strokes, which are {least + 1} points where"
@@ -85,7 +81,7 @@ def fit(sketch: Sketch, facts: DataFacts, N_max: int, *, factor: float | None = 
     start = np.array(sketch.start)
     lines = [(line - start) * factor for line in sketch.polylines]
     epsilon = (facts.epsilon or strokes.EPSILON_PX) * size / strokes.BOX_PX
-    simple, farthest = _simplified(lines, epsilon, N_max - least)
+    simple, farthest = farthest_first(lines, epsilon, N_max - least)
     note = ""
     if farthest > epsilon:
         points = sum(map(len, simple))
@@ -95,60 +91,3 @@ def fit(sketch: Sketch, facts: DataFacts, N_max: int, *, factor: float | None = 
         )
     fitted = Sketch.from_polylines(simple, sketch.label)
     return Fitted(sketch, fitted, factor, max(epsilon, farthest), note)
-
-
-def fewest_rows(sketch: Sketch) -> int:
-    """The stroke-3 rows of a drawing whose strokes are one straight line each."""
-    ends = [line[[0, -1]] if len(line) > 1 else line for line in sketch.polylines]
-    return len(strokes.polylines_to_stroke3(ends)[0])
-
-
-def _simplified(lines: list[Polyline], epsilon: float, most: int) -> tuple[list[Polyline], float]:
-    """Ramer-Douglas-Peucker, all lines together, the farthest point of all first.
-
-    With enough points it keeps what `strokes.simplify` keeps. It takes time in proportion to the
-    points that are kept, times all, at most.
-
-    Args:
-        lines: each [n, 2].
-        epsilon: the distance that may be given up.
-        most: the points to keep at most, besides the ends of each line.
-
-    Returns:
-        the lines, and the largest distance of a point from the chord that replaces it: over
-        epsilon where `most` were too few.
-    """
-    kept = [{0, len(line) - 1} for line in lines]
-    # The chord with the farthest point is split next; of equal ones, but for rounding, the longest.
-    chords: list[tuple[float, int, int, int, int, float]] = []
-
-    def add(number: int, first: int, last: int) -> None:
-        if last - first > 1:
-            distance, farthest = _farthest(lines[number][first : last + 1])
-            rank = -float(f"{distance:.9g}")
-            heapq.heappush(chords, (rank, first - last, number, first, first + farthest, distance))
-
-    for number, line in enumerate(lines):
-        add(number, 0, len(line) - 1)
-    while chords and chords[0][-1] > epsilon and most > 0:
-        _, shorter, number, first, middle, _ = heapq.heappop(chords)
-        kept[number].add(middle)
-        most -= 1
-        add(number, first, middle)
-        add(number, middle, first - shorter)
-    given_up = max((distance for *_, distance in chords), default=0.0)
-    return [line[sorted(few)] for line, few in zip(lines, kept, strict=True)], given_up
-
-
-def _farthest(points: Polyline) -> tuple[float, int]:
-    """The largest distance of points [n, 2] from the segment between their ends, and whose.
-
-    Of points that are equally far it is the one nearest to the middle.
-    """
-    chord, offsets = points[-1] - points[0], points - points[0]
-    square = float(chord @ chord)
-    along = np.clip(offsets @ chord / square, 0, 1) if square else np.zeros(len(points))
-    distances = np.hypot(*(offsets - along[:, None] * chord).T)
-    distance = float(distances.max())
-    equal = np.flatnonzero(distances >= distance * (1 - EQUAL))
-    return distance, int(equal[np.abs(2 * equal - len(points) + 1).argmin()])

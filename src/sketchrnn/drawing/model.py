@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sketchrnn import strokes
+from sketchrnn import hub, strokes
 from sketchrnn.devices import choose_device
 from sketchrnn.drawing import blend
 from sketchrnn.drawing.base import Drawer, Latent, PenPoint, SketchList
@@ -20,6 +20,8 @@ from sketchrnn.drawing.complete import fit_part as _fit_part
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood as _likelihood
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
+from sketchrnn.drawing.pretrained import push_to_hub as _push_to_hub
+from sketchrnn.drawing.pretrained import save_pretrained as _save_pretrained
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.drawing.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.drawing.tidy import tidy as _tidy
@@ -178,6 +180,42 @@ class Model(Drawer):
     complete = _complete
     fit_part = _fit_part
     likelihood = _likelihood
+    save_pretrained = _save_pretrained
+    push_to_hub = _push_to_hub
+
+    @staticmethod
+    def from_pretrained(
+        name: str | os.PathLike[str],
+        *,
+        device: str = "cpu",
+        bf16: bool = False,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> Model:
+        """Load a model of a folder, a starter by its name, or one of the Hugging Face Hub.
+
+        A folder is looked at first, then the starters; only then, and only for a name like
+        OWNER/NAME, the hub. Read are JSON and safetensors, nothing that can run code.
+
+        Args:
+            name: the folder that `save_pretrained` or a training wrote, or a name.
+            device: where to compute.
+            bf16: draw faster, with rounded products; see `Model`.
+            revision: of a model on the hub: a branch, tag or commit.
+            token: for a private model on the hub.
+
+        Raises:
+            SketchRNNError: there is no such model, no network, or it cannot be used.
+        """
+        if find_run(name).exists() or not hub.is_repository(str(name)):
+            return load(name, device=device, bf16=bf16)
+        folder = hub.fetch(str(name), revision=revision, token=token)
+        try:
+            model = load(folder, device=device, bf16=bf16)
+        except SketchRNNError as error:
+            raise SketchRNNError(f"{name}: cannot be used: {error}") from None
+        model.name = str(name).partition("/")[2]
+        return model
 
     def fit(self, sketch: Sketch, *, factor: float | None = None) -> Fitted:
         """A drawing from outside, scaled and simplified for this model; see `fit.fit`."""
@@ -247,3 +285,6 @@ def load(
     network = network_with(config.model, weights, path)
     name = folder.resolve().name
     return Model(network.to(choose_device(device)), config.data, name, bf16=bf16)
+
+
+from_pretrained = Model.from_pretrained

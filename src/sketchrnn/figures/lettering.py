@@ -174,8 +174,10 @@ def wrap(text: str, width: float, size: float) -> list[str]:
     return [kept for kept in (line.strip() for line in [*lines, line]) if kept]
 
 
-def text_path(text: str, x: float, baseline: float, size: float, anchor: float = 0.0) -> str:
-    """SVG path data (absolute M and L) of one line of text.
+def text_strokes(
+    text: str, x: float, baseline: float, size: float, anchor: float = 0.0
+) -> Iterator[Points]:
+    """The strokes [n, 2] of one line of text.
 
     Args:
         text: what has no glyph is drawn as a box; accents are left out.
@@ -185,13 +187,16 @@ def text_path(text: str, x: float, baseline: float, size: float, anchor: float =
     """
     unit = size / CAPITAL_HEIGHT
     left = x - anchor * text_width(text, size)
-    data = []
     for character in _plain(text):
         width, strokes = _glyph(character)
         for stroke in strokes:
-            data.append(path_data((stroke - (0, CAPITAL_HEIGHT)) * unit + (left, baseline)))
+            yield (stroke - (0, CAPITAL_HEIGHT)) * unit + (left, baseline)
         left += (width + SPACING) * unit
-    return "".join(data)
+
+
+def text_path(text: str, x: float, baseline: float, size: float, anchor: float = 0.0) -> str:
+    """SVG path data (absolute M and L) of one line of text; see `text_strokes`."""
+    return "".join(map(path_data, text_strokes(text, x, baseline, size, anchor)))
 
 
 def _plain(text: str) -> Iterator[str]:

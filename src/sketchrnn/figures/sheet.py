@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
+
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.lettering import DESCENT, LINE_HEIGHT, text_path, text_width, wrap
+from sketchrnn.figures.lettering import DESCENT, LINE_HEIGHT, text_strokes, text_width, wrap
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.pictures import write_picture
-from sketchrnn.sketch import Sketch, number, path_data, xml_text
+from sketchrnn.figures.scene import Line, Scene
+from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
 
 PAPER = "#ffffff"
 INK = "#1f1f24"
@@ -34,6 +36,7 @@ BRACKET_SIZE, BRACKET_ROOM = 0.46, 0.1
 OPERATOR_AXIS = 5 / 12  # that height over the baseline, as a part of the size
 OPERATOR_WIDTH = 1.7
 
+TAIL = "</g>\n</svg>\n"
 FRAME = "#aeaeb6"
 FRAME_ROOM = 0.065  # from a cell to the frame around it, as a part of `cell`
 FRAME_RADIUS = 0.085  # of its corners, as a part of `cell`
@@ -55,18 +58,20 @@ class _Text:
     anchor: float
     color: str = QUIET
 
-    def to_svg(self) -> str:
-        data = "".join(
-            text_path(
+    @property
+    def strokes(self) -> list[Line]:
+        """Its letters as lines."""
+        return [
+            Line(stroke, self.color, LETTER_WEIGHT * self.size)
+            for i, line in enumerate(self.lines)
+            for stroke in text_strokes(
                 line, self.x, self.top + self.size * (1 + LINE_HEIGHT * i), self.size, self.anchor
             )
-            for i, line in enumerate(self.lines)
-        )
-        return (
-            f'<path class="label" aria-label="{xml_text(self.text)}"'
-            f' stroke="{self.color}" stroke-width="{number(LETTER_WEIGHT * self.size, 2)}"'
-            f' d="{data}"/>\n'
-        )
+        ]
+
+    def to_svg(self) -> str:
+        """All letters as one path, with the words beside it for those who cannot see them."""
+        return _words("label", self.text, self.strokes) if self.lines else ""
 
 
 @dataclass(frozen=True)
@@ -99,17 +104,54 @@ class _Operator:
             x, last = lefts[-1] + text_width(sign, size), space
         return lefts, x + last
 
-    def to_svg(self, left: float, middle: float) -> str:
-        """In the gap that begins at `left`, at the height `middle`."""
-        data = "".join(
-            text_path(sign, left + x, middle + OPERATOR_AXIS * size, size)
+    def strokes(self, left: float, middle: float) -> list[Line]:
+        """Its signs as lines, in the gap that begins at `left`, at the height `middle`."""
+        return [
+            Line(stroke, INK, OPERATOR_WIDTH * self.cell / 96)
             for (sign, size, _), x in zip(self._signs, self._layout()[0], strict=True)
+            for stroke in text_strokes(sign, left + x, middle + OPERATOR_AXIS * size, size)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A drawing on the sheet: its strokes where they are, in one colour or one each."""
+
+    sketch: Sketch
+    lines: list[Polyline]
+    color: str | Sequence[str]
+
+    @property
+    def strokes(self) -> list[Line]:
+        colors = [self.color] * len(self.lines) if isinstance(self.color, str) else self.color
+        return [
+            Line(line, color, INK_WIDTH) for line, color in zip(self.lines, colors, strict=True)
+        ]
+
+    def to_svg(self) -> str:
+        """One path a stroke."""
+        styles, color = [""] * len(self.lines), self.color
+        if not isinstance(color, str):
+            styles, color = [f' stroke="{xml_text(one)}"' for one in color], INK
+        paths = "".join(
+            f'<path{style} d="{path_data(line)}"/>'
+            for style, line in zip(styles, self.lines, strict=True)
         )
-        width = number(OPERATOR_WIDTH * self.cell / 96, 2)
+        title = f"<title>{xml_text(self.sketch.label)}</title>" if self.sketch.label else ""
         return (
-            f'<path class="operator" aria-label="{xml_text(self.text)}" stroke="{INK}"'
-            f' stroke-width="{width}" d="{data}"/>\n'
+            f'<g class="sketch" stroke="{xml_text(color)}" stroke-width="{INK_WIDTH}">'
+            f"{title}{paths}</g>\n"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """What stands where on a sheet."""
+
+    head: str  # of the SVG, up to the drawings
+    drawings: list[_Placed]
+    marks: list[Line]
+    width: float
 
 
 def _height(lines: Sequence[str], size: float) -> float:
@@ -219,14 +261,26 @@ class SketchSheet:
 
     def to_svg(self) -> str:
         """The sheet as an SVG document: one path a stroke, absolute M and L, no font, no id."""
-        return self._render()[0]
+        layout = self._layout()
+        return layout.head + "".join(one.to_svg() for one in layout.drawings) + TAIL
 
     def to_png(self, width_px: int | None = None) -> bytes:
         """The sheet as a PNG; by default two pixels for each px of the SVG."""
-        svg, width = self._render()
         if width_px is None:
-            width_px = min(round(2 * width), LARGEST_WIDTH_PX)
-        return svg_to_png(svg, width_px)
+            width_px = min(round(2 * self._layout().width), LARGEST_WIDTH_PX)
+        return svg_to_png(self.to_svg(), width_px)
+
+    def scene(self) -> Scene:
+        """The sheet as lines, for pages and animations."""
+        layout = self._layout()
+        return Scene(
+            head=layout.head,
+            tail=TAIL,
+            drawings=[one.strokes for one in layout.drawings],
+            labels=[one.sketch.label for one in layout.drawings],
+            marks=layout.marks,
+            width_px=layout.width,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The drawings in their own units, with the labels: a JSON document.
@@ -243,9 +297,22 @@ class SketchSheet:
         ]
         return document
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
-        write_picture(path, "a sheet", svg=self.to_svg, png=self.to_png, document=self.to_json)
+    def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
+        """Write the format that the ending of `path` says, whole or not at all.
+
+        .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data, the drawings alone:
+        .json, .npz (stroke-3), .ndjson (QuickDraw).
+
+        Args:
+            path: the file.
+            seconds: that it takes to draw itself; None: 2 to 8 s, by what there is to draw.
+
+        Raises:
+            SketchRNNError: another ending, or one that needs a package that is not there.
+        """
+        from sketchrnn.figures.saving import save_sheet
+
+        save_sheet(self, path, seconds=seconds)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -254,8 +321,7 @@ class SketchSheet:
         title = f" {self.title!r}" if self.title else ""
         return f"<SketchSheet{title}: {len(self.rows)} rows, {self.columns} columns>"
 
-    def _render(self) -> tuple[str, float]:
-        """The SVG document and its width."""
+    def _layout(self) -> _Layout:
         cell, gap = self.cell, self.cell * GAP
         texts: list[_Text] = []
 
@@ -293,8 +359,9 @@ class SketchSheet:
         frame_room = FRAME_ROOM * cell if any(map(any, self.framed)) else 0.0
         y += frame_room
         grid_top = y
-        drawings: list[str] = []
-        signs: list[str] = []
+        drawings: list[_Placed] = []
+        frames: list[tuple[float, float]] = []
+        signs: list[tuple[str, list[Line]]] = []
         scale = self._common_factor() if self.common_scale else None
         for r, row in enumerate(self.rows):
             text = self.row_labels[r] if self.row_labels else ""
@@ -307,13 +374,14 @@ class SketchSheet:
             captions_height = 0.0
             for c, sketch in enumerate(row):
                 if self.framed and self.framed[r][c]:
-                    drawings.append(_frame(lefts[c], top, cell))
+                    frames.append((lefts[c], top))
                 if sketch is not None:
                     if operators and c and row[c - 1] is not None and operators[c - 1].room:
                         gap_left = lefts[c] - gaps[c - 1]
-                        signs.append(operators[c - 1].to_svg(gap_left, top + cell / 2))
+                        sign = operators[c - 1]
+                        signs.append((sign.text, sign.strokes(gap_left, top + cell / 2)))
                     color = (self.colors[r][c] if self.colors else None) or INK
-                    drawings.append(self._drawing(sketch, lefts[c], top, scale, color))
+                    drawings.append(self._placed(sketch, lefts[c], top, scale, color))
                 text = (self.captions[r][c] if self.captions else None) or ""
                 lines = wrap(text, cell + 0.6 * gap, CAPTION_SIZE)
                 middle, caption_top = lefts[c] + cell / 2, top + cell + frame_room + CAPTION_SIZE
@@ -325,27 +393,33 @@ class SketchSheet:
         grid_bottom = y - gap
         height = grid_bottom + MARGIN
 
-        rule = ""
+        rule, rules = "", []
         if has_rule:
-            x = number((lefts[self.input_columns - 1] + cell + lefts[self.input_columns]) / 2, 2)
+            x = (lefts[self.input_columns - 1] + cell + lefts[self.input_columns]) / 2
+            rules = [Line(np.array([[x, grid_top], [x, grid_bottom]]), RULE, 1.0)]
             rule = (
                 f'<path class="rule" stroke="{RULE}" stroke-width="1"'
-                f' d="M{x} {number(grid_top, 2)}L{x} {number(grid_bottom, 2)}"/>\n'
+                f' d="{path_data(rules[0].points)}"/>\n'
             )
         w, h = number(width, 2), number(height, 2)
-        svg = (
+        head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
             f' width="{w}" height="{h}">\n'
             + (f"<title>{xml_text(self.title)}</title>\n" if self.title else "")
             + f'<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
             + '<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n'
             + rule
-            + "".join(text.to_svg() for text in texts if text.lines)
-            + "".join(signs)
-            + "".join(drawings)
-            + "</g>\n</svg>\n"
+            + "".join(text.to_svg() for text in texts)
+            + "".join(_words("operator", *sign) for sign in signs)
+            + "".join(_frame(left, top, cell) for left, top in frames)
         )
-        return svg, width
+        marks = [
+            *rules,
+            *(stroke for text in texts for stroke in text.strokes),
+            *(stroke for _, strokes in signs for stroke in strokes),
+            *(_frame_line(left, top, cell) for left, top in frames),
+        ]
+        return _Layout(head, drawings, marks, width)
 
     def _per_cell(self, name: str, values: Sequence[Sequence[T]] | None) -> list[list[T]]:
         if values is None:
@@ -374,34 +448,33 @@ class SketchSheet:
         side = max(max(s.size) for row in self.rows for s in row if s is not None)
         return self._room / side if side > 0 else 1.0
 
-    def _drawing(
+    def _placed(
         self,
         sketch: Sketch,
         cell_left: float,
         cell_top: float,
         scale: float | None,
         color: str | Sequence[str],
-    ) -> str:
-        """The paths of one drawing, centred in its cell; `scale` None fits it."""
+    ) -> _Placed:
+        """One drawing, centred in its cell; `scale` None fits it."""
         left, top, right, bottom = sketch.bounds
         if scale is None:
             side = max(right - left, bottom - top)
             scale = self._room / side if side > 0 else 1.0
         dx = cell_left + (self.cell - scale * (right - left)) / 2
         dy = cell_top + (self.cell - scale * (bottom - top)) / 2
-        styles = [""] * len(sketch.polylines)
-        if not isinstance(color, str):
-            styles = [f' stroke="{xml_text(one)}"' for one in color]
-            color = INK
-        paths = "".join(
-            f'<path{style} d="{path_data((line - (left, top)) * scale + (dx, dy))}"/>'
-            for style, line in zip(styles, sketch.polylines, strict=True)
-        )
-        title = f"<title>{xml_text(sketch.label)}</title>" if sketch.label else ""
-        return (
-            f'<g class="sketch" stroke="{xml_text(color)}" stroke-width="{INK_WIDTH}">'
-            f"{title}{paths}</g>\n"
-        )
+        lines = [(line - (left, top)) * scale + (dx, dy) for line in sketch.polylines]
+        return _Placed(sketch, lines, color)
+
+
+def _words(kind: str, text: str, strokes: Sequence[Line]) -> str:
+    """Letters or signs as one path."""
+    color, width = strokes[0].color, number(strokes[0].width, 2)
+    data = "".join(path_data(stroke.points) for stroke in strokes)
+    return (
+        f'<path class="{kind}" aria-label="{xml_text(text)}"'
+        f' stroke="{color}" stroke-width="{width}" d="{data}"/>\n'
+    )
 
 
 def _frame(left: float, top: float, cell: float) -> str:
@@ -412,6 +485,24 @@ def _frame(left: float, top: float, cell: float) -> str:
         f' width="{side}" height="{side}" rx="{number(FRAME_RADIUS * cell, 2)}"'
         f' stroke="{FRAME}" stroke-width="1"/>\n'
     )
+
+
+def _frame_line(left: float, top: float, cell: float) -> Line:
+    """The same frame as a closed line, with four points for each rounded corner."""
+    room = FRAME_ROOM * cell
+    side, radius = cell + 2 * room, FRAME_RADIUS * cell
+    turns = np.radians(np.linspace(0, 90, 4))
+    corner = radius * np.stack([1 - np.cos(turns), 1 - np.sin(turns)], axis=1)  # the top left one
+    points = np.concatenate(
+        [
+            corner,
+            ((side, 0) + corner * (-1, 1))[::-1],
+            (side, side) - corner,
+            ((0, side) + corner * (1, -1))[::-1],
+            corner[:1],
+        ]
+    )
+    return Line(np.array([left - room, top - room]) + points, FRAME, 1.0)
 
 
 def _checked(name: str, labels: Sequence[str | None] | None, count: int, of: str) -> list[str]:

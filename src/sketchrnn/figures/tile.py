@@ -11,6 +11,7 @@ import numpy as np
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
+from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.sheet import INK, PAPER
 from sketchrnn.pictures import write_picture
@@ -139,13 +140,14 @@ class Tile:
         }
 
     def save(self, path: str | os.PathLike[str], repeat: tuple[int, int] = (1, 1)) -> None:
-        """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
+        """Write .svg, .png, .pdf or .json, by the ending of `path`; whole, or not at all."""
         write_picture(
             path,
             "a tile",
             svg=lambda: self.to_svg(repeat),
             png=lambda: self.to_png(repeat=repeat),
             document=self.to_json,
+            more={".pdf": lambda: svg_to_pdf(self.to_svg(repeat))},
         )
 
     def _repr_svg_(self) -> str:

@@ -3,50 +3,135 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.formats.records import Record
 from sketchrnn.errors import SketchRNNError
 
 ZIP_MAGIC = b"PK"
 GZIP_MAGIC = b"\x1f\x8b"
 SKETCHES_ENDING = ".sketches"
-READABLE = "a sketch-rnn .npz, a QuickDraw .ndjson or .ndjson.gz, or a .sketches file"
+KINDS = {
+    ".npz": "npz",
+    SKETCHES_ENDING: "sketches",
+    ".ndjson": "ndjson",
+    ".bin": "bin",
+    ".json": "json",
+    ".csv": "csv",
+    ".svg": "svg",
+}
+WITH_SPLITS = ("npz", "sketches")
+READABLE = (
+    "a sketch-rnn .npz, QuickDraw's .ndjson, .ndjson.gz or .bin, .json, .csv, .svg, a folder of"
+    " such drawings, or a .sketches file"
+)
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:
-    """Which format a file has, by its content and then its ending: "npz", "ndjson" or "sketches".
+    """Which format a file has, by its content and then its ending.
+
+    One of "npz", "sketches", "ndjson", "bin", "json", "csv", "svg"; or "folder".
 
     Raises:
-        SketchRNNError: no such file, a folder, an empty file, or none of the formats.
+        SketchRNNError: no such file, an empty file, or none of the formats.
     """
     target = Path(path)
     if target.is_dir():
-        raise SketchRNNError(f"{target}: is a folder; name a file in it")
+        return "folder"
     if not target.is_file():
         raise SketchRNNError(f"{target}: there is no such file")
     with target.open("rb") as file:
-        head = file.read(9)
+        head = file.read(64)
     if not head:
         raise SketchRNNError(f"{target}: is an empty file; expected {READABLE}")
     if head.startswith(ZIP_MAGIC):
         return "npz"
-    if target.suffix == ".npz":
+    kind = KINDS.get(target.suffix.lower())
+    if kind == "npz":
         raise SketchRNNError(f"{target}: is not an .npz file (no zip archive); download it again")
-    if target.suffix == SKETCHES_ENDING:
-        return "sketches"
-    if head.startswith((GZIP_MAGIC, b"{")) or target.suffix == ".ndjson":
+    if kind is not None:
+        return kind
+    if target.suffix.lower() == ".svgz":
+        raise SketchRNNError(f"{target}: is a compressed SVG; save it as plain .svg")
+    if head.startswith((GZIP_MAGIC, b"{")):
         return "ndjson"
-    if head[8:] == b"{":
+    if head[8:9] == b"{":
         return "sketches"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "svg"
     raise SketchRNNError(f"{target}: is in no known format; expected {READABLE}")
 
 
-def read(path: str | os.PathLike[str]) -> Dataset:
-    """Read a data file of any known format.
+def records(
+    source: str | os.PathLike[str], *, skip: Callable[[str], None] | None = None
+) -> Iterator[Record]:
+    """The drawings of a file that has no splits, or of a folder tree, one after the other.
+
+    In a folder tree each folder is a class: a drawing has that of the folder that it lies in,
+    unless it comes from a file of many drawings that names its class. Folders and files are taken
+    by name; see `folder.walk` for what is passed over.
+
+    Args:
+        source: .ndjson(.gz), .bin, .json, .csv, .svg, or a folder.
+        skip: called with one line for each file of a folder, or named file of one drawing, that
+            cannot be read, and one for all files of a folder with other endings. By default the
+            former raise, and the latter are passed over.
 
     Raises:
-        SketchRNNError: it is not one, or it is damaged.
+        SketchRNNError: a file that cannot be read, or that is damaged in the middle; a folder
+            without any drawing.
+    """
+    path = Path(source)
+    kind = kind_of(path)  # raises where there is nothing at all
+    if kind != "folder":
+        yield from _skipping(path, kind, skip if _holds_one(path, kind) else None)
+        return
+    from sketchrnn.data.formats import folder
+
+    found = False
+    for file in folder.walk(path, KINDS.keys() - {f".{kind}" for kind in WITH_SPLITS}, skip):
+        try:
+            kind = kind_of(file)
+            one, name = _holds_one(file, kind), folder.class_name(file)
+        except (SketchRNNError, OSError) as error:
+            _skip(file, error, skip)
+            continue
+        for record in _skipping(file, kind, skip):
+            found = True
+            label = record.label if record.label and not one else name
+            yield replace(record, label=label)
+    if not found:
+        raise SketchRNNError(f"{path}: is a folder without any drawing; expected {READABLE}")
+
+
+def class_name(source: str | os.PathLike[str]) -> str:
+    """The class of the drawings of a source that do not say theirs.
+
+    A file of many drawings is named like its class; one of a single drawing lies in a folder that
+    is.
+
+    Raises:
+        SketchRNNError: as `kind_of`; a folder whose name is no text.
+    """
+    from sketchrnn.data.formats import folder
+
+    path = Path(source)
+    kind = kind_of(path)
+    if kind == "folder":
+        return folder.class_name(path / "any")
+    if _holds_one(path, kind):
+        return folder.class_name(path)
+    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+
+
+def read(path: str | os.PathLike[str]) -> Dataset:
+    """Read a data file of any known format, or a folder tree, as one data set.
+
+    Raises:
+        SketchRNNError: it is none, or it is damaged.
     """
     kind = kind_of(path)
     if kind == "sketches":
@@ -57,6 +142,52 @@ def read(path: str | os.PathLike[str]) -> Dataset:
         from sketchrnn.data.formats import npz
 
         return npz.read(path)
+    from sketchrnn.data.formats import memory
+
+    return memory.collect(records(path), str(path), class_name(path))
+
+
+def _holds_one(path: Path, kind: str) -> bool:
+    """Whether it is a file of one drawing."""
+    if kind == "json":
+        from sketchrnn.data.formats import json_drawings
+
+        return json_drawings.holds_one(path)
+    return kind == "svg"
+
+
+def _skipping(path: Path, kind: str, skip: Callable[[str], None] | None) -> Iterator[Record]:
+    try:
+        yield from _records(path, kind)
+    except (SketchRNNError, OSError) as error:
+        _skip(path, error, skip)
+
+
+def _skip(path: Path, error: Exception, skip: Callable[[str], None] | None) -> None:
+    if skip is None:
+        raise error
+    skip(f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error))
+
+
+def _records(path: Path, kind: str) -> Iterator[Record]:
+    if kind in WITH_SPLITS:
+        raise SketchRNNError(f"{path}: has splits of its own; read it as a data set")
+    if kind == "svg":
+        from sketchrnn.data.formats import svg
+
+        return svg.records(path)
+    if kind == "json":
+        from sketchrnn.data.formats import json_drawings
+
+        return json_drawings.records(path)
+    if kind == "csv":
+        from sketchrnn.data.formats import csv_points
+
+        return csv_points.records(path)
+    if kind == "bin":
+        from sketchrnn.data.formats import binary
+
+        return binary.records(path)
     from sketchrnn.data.formats import ndjson
 
-    return ndjson.read(path)
+    return ndjson.records(path)

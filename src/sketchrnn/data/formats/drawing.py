@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sketchrnn.data.formats.ndjson import COORDINATE_LIMIT, LINE_LIMIT_BYTES, POINTS_LIMIT
+from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
+from sketchrnn.data.formats.records import COORDINATE_LIMIT, POINTS_LIMIT
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -85,7 +87,7 @@ def parse(content: bytes, where: str) -> Given:
         raise SketchRNNError(f"{where}: is neither SVG nor JSON") from None
     except (ValueError, RecursionError) as error:
         raise SketchRNNError(
-            f"{where}: is neither SVG nor JSON, so it is no drawing ({error})"
+            f"{where}: is neither SVG nor JSON, so it is no drawing ({error!s:.200})"
         ) from None
     if given.sketch.point_count > POINTS_LIMIT:
         raise SketchRNNError(
@@ -105,9 +107,9 @@ def _begins_as_xml(content: bytes) -> bool:
 
 
 def _from_json(document: Any) -> Sketch:
-    """A drawing of `Sketch.to_json`, or of a sheet's JSON with one drawing."""
+    """A drawing of `Sketch.to_json`, or of the JSON of a sheet or a list with one drawing."""
     if isinstance(document, dict) and "strokes" not in document:
-        rows = document.get("rows")
+        rows = document.get("rows", [document.get("drawings")])
         if isinstance(rows, list) and all(isinstance(row, list) for row in rows):
             drawings = [drawing for row in rows for drawing in row if drawing is not None]
             if len(drawings) != 1:
@@ -129,10 +131,8 @@ def _stream(text: str, where: str) -> Given | None:
 
     Their units are those of the training drawings.
     """
-    lines = enumerate(text.split("\n"), start=1)
-    numbered = [(number, line) for number, line in lines if line.strip()]
     try:
-        first = json.loads(numbered[0][1])
+        first = json.loads(text.lstrip().partition("\n")[0])
     except ValueError:
         return None
     if not isinstance(first, dict) or "pen" not in first:
@@ -140,7 +140,9 @@ def _stream(text: str, where: str) -> Given | None:
     strokes: list[list[tuple[float, float]]] = [[]]
     drawings: set[object] = set()
     pen: Any = None
-    for number, line in numbered:
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if not line.strip():
+            continue
         try:
             point = json.loads(line)
             x, y, next_pen = float(point["x"]), float(point["y"]), point["pen"]

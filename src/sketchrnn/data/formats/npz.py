@@ -6,10 +6,12 @@ An object array is a pickle, and a pickle can run anything. Nothing of it is tru
   that records its arguments; any other opcode or name is refused. NumPy never sees the pickle: the
   raw bytes become arrays by `np.frombuffer`, after their shape and type have been checked;
 - a file has at most 64 members, each stored or deflated; what is read of it unpacks to at most
-  1 GiB, and to at most 64 MiB plus 100 times the size of the file, whatever its headers say;
+  256 MiB, and to at most 64 MiB plus 100 times the size of the file, whatever its headers say;
+- the header of an array is compared with what NumPy writes, not evaluated;
 - the drawings of a split together may not be larger than the member that they come from, and
   neither may what is encoded on the way; the pickle of a split has at most a million opcodes plus
-  one for each byte of the file, for an opcode of one byte can make an object of a hundred.
+  one for each byte of the file, and at most 8 million, for an opcode of one byte can make an object
+  of a hundred. A class of 340,000 drawings, the largest of QuickDraw, has 7.5 million.
 
 Files by Python 2 and 3, NumPy 1 and 2 are read; strings are latin-1.
 """
@@ -20,6 +22,7 @@ import io
 import math
 import os
 import pickle
+import re
 import struct
 import zipfile
 import zlib
@@ -35,9 +38,13 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import AnyArray
 
 MEMBERS_LIMIT = 64
-UNPACKED_LIMIT_BYTES = 1 << 30
+DIRECTORY_LIMIT_BYTES = 1 << 20
+UNPACKED_LIMIT_BYTES = 1 << 28
 UNPACKED_SLACK_BYTES = 64 << 20
 UNPACKED_RATIO = 100
+READ_BYTES = 1 << 20
+SIDES_LIMIT, SIDE_LIMIT = 32, 1 << 64  # of the shape of an array
+OPCODES_LIMIT = 8_000_000
 OPCODES_SLACK = 1_000_000  # beside one for each byte of the file; official ones have 0.1 to 0.25
 
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -69,9 +76,9 @@ def read(path: str | os.PathLike[str]) -> Dataset:
     target = Path(path)
     try:
         members = _read_members(target)
-        opcodes = OPCODES_SLACK + target.stat().st_size
+        opcodes = min(OPCODES_LIMIT, OPCODES_SLACK + target.stat().st_size)
         arrays = {
-            name: _split_arrays(members[name], name, opcodes) if name in members else []
+            name: _split_arrays(members.pop(name), name, opcodes) if name in members else []
             for name in SPLITS
         }
     except _RefusedError as error:
@@ -99,19 +106,19 @@ def class_name(path: Path) -> str:
     return path.name.removesuffix(".npz").removesuffix(".full").removeprefix("sketchrnn_")
 
 
-def _read_members(path: Path) -> dict[str, bytes]:
+def _read_members(path: Path) -> dict[str, bytearray]:
     """The content of train, valid and test, as far as they are there; train must be."""
     budget = min(UNPACKED_LIMIT_BYTES, UNPACKED_SLACK_BYTES + UNPACKED_RATIO * path.stat().st_size)
     members = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _File(path) as file, zipfile.ZipFile(file) as archive:
             count = len(archive.infolist())
             if count > MEMBERS_LIMIT:
                 raise _RefusedError(f"has {count} members, more than {MEMBERS_LIMIT}")
             infos: dict[str, zipfile.ZipInfo] = {}
             for info in archive.infolist():
                 if infos.setdefault(info.filename.removesuffix(".npy"), info) is not info:
-                    raise _RefusedError(f"has two members {info.filename!r}")
+                    raise _RefusedError(f"has two members {info.filename!r:.60}")
             if "train" not in infos:
                 raise _RefusedError("has no member 'train' (beside valid and test)")
             for name in (name for name in SPLITS if name in infos):
@@ -119,43 +126,77 @@ def _read_members(path: Path) -> dict[str, bytes]:
                 budget -= len(members[name])
     except _BROKEN_ZIP as error:
         raise SketchRNNError(
-            f"{path}: is not a whole .npz file ({error}); download it again"
+            f"{path}: is not a whole .npz file ({error!s:.200}); download it again"
         ) from None
     return members
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: int) -> bytes:
+class _File(io.FileIO):
+    """A file of which never much is read at once.
+
+    A zip's list of members is read as one piece, and becomes objects twenty times its size.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:  # zipfile reads the last 64 KiB so
+            size = DIRECTORY_LIMIT_BYTES
+        if size > DIRECTORY_LIMIT_BYTES:
+            raise _RefusedError(f"has a list of members of over {DIRECTORY_LIMIT_BYTES:,} bytes")
+        return super().read(size) or b""
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: int) -> bytearray:
     if info.compress_type not in _ZIP_METHODS or info.flag_bits & _ZIP_ENCRYPTED:
-        raise _RefusedError(f"{info.filename} is encrypted, or compressed in an unusual way")
-    content = b""
+        raise _RefusedError(f"{info.filename!r:.60} is encrypted, or compressed in an unusual way")
+    content = bytearray()
     if info.file_size <= budget:
         with archive.open(info) as member:
-            content = member.read(budget + 1)  # never more, whatever size the header states
+            # never more than the budget, whatever size the header states
+            while (block := member.read(READ_BYTES)) and len(content) <= budget:
+                content += block
     if max(info.file_size, len(content)) > budget:
-        raise _RefusedError(f"{info.filename} unpacks to more than {budget:,} bytes (a zip bomb?)")
+        raise _RefusedError(
+            f"{info.filename!r:.60} unpacks to more than {budget:,} bytes: a zip bomb, or too large"
+        )
     return content
 
 
-def _split_arrays(content: bytes, name: str, opcodes: int) -> list[AnyArray]:
-    """The drawings [N, 3] in one `.npy` member, whose pickle has at most so many opcodes."""
-    file = io.BytesIO(content)
+# As NumPy writes it: versions 1 and 2, also for Python 2, whose long numbers end in L.
+_NPY_HEADER = re.compile(
+    rb"\{'descr': ('[^']{1,20}'|\[[^\]]{1,200}\]), 'fortran_order': (True|False),"
+    rb" 'shape': \(([0-9L, ]{0,200})\), ?\}\s*"
+)
+
+
+def _npy_header(content: bytearray, name: str) -> tuple[str, bool, tuple[int, ...], int]:
+    """Type, whether in Fortran order, shape and place of the numbers of a `.npy` member."""
     try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran_order, dtype = read_header(file)
-    except Exception:  # a broken header may raise almost anything, and all of it means the same
+        width = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}[bytes(content[:8])]
+        begin = 8 + width
+        end = begin + int.from_bytes(content[8:begin], "little")
+        match = _NPY_HEADER.fullmatch(content, begin, end)
+        if match is None or end > len(content):
+            raise ValueError
+        sides = match[3].decode("ascii").replace("L", "").split(",")
+        shape = tuple(int(side) for side in sides if side.strip())
+        return match[1].decode("latin-1").strip("'"), match[2] == b"True", shape, end
+    except (KeyError, ValueError):
         raise _RefusedError(f"{name} has no valid .npy header") from None
-    data = content[file.tell() :]
-    if dtype == np.dtype(object):
+
+
+def _split_arrays(content: bytearray, name: str, opcodes: int) -> list[AnyArray]:
+    """The drawings [N, 3] in one `.npy` member, whose pickle has at most so many opcodes."""
+    code, fortran_order, shape, end = _npy_header(content, name)
+    del content[:end]
+    data = bytes(content)
+    content.clear()
+    if code == "|O":
         return _unpickled_arrays(data, shape, name, opcodes)
-    if math.prod(shape) == 0:
+    if 0 in shape:
         return []
     if len(shape) != 3:  # drawings of one and the same length make one plain array
-        raise _RefusedError(f"{name} is an array of shape {shape}, not drawings")
-    return list(_numbers(shape, _Dtype(dtype.str), fortran_order, data, name))
+        raise _RefusedError(f"{name} is an array of shape {shape!r:.60}, not drawings")
+    return list(_numbers(shape, _Dtype(code), fortran_order, data, name))
 
 
 def _unpickled_arrays(
@@ -230,9 +271,10 @@ def _numbers(
     """The array of these raw bytes, if they are as many as its shape needs."""
     code = dtype.code.lstrip("<>=|") if dtype else ""
     if dtype is None or code not in _NUMBER_CODES:
-        raise _RefusedError(f"{where} is not an array of numbers, but of {code!r}")
-    if not all(type(side) is int and side >= 0 for side in shape):
-        raise _RefusedError(f"{where} has the shape {shape}")
+        raise _RefusedError(f"{where} is not an array of numbers, but of {code!r:.40}")
+    # few and small, for the product of many long ones would take hours
+    if len(shape) > SIDES_LIMIT or not all(type(n) is int and 0 <= n <= SIDE_LIMIT for n in shape):
+        raise _RefusedError(f"{where} has a shape of {len(shape)} sides, {shape[:2]!r:.60} ...")
     number = np.dtype(code).newbyteorder(">" if dtype.big_endian else "<")
     if math.prod(shape) * number.itemsize != len(data):
         raise _RefusedError(f"{where} has {len(data)} bytes, which do not fit its shape {shape}")
@@ -310,7 +352,8 @@ class _ArrayUnpickler(pickle._Unpickler):
         try:
             return _STAND_INS[module, name]
         except (KeyError, TypeError):
-            raise _RefusedError(f"it names {module}.{name}, which no array needs") from None
+            named = f"{module}.{name}"
+            raise _RefusedError(f"it names {named:.80}, which no array needs") from None
 
     def encode(self, text: str, encoding: str = "latin1") -> bytes:
         """Stands for _codecs.encode, with which Python 3 writes bytes in the older protocols."""

@@ -27,13 +27,16 @@ from sketchrnn.data.dataset import (
     is_int16,
     valid_rows,
 )
-from sketchrnn.data.formats import SKETCHES_ENDING
+from sketchrnn.data.effects import Effects
+from sketchrnn.data.formats import SKETCHES_ENDING, kind_of
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replacing
 from sketchrnn.strokes import AnyArray
 
 FORMAT_NAME = "sketchrnn-drawings"
-FORMAT_VERSION = 1
+# Version 2 says what was done to the drawings ("effects"); where that is nothing, 1 is written, so
+# that earlier releases read it.
+PLAIN_VERSION, EFFECTS_VERSION = 1, 2
 CLASSES_LIMIT = 1 << 16  # labels are uint16
 HEADER_LIMIT_BYTES = 1 << 24
 _INT16, _UINT16 = np.dtype("<i2"), np.dtype("<u2")
@@ -61,10 +64,15 @@ class _Tensor:
     end: int
 
 
-def write(dataset: Dataset, path: str | os.PathLike[str]) -> None:
+def write(dataset: Dataset, path: str | os.PathLike[str], effects: Effects | None = None) -> None:
     """Write `dataset` as a `.sketches` file, whole or not at all; the rows stream through memory.
 
     The same drawings always give the same bytes.
+
+    Args:
+        dataset: the drawings.
+        path: ends in .sketches.
+        effects: what was done to the drawings, if anything.
 
     Raises:
         SketchRNNError: another ending, no training drawings, rows that are not stroke-3.
@@ -95,13 +103,14 @@ def write(dataset: Dataset, path: str | os.PathLike[str]) -> None:
         position += size
     metadata = {
         "format": FORMAT_NAME,
-        "version": json.dumps(FORMAT_VERSION),
+        "version": json.dumps(EFFECTS_VERSION if effects else PLAIN_VERSION),
         "classes": json.dumps(dataset.classes),
         "scale": json.dumps(dataset.scale),
         "N_max": json.dumps(dataset.N_max),
         "epsilon": json.dumps(dataset.epsilon),
         "provenance": json.dumps(dataset.provenance),
         "factor_names": json.dumps(dataset.factor_names),
+        **({"effects": json.dumps(effects.to_json())} if effects else {}),
         "crc32": _NO_CRC,
     }
     with replacing(target) as temporary, temporary.open("wb") as file:
@@ -173,11 +182,32 @@ def read(path: str | os.PathLike[str]) -> Dataset:
         factor_names=metadata["factor_names"],
         stored_scale=metadata["scale"],
     )
+    if metadata["effects"].copies > len(dataset.train):
+        raise _damaged(target, "it says that it has more copies than training drawings")
     if not len(dataset.train) or dataset.N_max != metadata["N_max"]:
         raise _damaged(target, "its N_max is not the length of the longest training drawing")
     if not math.isclose(scale, metadata["scale"], rel_tol=_SCALE_TOLERANCE):
         raise _damaged(target, "its scale is not the standard deviation of the training offsets")
     return dataset
+
+
+def is_one(path: str | os.PathLike[str]) -> bool:
+    """Whether it is such a file."""
+    target = Path(path)
+    return target.is_file() and kind_of(target) == "sketches"
+
+
+def read_effects(path: str | os.PathLike[str]) -> Effects:
+    """What was done to the drawings of a `.sketches` file when it was made, as far as it says.
+
+    Raises:
+        SketchRNNError: not such a file, or cut off.
+    """
+    target = Path(path)
+    with target.open("rb") as file:
+        metadata, _ = _read_header(file, target.stat().st_size, target)
+    effects: Effects = metadata["effects"]
+    return effects
 
 
 def _read_split(
@@ -218,9 +248,17 @@ def _read_header(
         header = json.loads(file.read(length).decode("utf-8"))
         metadata = _metadata(header.pop("__metadata__"))
         tensors = {key: _tensor(entry, 8 + length) for key, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise SketchRNNError(
-            f"{path}: not a {SKETCHES_ENDING} file of version {FORMAT_VERSION}: {error}"
+            f"{path}: not a {SKETCHES_ENDING} file of version {PLAIN_VERSION} or"
+            f" {EFFECTS_VERSION}: {error}"
         ) from None
     parts = ["lengths", "labels", "rows"] + ["factors"] * bool(metadata["factor_names"])
     if set(tensors) != {f"{name}/{part}" for name in SPLITS for part in parts}:
@@ -244,20 +282,28 @@ def _read_header(
 
 def _metadata(raw: Mapping[str, str]) -> dict[str, Any]:
     """The metadata with its JSON values decoded. Raises ValueError, KeyError, TypeError."""
-    if raw["format"] != FORMAT_NAME or json.loads(raw["version"]) != FORMAT_VERSION:
-        raise ValueError(f"its format is {raw['format']!r}, version {raw['version']}")
+    version = json.loads(raw["version"])
+    if raw["format"] != FORMAT_NAME or version not in (PLAIN_VERSION, EFFECTS_VERSION):
+        raise ValueError(f"its format is {raw['format']!r:.60}, version {raw['version']:.20}")
     decoded: dict[str, Any] = {"crc32": int(raw["crc32"], 16)}
     for key in ("classes", "provenance", "factor_names"):
         values = json.loads(raw[key])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise ValueError(f"{key} must be a list of strings")
         decoded[key] = tuple(values)
+    if not all(map(str.isprintable, decoded["classes"] + decoded["factor_names"])):
+        raise ValueError("the names of its classes and factors must be printable")
     decoded["N_max"] = int(json.loads(raw["N_max"]))
     decoded["scale"] = float(json.loads(raw["scale"]))
     if not (math.isfinite(decoded["scale"]) and decoded["scale"] > 0):
-        raise ValueError(f"the scale must be over 0, got {raw['scale']}")
+        raise ValueError(f"the scale must be over 0, got {raw['scale']:.60}")
     epsilon = json.loads(raw["epsilon"])
     decoded["epsilon"] = None if epsilon is None else float(epsilon)
+    if not math.isfinite(decoded["epsilon"] or 0):
+        raise ValueError(f"the epsilon must be a number, got {raw['epsilon']:.60}")
+    decoded["effects"] = Effects()
+    if version == EFFECTS_VERSION:
+        decoded["effects"] = Effects.from_json(json.loads(raw["effects"]))
     return decoded
 
 

@@ -2,24 +2,28 @@
 
 All shapes are read (path, line, polyline, polygon, rect, circle, ellipse), with groups, transforms,
 `use`, nested viewports and units. Curves become polylines that stay within 1/2500 of the drawing's
-size, 0.1 px in a box of 255. Coordinates are those of the outer viewBox, so what is drawn for a
-drawing can be laid over it.
+size, 0.1 px in a box of 255, or what is asked for. Coordinates are those of the outer viewBox, so
+what is drawn for a drawing can be laid over it.
 
 Only what is seen is read: not what has neither line nor fill, nor a background that fills the page.
-What is no line (text, images) is left out and counted. Nothing outside the file is followed;
-a DOCTYPE, with which one could, is refused.
+Clips and masks cut nothing off. What is no line (text, images) is left out and counted. Nothing
+outside the file is followed, and a DOCTYPE that declares anything is refused.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import pathlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
+from xml.parsers import expat
 
 import numpy as np
 import numpy.typing as npt
@@ -41,33 +45,57 @@ from svgelements import (
     Viewbox,
 )
 
-from sketchrnn.data.formats.ndjson import COORDINATE_LIMIT, LINE_LIMIT_BYTES, POINTS_LIMIT
+from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
+from sketchrnn.data.formats.records import COORDINATE_LIMIT, POINTS_LIMIT, Record
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
 SIZE_LIMIT_BYTES = LINE_LIMIT_BYTES
 ELEMENTS_LIMIT = 20_000  # `use` counted as often as it is used
 DEPTH_LIMIT = 100
+WORDS_PER_POINT = 4  # letters and numbers; a curve has more, but it has more points, too
+PROLOGUE_BYTES = 1024  # that are looked at first, for a DOCTYPE
+LENGTH_LIMIT = 100  # characters of a single length
+CURVE_POINTS = 3  # that a curve has at least, or nearly so; each takes much time
+CLOSES_LIMIT = 100  # of one line, before the next one begins
+RULES_LIMIT = 200_000  # braces, commas and semicolons of a style sheet
 FLATNESS = 1 / 2500  # the largest distance of a polyline from its curve, of the drawing's size
 PPI = 96  # CSS px an inch
 
 SVG_NAMESPACE = "{http://www.w3.org/2000/svg}"
 HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
 CONTAINERS = {"svg", "g", "a", "switch"}
-LEFT_OUT = {"text": "text", "image": "image", "foreignObject": "foreign object"}
-# Of the style only what says whether a shape is seen; fill and stroke are inherited.
-INHERITED = {"fill": "black", "stroke": "none", "visibility": "visible"}
-STYLE = (*INHERITED, "display")
+LEFT_OUT = {
+    "text": "text",
+    "flowRoot": "text",
+    "image": "image",
+    "foreignObject": "foreign object",
+}
+# Of the style only what says whether a shape is seen.
+INHERITED = {
+    "fill": "black",
+    "fill-opacity": "1",
+    "stroke": "none",
+    "stroke-opacity": "1",
+    "stroke-width": "1",
+    "visibility": "visible",
+}
+STYLE = (*INHERITED, "display", "opacity")
 SHEET_CELL = "sketch"  # the class of the drawings of a SketchSheet
 
 FloatArray = npt.NDArray[np.float64]
 Style = Mapping[str, str]
 Viewport = tuple[float, float, float, float]  # left, top, width, height
+Ranked = tuple[int, int, str]  # weight of the selector, place in the sheet, value
 
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_LENGTH = re.compile(rf"\s*{_NUMBER.pattern}\s*(?:%|px|pt|pc|mm|cm|in|em)?\s*")
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
+_LENGTH = re.compile(rf"{_NUMBER.pattern}\s*(?:%|px|pt|pc|mm|cm|in|em)?")
+_SPACES = re.compile(r"\s{2,}")
+# A smooth cubic curve after a quadratic one, or the other way round: svgelements reflects its
+# control point, where it is its last point that counts (SVG 1.1, section 8.3.6).
+_SMOOTH = re.compile(r"[QqTt][^A-DF-Za-df-z]*(?=[Ss])|[CcSs][^A-DF-Za-df-z]*(?=[Tt])")
+_MOVE, _CLOSE = re.compile("[Mm]"), re.compile("[Zz]")
+_BRACE = re.compile(r"[{}]")
 
 
 @dataclass(frozen=True)
@@ -83,13 +111,37 @@ class SvgDrawing:
     left_out: Mapping[str, int]
 
 
-def parse(content: bytes | str, where: str = "SVG") -> SvgDrawing:
-    """Read the text of an SVG document.
+def records(path: str | os.PathLike[str]) -> Iterator[Record]:
+    """The one drawing of a file, without a class: its title is hardly ever one.
 
     Raises:
-        SketchRNNError: naming `where`: no SVG, damaged, a DOCTYPE, more than 16 MiB, 20,000
-            elements or 100,000 points, a sheet of several drawings, or nothing that is a line.
+        SketchRNNError: as `parse`.
     """
+    target = pathlib.Path(path)
+    with target.open("rb") as file:
+        drawing = parse(file.read(SIZE_LIMIT_BYTES + 1), str(target))
+    lines = drawing.sketch.polylines
+    yield Record(lines, None, str(target), raw=True, left_out=drawing.left_out)
+
+
+def parse(
+    content: bytes | str, where: str = "SVG", *, tolerance: float | None = None
+) -> SvgDrawing:
+    """Read the text of an SVG document.
+
+    Args:
+        content: the document.
+        where: what to call it in a message.
+        tolerance: the largest distance of a polyline from its curve, in units of the outer viewBox;
+            by default 1/2500 of the drawing's size.
+
+    Raises:
+        SketchRNNError: naming `where`: no SVG, damaged, a DOCTYPE with declarations, more than 16
+            MiB, 20,000 elements or 100,000 points (all that is used included), a sheet of several
+            drawings, or nothing that is a line; or a tolerance that is not over 0.
+    """
+    if tolerance is not None and not 0 < tolerance < math.inf:
+        raise SketchRNNError(f"the tolerance must be over 0, got {tolerance}")
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     if len(data) > SIZE_LIMIT_BYTES:
         raise SketchRNNError(
@@ -99,7 +151,7 @@ def parse(content: bytes | str, where: str = "SVG") -> SvgDrawing:
         root = _tree(data)
         if _tag(root) != "svg":
             raise SketchRNNError(f"is XML, but no SVG: its outermost element is <{root.tag:.40}>")
-        reader = _Reader(root)
+        reader = _Reader(root, tolerance)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
             return SvgDrawing(reader.sketch(), dict(reader.left_out))
     except SketchRNNError as error:
@@ -108,15 +160,47 @@ def parse(content: bytes | str, where: str = "SVG") -> SvgDrawing:
 
 def _tree(data: bytes) -> Element:
     """The elements of the document; what could be dangerous is refused while it is read."""
-    parser = ElementTree.XMLParser(target=_Builder())
     try:
+        _check_prologue(data)
+        parser = ElementTree.XMLParser(target=_Builder())
         parser.feed(data)
         root: Element = parser.close()
     except SketchRNNError:
         raise
-    except (ElementTree.ParseError, ValueError, LookupError) as error:  # or an unknown encoding
+    except (ElementTree.ParseError, expat.ExpatError, ValueError, LookupError) as error:
+        # LookupError: an unknown encoding
         raise SketchRNNError(f"is no SVG, or damaged ({error})") from None
     return root
+
+
+def _check_prologue(data: bytes) -> None:
+    """Raise SketchRNNError if a DOCTYPE declares anything.
+
+    Entities, with which a small file becomes a large one or names another, can only be declared
+    there. A plain DOCTYPE, as most programs write it, names a file that nobody opens.
+    """
+    parser = expat.ParserCreate()
+    begun = False
+
+    def on_doctype(name: str, system: str | None, public: str | None, declares: int) -> None:
+        if declares:
+            raise SketchRNNError(
+                "has a DOCTYPE with declarations, which can name other files; save it as plain SVG"
+                " (in Illustrator without its editing capabilities), or remove the lines between"
+                " [ and ]"
+            )
+
+    def on_element(name: str, attributes: object) -> None:
+        nonlocal begun
+        begun = True
+
+    parser.StartDoctypeDeclHandler = on_doctype
+    parser.StartElementHandler = on_element
+    begin, size = 0, PROLOGUE_BYTES
+    while begin < len(data) and not begun:
+        parser.Parse(data[begin : begin + size], False)
+        # twice as much each time: expat begins anew with what it did not see the end of
+        begin, size = begin + size, 2 * size
 
 
 class _Builder(ElementTree.TreeBuilder):
@@ -125,9 +209,6 @@ class _Builder(ElementTree.TreeBuilder):
     def __init__(self) -> None:
         super().__init__()
         self._count = self._depth = 0
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise SketchRNNError("has a DOCTYPE, which can name other files; remove that line")
 
     def start(self, tag: Any, attrs: Any, /) -> Element:
         self._count += 1
@@ -158,20 +239,32 @@ class _Reader:
     """Walks through one document."""
 
     root: Element
+    tolerance: float | None = None
     left_out: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._by_id: dict[str, Element] = {}
-        self._rules: list[tuple[str, dict[str, str]]] = []
+        self._visited = self._points = self._words = self._characters = self._rule_count = 0
+        self._rules: dict[str, dict[str, Ranked]] = {}
         for element in self.root.iter():
             self._by_id.setdefault(element.get("id", ""), element)
             if _tag(element) == "style":
-                self._rules += _rules("".join(element.itertext()))
+                self._add_rules("".join(element.itertext()))
         width, height = (
             self._length(self.root.get(name, "100%"), 100) for name in ("width", "height")
         )
         self._viewport = _viewbox(self.root) or (0.0, 0.0, width, height)
-        self._visited = self._numbers = 0
+
+    def _add_rules(self, text: str) -> None:
+        if sum(map(text.count, "{},;")) > RULES_LIMIT:
+            raise SketchRNNError(f"has a style sheet of more than {RULES_LIMIT:,} signs")
+        for selector, declared in _rules(text):
+            # an id counts more than a class, and that more than a name; then the later one
+            weight = 2 * selector.count("#") + selector.count(".") - selector.count("*")
+            rules = self._rules.setdefault(selector, {})
+            for name, value in declared.items():
+                self._rule_count += 1
+                rules[name] = weight, self._rule_count, value
 
     def sketch(self) -> Sketch:
         """All that is seen, as one drawing."""
@@ -188,9 +281,9 @@ class _Reader:
         shapes = [
             shape
             for child in shown
-            for shape in self._shapes(child, _matrix(self.root), own, viewport_size, ())
+            for shape in self._shapes(child, self._matrix(self.root), own, viewport_size, ())
         ]
-        lines = _flattened(shapes)
+        lines = _flattened(shapes, self.tolerance)
         if not lines:
             left_out = f" (left out: {describe(self.left_out)})" if self.left_out else ""
             raise SketchRNNError(f"has no line in it, so it is no drawing{left_out}")
@@ -221,27 +314,35 @@ class _Reader:
         if element in around:
             raise SketchRNNError("a <use> contains itself")
         around = (*around, element)
+        self._characters += sum(map(len, element.attrib.values()))
+        if self._characters > SIZE_LIMIT_BYTES:
+            raise SketchRNNError(f"is larger than {SIZE_LIMIT_BYTES >> 20} MiB with all it uses")
         tag = _tag(element)
+        style = self._style(element, inherited)
+        if style.get("display") == "none" or _is_zero(style.get("opacity", "1")):
+            return
         if tag in LEFT_OUT:
             self.left_out[LEFT_OUT[tag]] += 1
             return
-        style = self._style(element, inherited)
-        if style.get("display") == "none":
-            return
-        matrix = matrix @ _matrix(element)
+        matrix = matrix @ self._matrix(element)
         if tag == "use":
             yield from self._used(element, matrix, style, size, around)
         elif tag in CONTAINERS or (tag == "symbol" and viewport is not None):
             if tag in ("svg", "symbol"):
                 inner, size = self._nested(element, size, viewport)
                 matrix = matrix @ inner
-            for child in element:
+            children: Iterable[Element] = element
+            if tag == "switch":  # one of them, and extensions are for the program that knows them
+                children = [one for one in element if not one.get("requiredExtensions")][:1]
+            for child in children:
                 yield from self._shapes(child, matrix, style, size, around)
         elif tag in SHAPES and style["visibility"] == "visible" and _is_painted(style):
             segments = self._segments(element, tag, size)
+            self._points += sum(CURVE_POINTS if _is_curve(one) else 1 for one in segments)
+            _check_points(self._points)
             if not segments or self._is_background(tag, style, segments, matrix):
                 return
-            if style["stroke"] == "none" and style["fill"].lower() in WHITE:
+            if not _has_line(style) and _unspaced(style["fill"]) in WHITE:
                 self.left_out["white shape without a line"] += 1
             else:
                 yield segments, matrix
@@ -296,8 +397,13 @@ class _Reader:
         try:
             if tag in ("path", "polyline", "polygon"):
                 text = element.get(names[0], "")
-                self._numbers += sum(1 for _ in _NUMBER.finditer(text))
-                _check_points(self._numbers / 7)  # an arc has seven numbers for its one point
+                text = _SPACES.sub(" ", text)
+                self._words += _NUMBER.subn("", text)[1] + sum(map(text.count, COMMANDS))
+                _check_points(self._words / WORDS_PER_POINT)
+                # svgelements looks for the place to close at from the end of the path
+                if max(len(_CLOSE.findall(part)) for part in _MOVE.split(text)) > CLOSES_LIMIT:
+                    raise SketchRNNError(f"has a line that is closed over {CLOSES_LIMIT} times")
+                text = _SMOOTH.sub(r"\g<0>l0 0", text)
                 segments = list(kind(text).segments(transformed=False))
                 # a path that begins with "Z" goes nowhere
                 return [segment for segment in segments if segment.end is not None]
@@ -321,11 +427,19 @@ class _Reader:
             return self._length(text or "0", math.hypot(*size) / math.sqrt(2))
         return self._length(text or "0", size[0 if name.strip("cr12") in ("x", "width") else 1])
 
+    def _matrix(self, element: Element) -> FloatArray:
+        """The transform attribute [3, 3]."""
+        text = element.get("transform", "")
+        self._words += text.count("(")
+        _check_points(self._words / WORDS_PER_POINT)
+        return _matrix(text)
+
     def _length(self, text: str, relative: float) -> float:
         """A length in user units."""
-        if text.strip() == "auto":
+        text = text.strip()
+        if text == "auto":
             return relative
-        if not _LENGTH.fullmatch(text):
+        if len(text) > LENGTH_LIMIT or not _LENGTH.fullmatch(text):
             raise SketchRNNError(f"{text[:40]!r} is no length that can be read")
         return float(Length(text).value(ppi=PPI, relative_length=relative, font_size=16.0))
 
@@ -334,13 +448,14 @@ class _Reader:
         style = {name: inherited[name] for name in INHERITED}
         given = {name: element.attrib[name] for name in STYLE if name in element.attrib}
         if self._rules:
-            classes = element.get("class", "").split()
-            names = {"*", _tag(element), f"#{element.get('id', '')}"}
-            names |= {f".{name}" for name in classes}
-            names |= {f"{_tag(element)}.{name}" for name in classes}
-            for selector, declared in self._rules:
-                if selector in names:
-                    given |= declared
+            tag, classes = _tag(element), element.get("class", "").split()
+            selectors = {"*", tag, f"#{element.get('id', '')}"}
+            selectors |= {f"{before}.{name}" for name in classes for before in ("", tag)}
+            ranked: dict[str, Ranked] = {}
+            for selector in selectors & self._rules.keys():
+                for name, rule in self._rules[selector].items():
+                    ranked[name] = max(ranked.get(name, rule), rule)
+            given |= {name: value for name, (_, _, value) in ranked.items()}
         given |= _declared(element.get("style", ""))
         style |= {name: value for name, value in given.items() if value != "inherit"}
         return style
@@ -349,7 +464,7 @@ class _Reader:
         self, tag: str, style: Style, segments: list[Any], matrix: FloatArray
     ) -> bool:
         """Whether it is a filled rectangle without a line that covers the whole page."""
-        if tag != "rect" or style["stroke"] != "none":
+        if tag != "rect" or _has_line(style):
             return False
         corners = _apply(matrix, _controls(segments))
         left, top, width, height = self._viewport
@@ -360,7 +475,9 @@ class _Reader:
         )
 
 
-WHITE = ("white", "#fff", "#ffffff")  # a fill that nobody sees on paper
+UNSEEN = ("none", "transparent")
+# Fills that nobody sees on paper.
+WHITE = ("white", "#fff", "#ffffff", "rgb(255,255,255)", "rgb(100%,100%,100%)")
 
 # The class of svgelements that knows a shape, and its attributes in the order it takes them.
 SHAPES: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -391,15 +508,49 @@ def describe(left_out: Mapping[str, int]) -> str:
 
 
 def _is_painted(style: Style) -> bool:
-    unseen = ("none", "transparent")
-    return style["fill"] not in unseen or style["stroke"] not in unseen
+    return _has_line(style) or not (style["fill"] in UNSEEN or _is_zero(style["fill-opacity"]))
+
+
+def _has_line(style: Style) -> bool:
+    return not (
+        style["stroke"] in UNSEEN
+        or _is_zero(style["stroke-opacity"])
+        or _is_zero(style["stroke-width"])
+    )
+
+
+def _is_zero(text: str) -> bool:
+    """Whether it is 0, whatever its unit."""
+    return "0" in text and not any(digit in text for digit in "123456789")
+
+
+def _unspaced(text: str) -> str:
+    return "".join(text.split()).lower()
 
 
 def _rules(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rules of a style sheet with one simple selector each; others are passed over."""
-    for selectors, body in _RULE.findall(_COMMENT.sub("", text)):
-        for selector in selectors.split(","):
-            yield selector.strip(), _declared(body)
+    """The rules of a style sheet, one selector each; those inside of @media and the like are not.
+
+    In one pass, so that the length of a hostile sheet costs no more than its length.
+    """
+    text = "".join(
+        part.partition("*/")[2] if number else part for number, part in enumerate(text.split("/*"))
+    )
+    depth = begin = 0
+    selectors = ""
+    for brace in _BRACE.finditer(text):
+        between = text[begin : brace.start()]
+        begin = brace.end()
+        if brace[0] == "{":
+            depth += 1
+            if depth == 1:
+                selectors = between.rpartition(";")[2]  # after an @import
+            continue
+        if depth == 1:
+            declared = _declared(between)
+            for selector in selectors.split(","):
+                yield selector.strip(), declared
+        depth = max(depth - 1, 0)
 
 
 def _declared(text: str) -> dict[str, str]:
@@ -415,19 +566,56 @@ def _declared(text: str) -> dict[str, str]:
 
 def _viewbox(element: Element) -> Viewport | None:
     """The viewBox as left, top, width, height; None where there is none, or it is empty."""
-    numbers = [float(text) for text in _NUMBER.findall(element.get("viewBox", ""))]
+    found = islice(_NUMBER.finditer(element.get("viewBox", "")), 5)  # of which one is too many
+    numbers = [float(match[0]) for match in found]
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0:
         return None
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
-def _matrix(element: Element) -> FloatArray:
-    """The transform attribute [3, 3]."""
-    text = element.get("transform", "")
+COMMANDS = "MmLlHhVvCcSsQqTtAaZz"  # of the data of a path
+SEPARATORS = " \t\r\n,"
+
+
+def _matrix(text: str) -> FloatArray:
+    """A list of transforms as one matrix [3, 3] (SVG 1.1, section 7.6)."""
+    matrix = np.eye(3)
+    if not text.strip():
+        return matrix
+    *parts, rest = text.split(")")
     try:
-        return _as_array(text)
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError):
+        if rest.strip(SEPARATORS):
+            raise ValueError
+        for part in parts:
+            name, values = part.split("(")
+            if _NUMBER.sub("", values).strip(SEPARATORS):
+                raise ValueError
+            numbers = map(float, _NUMBER.findall(values))
+            matrix = matrix @ _transform(name.strip(SEPARATORS), *numbers)
+    except (ValueError, TypeError):
         raise SketchRNNError(f"a transform that cannot be read: {text:.60}") from None
+    return matrix
+
+
+def _transform(name: str, *values: float) -> FloatArray:
+    """One transform as a matrix [3, 3]. Raises ValueError, or TypeError for too many numbers."""
+    if name == "matrix" and len(values) == 6:
+        a, b, c, d, e, f = values
+        return np.array([[a, c, e], [b, d, f], [0, 0, 1]])
+    if name == "translate" and 1 <= len(values) <= 2:
+        return _transform("matrix", 1, 0, 0, 1, values[0], sum(values[1:]))
+    if name == "scale" and 1 <= len(values) <= 2:
+        return _transform("matrix", values[0], 0, 0, values[-1], 0, 0)
+    if name == "rotate" and len(values) in (1, 3):
+        angle, x, y = (*values, 0.0, 0.0)[:3]
+        cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        shift = x - cos * x + sin * y, y - sin * x - cos * y
+        return _transform("matrix", cos, sin, -sin, cos, *shift)
+    if name == "skewX" and len(values) == 1:
+        return _transform("matrix", 1, 0, math.tan(math.radians(values[0])), 1, 0, 0)
+    if name == "skewY" and len(values) == 1:
+        return _transform("matrix", 1, math.tan(math.radians(values[0])), 0, 1, 0, 0)
+    raise ValueError(name)
 
 
 def _as_array(transform: str) -> FloatArray:
@@ -465,14 +653,17 @@ def _axes(arc: Arc) -> tuple[FloatArray, FloatArray]:
     return np.array(tuple(arc.prx)) - center, np.array(tuple(arc.pry)) - center
 
 
-def _flattened(shapes: list[tuple[list[Any], FloatArray]]) -> list[FloatArray]:
+def _flattened(
+    shapes: list[tuple[list[Any], FloatArray]], tolerance: float | None
+) -> list[FloatArray]:
     """The shapes as polylines [n, 2] in the outer units."""
     if not shapes:
         return []
     corners = np.concatenate([_apply(matrix, _controls(segments)) for segments, matrix in shapes])
     if not np.isfinite(corners).all() or np.abs(corners).max() > COORDINATE_LIMIT:
         raise SketchRNNError(f"has a coordinate that is no number of at most {COORDINATE_LIMIT:g}")
-    tolerance = FLATNESS * float((corners.max(axis=0) - corners.min(axis=0)).max())
+    if tolerance is None:
+        tolerance = FLATNESS * float((corners.max(axis=0) - corners.min(axis=0)).max())
     lines: list[FloatArray] = []
     count = 0
     for segments, matrix in shapes:
@@ -533,10 +724,15 @@ def _points(segment: Any, matrix: FloatArray, tolerance: float) -> FloatArray:
         if bend > 0 and tolerance > 0:
             count = math.ceil(math.sqrt(degree * (degree - 1) / 8 * (bend / tolerance)))
     end = np.array([tuple(segment.end)], dtype=np.float64)
+    _check_points(count)  # before they are computed
     if count <= 1:
         return _apply(matrix, end)
     inside = np.asarray(segment.npoint(np.linspace(0, 1, count + 1)[1:-1]), dtype=np.float64)
     return _apply(matrix, np.concatenate([inside, end]))
+
+
+def _is_curve(segment: Any) -> bool:
+    return isinstance(segment, Arc | QuadraticBezier | CubicBezier)
 
 
 def _inner(curve: QuadraticBezier | CubicBezier) -> list[Any]:

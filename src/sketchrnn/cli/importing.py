@@ -1,0 +1,60 @@
+"""`sketchrnn import`: weights from elsewhere, as a run folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb and what can be imported."""
+    parser = subparsers.add_parser(
+        "import",
+        help="make a run folder of published weights",
+        description="Make a run folder of weights that others trained.",
+    )
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    magenta = kinds.add_parser(
+        "magenta",
+        help="the JSON files that sketch-rnn's authors published for their JavaScript demos",
+        usage="%(prog)s FILE -o RUN",
+        description="Make a run folder of a JSON file of published weights, decoder-only or VAE;"
+        " every verb that takes a RUN takes it.",
+    )
+    magenta.add_argument("file", metavar="FILE", type=Path, help="a .json of published weights")
+    magenta.add_argument(
+        "-o",
+        "--output",
+        metavar="RUN",
+        type=Path,
+        required=True,
+        help="the run folder: a new or empty one, or one that an import made",
+    )
+    magenta.add_argument(
+        "--scale",
+        type=float,
+        metavar="PX",
+        help="of one scaled unit, instead of the file's: for drawings in other units than those"
+        " that the model learned from; their standard deviation of offsets, which data inspect"
+        " prints as their scale",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, check and write."""
+    from sketchrnn.drawing.published import import_published
+
+    model = import_published(arguments.file, arguments.output, scale=arguments.scale)
+    kind = "a VAE" if model.conditional else "decoder only"
+    print(
+        f"{model.name}: {kind}, N_max {model.N_max}, {model.config.decoder_size} units,"
+        f" scale {model.facts.scale:.4g} px, {_size(model.facts.size)}"
+    )
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def _size(size: float | None) -> str:
+    if size is None:
+        return "its drawings were too long to measure their size"
+    return f"drawings of about {size:.0f} px"

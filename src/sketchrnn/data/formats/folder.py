@@ -1,0 +1,76 @@
+"""A folder tree of drawings, in which each folder is a class."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from sketchrnn.data.formats.records import is_class_name
+from sketchrnn.errors import SketchRNNError
+
+DEPTH_LIMIT = 100
+
+
+def walk(
+    root: Path, endings: Collection[str], skip: Callable[[str], None] | None = None
+) -> Iterator[Path]:
+    """The files below `root` that have one of the endings, folder by folder, by name.
+
+    Passed over: what is hidden (its name begins with a dot), links that leave the folder, links to
+    folders.
+
+    Args:
+        root: the folder.
+        endings: as ".svg"; upper case counts, too, and so does what is gzipped (".ndjson.gz").
+        skip: called at the end with one line that counts what has other endings or leaves `root`.
+    """
+    home = Path(os.path.realpath(root))
+    others: Counter[str] = Counter()
+    links = 0
+    waiting = [(root, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        if depth > DEPTH_LIMIT:
+            raise SketchRNNError(f"{root}: has more than {DEPTH_LIMIT} folders inside each other")
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+        for entry in shown:
+            path = folder / entry.name
+            if entry.is_symlink() and (
+                path.is_dir() or not Path(os.path.realpath(path)).is_relative_to(home)
+            ):
+                links += 1
+            elif path.is_file():
+                ending = Path(entry.name.lower().removesuffix(".gz")).suffix
+                if ending in endings:
+                    yield path
+                else:
+                    others[ending or "no ending"] += 1
+        folders = [entry for entry in shown if entry.is_dir(follow_symlinks=False)]
+        waiting += [(folder / entry.name, depth + 1) for entry in reversed(folders)]
+    if skip is not None and others:
+        kinds = ", ".join(name for name, _ in others.most_common(5))
+        skip(f"{root}: left out, with other endings: {_files(others.total())} ({kinds})")
+    if skip is not None and links:
+        skip(f"{root}: left out, as links are followed only to files in it: {_files(links)}")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count > 1)}"
+
+
+def class_name(file: Path) -> str:
+    """The class of a drawing that has none but the folder it lies in.
+
+    Raises:
+        SketchRNNError: the name of the folder is no text, or it has none.
+    """
+    folder = Path(os.path.normpath(file.absolute())).parent
+    if not folder.name or not is_class_name(folder.name):
+        raise SketchRNNError(
+            f"{file}: the folder it lies in names its class, but that name cannot be printed;"
+            " rename it"
+        )
+    return folder.name

@@ -1,0 +1,55 @@
+"""Record: one drawing as it stands in a file, before it is prepared; and what all readers check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+POINTS_LIMIT = 100_000  # of a drawing, as it stands in the file
+COORDINATE_LIMIT = 1e9
+CLASS_NAME_LIMIT = 255  # characters
+
+Polyline = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One drawing of a file.
+
+    Attributes:
+        polylines: arrays [n, 2] with n >= 1, in the file's units; none at all for an empty drawing.
+        label: the class; None where nothing says it.
+        where: what to call it in a message: "cats.ndjson, line 7", "pets/cat/7.svg".
+        recognized: whether the game recognised the drawing; None where nothing says it.
+        raw: it was never simplified, so it gets the public preprocessing unless asked otherwise.
+        left_out: what was no line and how many of it, such as {"text": 2}.
+    """
+
+    polylines: tuple[Polyline, ...]
+    label: str | None
+    where: str
+    recognized: bool | None = None
+    raw: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def polyline(points: npt.ArrayLike) -> Polyline:
+    """A stroke [n, 2] of a file, checked.
+
+    Raises:
+        ValueError: another shape, no point, or a coordinate that is no number up to 1e9.
+    """
+    line = np.array(points, dtype=np.float64)
+    if line.ndim != 2 or line.shape[1] != 2 or len(line) == 0:
+        raise ValueError("a stroke needs as many x as y, and at least one")
+    if not (np.abs(line) <= COORDINATE_LIMIT).all():
+        raise ValueError(f"a coordinate is not a number up to {COORDINATE_LIMIT:g}")
+    return line
+
+
+def is_class_name(name: object) -> bool:
+    """Whether it is text that can be the name of a class."""
+    return isinstance(name, str) and name.isprintable() and len(name) <= CLASS_NAME_LIMIT

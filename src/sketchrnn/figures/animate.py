@@ -1,0 +1,222 @@
+"""Drawings that draw themselves: an animated SVG, a GIF or a WebP.
+
+The pen goes at an even pace, stroke after stroke, and takes its time to get to the next one. The
+drawings of a sheet begin together, each with a pen of its own. Then the picture stands still for a
+while, and all begins again.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.scene import Line, Scene
+from sketchrnn.sketch import number
+
+PACE = 1.6  # sides of a drawing that its pen draws in a second ...
+SHORTEST_S, LONGEST_S = 2.0, 8.0  # ... but never quicker than that in all, nor slower
+MOST_S = 300.0  # that can be asked for
+HOLD_S, BLANK_S = 2.0, 0.3  # the picture stands still; the paper is empty before the first stroke
+AIR = 3.0  # the pen is so many times faster over the paper than on it ...
+LIFT = 0.06  # ... and to lift it takes as long as that part of the drawing's side
+
+FRAMES_A_SECOND = 20
+MOST_FRAMES = 240  # a slower film has fewer a second
+LEAST_PX, MOST_PX = 120_000, 640_000  # of a frame, in all
+COLORS = 48  # a few, in shades
+
+_EARLY = 1e-3  # so much longer than the line is the way to hide it, in parts of the line
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When each stroke is drawn.
+
+    Attributes:
+        strokes: (begin, end) of each stroke of each drawing, in seconds.
+        drawn: when the last stroke of all has ended.
+        total: when all begins again.
+    """
+
+    strokes: list[list[tuple[float, float]]]
+    drawn: float
+    total: float
+
+
+def check_seconds(seconds: float, name: str = "seconds") -> None:
+    """Raises SketchRNNError for a time that no animation takes; `name` is what it calls it."""
+    if not 0 < seconds <= MOST_S:
+        raise SketchRNNError(f"{name} is {seconds}; give a number over 0, at most {MOST_S:g}")
+
+
+def clock(drawings: Sequence[Sequence[Line]], seconds: float | None = None) -> Clock:
+    """The times of all strokes, with the same pace for all drawings.
+
+    Args:
+        drawings: the lines of each.
+        seconds: that the slowest drawing takes; None: what suits its length, 2 to 8 s.
+
+    Raises:
+        SketchRNNError: seconds that are not over 0 and at most 300; nothing to draw.
+    """
+    if seconds is not None:
+        check_seconds(seconds)
+    side = max((_side(lines) for lines in drawings if lines), default=0.0) or 1.0
+    ways = [_ways(lines, LIFT * side) for lines in drawings]  # in units of length
+    longest = max((way[-1][1] for way in ways if way), default=0.0)
+    if longest <= 0:
+        raise SketchRNNError("there is no stroke to draw")
+    if seconds is None:
+        seconds = min(max(longest / (PACE * side), SHORTEST_S), LONGEST_S)
+    pace = seconds / longest
+    strokes = [[(BLANK_S + a * pace, BLANK_S + b * pace) for a, b in way] for way in ways]
+    return Clock(strokes, BLANK_S + seconds, BLANK_S + seconds + HOLD_S)
+
+
+def _side(lines: Sequence[Line]) -> float:
+    points = np.concatenate([line.points for line in lines])
+    return float((points.max(axis=0) - points.min(axis=0)).max())
+
+
+def _ways(lines: Sequence[Line], lift: float) -> list[tuple[float, float]]:
+    """How far the pen has come at the beginning and end of each line: lifting counts, too."""
+    ways, at = [], 0.0
+    for index, line in enumerate(lines):
+        if index:
+            gap = line.points[0] - lines[index - 1].points[-1]
+            at += float(np.hypot(*gap)) / AIR + lift
+        length = line.length or lift  # a dot takes its time as well
+        ways.append((at, at + length))
+        at += length
+    return ways
+
+
+def animated_svg(scene: Scene, seconds: float | None = None) -> str:
+    """The picture as an SVG that draws itself again and again, without a script.
+
+    It works in browsers and as an image in a page (SMIL). What cannot show it, as an editor or a
+    printer, shows the whole picture; so does a browser that was asked for less motion. One path a
+    stroke, absolute M and L: it is read as a drawing as well.
+
+    Raises:
+        SketchRNNError: as `clock`.
+    """
+    times = clock(scene.drawings, seconds)
+    lines = "".join(
+        _moving(line, begin / times.total, end / times.total, times.total, scene.decimals)
+        for lines, ways in zip(scene.drawings, times.strokes, strict=True)
+        for line, (begin, end) in zip(lines, ways, strict=True)
+    )
+    calm = (
+        "<style>@media (prefers-reduced-motion:reduce)"
+        "{.drawn{stroke-dasharray:none;stroke-opacity:1!important}}</style>"
+    )
+    return f"{scene.head}{calm}\n{lines}{scene.tail}"
+
+
+def _moving(line: Line, begin: float, end: float, total: float, decimals: int) -> str:
+    """A path that is drawn from `begin` to `end`, parts of the whole time."""
+    a, b = f"{begin:.4f}", f"{max(end, begin + 1e-4):.4f}"
+    repeat = f'dur="{number(total, 2)}s" repeatCount="indefinite"'
+    length = line.length
+    if not length:  # a dot has no length, so it appears
+        inside = (
+            f'<animate attributeName="stroke-opacity" {repeat} calcMode="discrete"'
+            f' values="0;1" keyTimes="0;{a}"/>'
+        )
+        return line.to_svg(decimals, ' class="drawn"', inside) + "\n"
+    # A dash longer than the line, and a gap as long, are moved along it: first the gap hides the
+    # line, in the end the dash covers it. Where nothing moves, it covers it from the beginning.
+    digits = decimals + 2
+    dash = length * (1 + 2 * _EARLY)
+    hidden, whole = (number(dash * (1 + k) + _EARLY * length, digits) for k in (1, 0))
+    inside = (
+        f'<animate attributeName="stroke-dashoffset" {repeat}'
+        f' values="{hidden};{hidden};{whole};{whole}" keyTimes="0;{a};{b};1"/>'
+    )
+    attributes = f' class="drawn" stroke-dasharray="{number(2 * dash, digits)}"'
+    return line.to_svg(decimals, attributes, inside) + "\n"
+
+
+def frames(scene: Scene, seconds: float | None = None) -> tuple[list[list[list[Line]]], list[int]]:
+    """The lines of each frame of a film, and how many milliseconds it is shown.
+
+    The last one is the whole picture.
+    """
+    times = clock(scene.drawings, seconds)
+    step = max(1 / FRAMES_A_SECOND, times.drawn / MOST_FRAMES)
+    count = math.ceil(times.drawn / step)
+    shown = [_at(scene.drawings, times, index * step) for index in range(count)]
+    durations = [round(1000 * step)] * count
+    return [*shown, _at(scene.drawings, times, times.drawn)], [*durations, round(1000 * HOLD_S)]
+
+
+def _at(drawings: Sequence[Sequence[Line]], times: Clock, now: float) -> list[list[Line]]:
+    """What is on the paper at a time, in seconds."""
+    return [
+        [
+            line if now >= end else Line(_part(line, (now - begin) / (end - begin)), *_pen(line))
+            for line, (begin, end) in zip(lines, ways, strict=True)
+            if now > begin
+        ]
+        for lines, ways in zip(drawings, times.strokes, strict=True)
+    ]
+
+
+def _pen(line: Line) -> tuple[str, float]:
+    return line.color, line.width
+
+
+def _part(line: Line, share: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """The points of the first part of a line, up to a share of its length."""
+    points = line.points
+    gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    reach = share * gone[-1]
+    inside = int(np.searchsorted(gone, reach, side="right"))
+    last = [np.interp(reach, gone, points[:, axis]) for axis in (0, 1)]
+    return np.concatenate([points[:inside], [last]])
+
+
+def film(scene: Scene, form: Literal["GIF", "WEBP"], seconds: float | None = None) -> bytes:
+    """The picture drawing itself, as an endless GIF or WebP. Needs Pillow (the extra `pictures`).
+
+    Raises:
+        SketchRNNError: Pillow is not installed; as `clock`.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise SketchRNNError(
+            f"a {form} needs the package pillow: pip install 'sketchrnn[pictures]'"
+        ) from None
+    from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
+
+    def picture(drawings: Sequence[Sequence[Line]], width_px: int) -> Image.Image:
+        png = svg_to_png(scene.to_svg(drawings), width_px)
+        return Image.open(io.BytesIO(png)).convert("RGB")
+
+    lines, durations = frames(scene, seconds)
+    width_px = max(round(scene.width_px), 1)
+    whole = picture(lines[-1], width_px)
+    pixels = whole.width * whole.height
+    if not LEAST_PX <= pixels <= MOST_PX:
+        factor = math.sqrt(min(max(pixels, LEAST_PX), MOST_PX) / pixels)
+        width_px = min(max(math.floor(width_px * factor), 1), LARGEST_WIDTH_PX)
+        whole = picture(lines[-1], width_px)
+    # One palette for all, of the whole picture: then what stays is not written again.
+    palette, none = whole.quantize(COLORS), Image.Dither.NONE
+    first, *rest = (
+        picture(drawings, width_px).quantize(palette=palette, dither=none) for drawings in lines
+    )
+    options: dict[str, Any] = {"disposal": 1, "optimize": True}
+    if form == "WEBP":
+        options = {"lossless": True, "quality": 80, "method": 4}
+    file = io.BytesIO()
+    first.save(file, form, save_all=True, append_images=rest, duration=durations, loop=0, **options)
+    return file.getvalue()

@@ -1,0 +1,101 @@
+"""The sheet of `sketchrnn data prepare --sheet`: drawings before and after, left out, and copied.
+
+Strokes are coloured in the order in which they are drawn, and thin dashed lines show the way of the
+lifted pen, so that their order is seen; small dots show the points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice, pairwise
+
+import numpy as np
+
+from sketchrnn.data.clean import length_of, side_of
+from sketchrnn.data.effects import Gallery, Polyline, Shape
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import PALETTE, blend
+from sketchrnn.figures.sheet import TAIL, SketchSheet
+from sketchrnn.sketch import Sketch, path_data
+from sketchrnn.strokes import BOX_PX
+
+COLUMNS = 8
+CELL = 136.0
+TRAVEL_STYLE = 'stroke="#8b8b95" stroke-width="0.8" stroke-dasharray="1.8 2.6"'
+POINT_WIDTH = 2.6  # of the dot on a point
+POINT_SPACE = 4.0  # between two of them, in the mean; closer ones would only make the line thick
+COPIES_SHOWN = 4  # of each original
+
+
+class EffectsSheet(SketchSheet):
+    """A sheet whose drawings also show the way of the lifted pen, and their points."""
+
+    def to_svg(self) -> str:
+        """The sheet as an SVG document."""
+        layout = self._layout()
+        under, over = "", ""
+        for drawing in layout.drawings:
+            gaps = "".join(
+                path_data(np.array([before[-1], after[0]]))
+                for before, after in pairwise(drawing.lines)
+            )
+            under += f'<path class="travel" {TRAVEL_STYLE} d="{gaps}"/>\n' if gaps else ""
+            count = sum(map(len, drawing.lines))
+            if sum(map(length_of, drawing.lines)) < POINT_SPACE * count:
+                continue
+            for line, stroke in zip(drawing.lines, drawing.strokes, strict=True):
+                dots = "".join(path_data(point[None]) for point in line)
+                over += (
+                    f'<path class="points" stroke="{stroke.color}"'
+                    f' stroke-width="{POINT_WIDTH}" d="{dots}"/>\n'
+                )
+        drawings = "".join(one.to_svg() for one in layout.drawings)
+        return layout.head + under + drawings + over + TAIL
+
+
+def effects_sheet(gallery: Gallery, title: str) -> SketchSheet:
+    """The drawings that were changed most, before and after; then those left out, and copies.
+
+    Raises:
+        SketchRNNError: nothing was changed, left out or copied.
+    """
+    rows: list[tuple[str, list[Sequence[Polyline]], bool]] = []  # label, drawings, with captions
+    changes = gallery.changed
+    for first in range(0, len(changes), COLUMNS):
+        some = changes[first : first + COLUMNS]
+        rows.append(("before", [change.before for change in some], True))
+        rows.append(("after", [change.after for change in some], True))
+    for reason, drawings in gallery.left_out.items():
+        if drawings:
+            rows.append((f"left out: {reason}", list(drawings[:COLUMNS]), True))
+    families = zip(*gallery.copied[:COLUMNS], strict=True)
+    for number, members in enumerate(islice(families, 1 + COPIES_SHOWN)):
+        rows.append((f"copy {number}" if number else "original", list(members), False))
+    if not rows:
+        raise SketchRNNError("there is nothing to show: no drawing was changed, left out or copied")
+    sketches = [[Sketch.from_polylines(lines) for lines in row] for _, row, _ in rows]
+    return EffectsSheet(
+        sketches,
+        title=f"{title}. Strokes from orange, the first, to blue, the last; dashed: the lifted pen,"
+        " px of its way",
+        row_labels=[label for label, *_ in rows],
+        captions=[[_caption(one) if said else None for one in row] for _, row, said in rows],
+        colors=[[in_order(len(sketch.polylines)) for sketch in row] for row in sketches],
+        cell=CELL,
+    )
+
+
+def in_order(count: int) -> list[str]:
+    """A colour a stroke, from orange over red and violet to blue."""
+    last = len(PALETTE) - 1
+    colors = []
+    for place in np.linspace(0, last, max(count, 2))[:count].tolist():
+        first = min(int(place), last - 1)
+        colors.append(blend(PALETTE[first : first + 2], [first + 1 - place, place - first]))
+    return colors
+
+
+def _caption(lines: Sequence[Polyline]) -> str:
+    shape = Shape.of(lines, side_of(lines) / BOX_PX or 1.0)
+    strokes = "1 stroke" if shape.strokes == 1 else f"{shape.strokes:,} strokes"
+    return f"{strokes}, {shape.points:,} points, {shape.travel_px:,.0f} px"

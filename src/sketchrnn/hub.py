@@ -1,0 +1,159 @@
+"""Models on the Hugging Face Hub: fetching one, and sending a folder of `save_pretrained`.
+
+Fetched are `config.json` and `model.safetensors`, by these names alone: JSON and plain numbers,
+nothing that can run code. The files go to the hub's own cache; what lies there is used without a
+network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.runs import CONFIG, MODEL, read_config
+
+# What is fetched, and the most bytes of each: the paper's largest model has 0.2 GB.
+LIMITS_BYTES = {CONFIG: 1_000_000, MODEL: 1_000_000_000}
+PATIENCE_S = 10.0  # for the first answer
+
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+
+
+def is_repository(name: str) -> bool:
+    """Whether a name could be a model on the hub: OWNER/NAME."""
+    return _REPOSITORY.fullmatch(name) is not None
+
+
+def fetch(repository: str, *, revision: str | None = None, token: str | None = None) -> Path:
+    """The folder, in the hub's cache, that has the two files of a model; fetched where needed.
+
+    Args:
+        repository: OWNER/NAME.
+        revision: a branch, tag or commit; None for the main branch.
+        token: for a private model; None for the one that the machine is logged in with.
+
+    Raises:
+        SketchRNNError: there is no such model, or it is none of ours, or too large; or no network
+            and no copy in the cache.
+    """
+    hub = _package(f"{repository}: there is no such folder here; ")
+    try:
+        api = hub.HfApi(token=token)
+        info = api.model_info(
+            repository, revision=revision, files_metadata=True, timeout=PATIENCE_S
+        )
+    except Exception as error:  # a lost network has another exception in each major version
+        _raise_answer(error, repository)
+        return _cached(hub, error, repository, revision)
+    sizes = {file.rfilename: file.size for file in info.siblings or ()}
+    for name, limit in LIMITS_BYTES.items():
+        if name not in sizes:
+            raise SketchRNNError(f"{repository}: is no sketchrnn model: it has no {name}")
+        if (sizes[name] or 0) > limit:
+            raise SketchRNNError(
+                f"{repository}: its {name} has {sizes[name]:,} bytes; at most {limit:,} are fetched"
+            )
+    try:
+        config = Path(hub.hf_hub_download(repository, CONFIG, revision=revision, token=token))
+        read_config(config.parent)  # before the larger file
+        weights = Path(hub.hf_hub_download(repository, MODEL, revision=revision, token=token))
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{repository}: is no sketchrnn model: {error}") from None
+    except Exception as error:
+        raise SketchRNNError(f"{repository}: could not be fetched: {_reason(error)}") from None
+    if weights.parent != config.parent:
+        raise SketchRNNError(f"{repository}: changed while it was fetched; try again")
+    return config.parent
+
+
+def send(
+    folder: Path,
+    names: Sequence[str],
+    repository: str,
+    *,
+    private: bool | None = None,
+    token: str | None = None,
+    message: str,
+) -> str:
+    """Send the files of these names to the hub in one commit; its address.
+
+    Args:
+        folder: that has them.
+        names: of the files; nothing else is sent.
+        repository: OWNER/NAME; made where missing.
+        private: whether a new one is; None: as its owner has set.
+        token: that may write; None for the one that the machine is logged in with.
+        message: of the commit.
+
+    Raises:
+        SketchRNNError: no network, no permission, or the hub refuses.
+    """
+    hub = _package()
+    try:
+        api = hub.HfApi(token=token)
+        address = api.create_repo(repository, private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=repository,
+            folder_path=folder,
+            allow_patterns=list(names),
+            commit_message=message,
+        )
+    except Exception as error:
+        raise SketchRNNError(
+            f"{repository}: could not be sent: {_reason(error)}; to write, log in with `hf auth"
+            " login` or give a token"
+        ) from None
+    return str(address)
+
+
+def _package(before: str = "") -> ModuleType:
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise SketchRNNError(
+            f"{before}the hub needs the package huggingface_hub: pip install 'sketchrnn[hub]'"
+        ) from None
+    return huggingface_hub
+
+
+def _raise_answer(error: Exception, repository: str) -> None:
+    """Raise SketchRNNError if the hub did answer, and that was its answer."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        problem = "its owner must let you in first: see its page on the hub"
+    elif isinstance(error, errors.RepositoryNotFoundError):
+        problem = (
+            "there is no such folder here, nor a model of that name on the hub, or it is private"
+            " and needs a token"
+        )
+    elif isinstance(error, errors.RevisionNotFoundError):
+        problem = "it has no such revision"
+    elif isinstance(error, errors.HfHubHTTPError | errors.HFValidationError):
+        problem = _reason(error)
+    else:
+        return
+    raise SketchRNNError(f"{repository}: {problem}") from None
+
+
+def _cached(hub: ModuleType, error: Exception, repository: str, revision: str | None) -> Path:
+    """The folder of an earlier fetch. Raises SketchRNNError if there was none."""
+    try:
+        files = [
+            Path(hub.hf_hub_download(repository, name, revision=revision, local_files_only=True))
+            for name in LIMITS_BYTES
+        ]
+    except Exception:
+        raise SketchRNNError(
+            f"{repository}: there is no such folder here, no copy in the hub's cache, and the hub"
+            f" cannot be reached: {_reason(error)}"
+        ) from None
+    return files[0].parent
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what it says, or its name."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,239 @@
+"""Pen-up travel: how far the pen goes above the paper, and strokes ordered and joined for less.
+
+Strokes are polylines, arrays [n, 2] with n >= 1, in any unit; y points down. No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn.errors import SketchRNNError
+
+Polyline = npt.NDArray[np.float64]
+
+# More strokes than hardly a drawing has are ordered and joined in pieces of so many: the work of a
+# piece grows with the square of its strokes.
+PIECE = 1000
+MENDED = 5 * PIECE  # of still more, the order that is found first is not mended: that takes seconds
+_PASSES = 20  # over all strokes; three or four are usual until nothing gets shorter
+
+# Inside, points are complex numbers, and a stroke that may be turned is a code: 2k is stroke k as
+# it is, 2k + 1 the same stroke turned. So `code ^ 1` turns it, and it ends where its other code
+# begins.
+_Points = npt.NDArray[np.complex128]
+_Codes = npt.NDArray[np.intp]
+
+
+def travel(polylines: Sequence[npt.ArrayLike]) -> float:
+    """The pen-up distance: the sum of the gaps from each stroke's end to the next one's start."""
+    lines = _checked(polylines)
+    return sum(float(np.hypot(*(after[0] - before[-1]))) for before, after in pairwise(lines))
+
+
+def ordered(
+    polylines: Sequence[npt.ArrayLike], *, start: npt.ArrayLike | None = None, turn: bool = True
+) -> list[Polyline]:
+    """The same strokes in an order with little pen-up travel.
+
+    From the first stroke on always the one that begins nearest; then the order is mended as long
+    as that makes it shorter, by moving single strokes and, if strokes may be turned, by turning
+    parts of it round (2-opt). The way is never longer than the given one.
+
+    Args:
+        polylines: the strokes [n, 2] in drawing order.
+        start: where the pen is before the first stroke: the way to it counts, too. Without it the
+            first stroke is the one that begins at the top left, or would if it were turned.
+        turn: strokes may be drawn from their end to their beginning.
+
+    Raises:
+        SketchRNNError: a stroke that is not points [n, 2] with n >= 1, or not finite.
+    """
+    lines = _checked(polylines)
+    place = None if start is None else _checked([np.reshape(start, (-1, 2))])[0][0]
+    found: list[Polyline] = []
+    for first in range(0, len(lines), PIECE):
+        passes = _PASSES if len(lines) <= MENDED else 0
+        found += _ordered_piece(lines[first : first + PIECE], place, turn, passes)
+        place = found[-1][-1]
+    before = [] if start is None else [np.reshape(start, (1, 2))]
+    return found if travel([*before, *found]) <= travel([*before, *lines]) else lines
+
+
+def joined(polylines: Sequence[npt.ArrayLike], distance: float) -> list[Polyline]:
+    """Strokes whose ends are at most `distance` apart become one, turned where that is needed.
+
+    The nearest ends are joined first, and each end once. A joined stroke stands where the earliest
+    of its parts stood and keeps that one's direction; the gap becomes a line, unless it is 0. A
+    closed stroke, which comes back to within `distance` of its start from farther away, is left
+    alone, and so is one that the joining has closed.
+
+    Raises:
+        SketchRNNError: a `distance` under 0 or not finite; strokes as for `ordered`.
+    """
+    if not 0 <= distance < np.inf:
+        raise SketchRNNError(f"the distance to join must be a number from 0 on, got {distance}")
+    lines = _checked(polylines)
+    return [
+        line
+        for first in range(0, len(lines), PIECE)
+        for line in _joined_piece(lines[first : first + PIECE], distance)
+    ]
+
+
+def _checked(polylines: Sequence[npt.ArrayLike]) -> list[Polyline]:
+    lines = [np.asarray(line, dtype=np.float64) for line in polylines]
+    for index, line in enumerate(lines):
+        if line.ndim != 2 or line.shape[1] != 2 or len(line) == 0 or not np.isfinite(line).all():
+            raise SketchRNNError(
+                f"stroke {index} must be finite points [n, 2] with n >= 1, got shape {line.shape}"
+            )
+    return lines
+
+
+def _complex(points: npt.ArrayLike) -> _Points:
+    array = np.asarray(points, dtype=np.float64)
+    return array[..., 0] + 1j * array[..., 1]
+
+
+def _drawn(lines: Sequence[Polyline], codes: _Codes) -> list[Polyline]:
+    return [lines[code >> 1][:: -1 if code & 1 else 1] for code in codes.tolist()]
+
+
+# --- order ------------------------------------------------------------------------------------
+
+
+def _ordered_piece(
+    lines: list[Polyline], start: Polyline | None, turn: bool, passes: int
+) -> list[Polyline]:
+    """`lines` in a good order; the first one is found here, or the one nearest to `start`."""
+    if start is not None:  # a dot, which stays the first one
+        return _ordered_from([start.reshape(1, 2), *lines], 0, turn, passes)[1:]
+    heads = _heads(lines)
+    corner = heads.real + heads.imag
+    first = int(np.argmin(corner)) if turn else 2 * int(np.argmin(corner[::2]))
+    found = _ordered_from(lines, first, turn, passes)
+    # where the top left lies amid the drawing, to begin as given may be shorter
+    return found if travel(found) <= travel(lines) else _ordered_from(lines, 0, turn, passes)
+
+
+def _ordered_from(lines: list[Polyline], first: int, turn: bool, passes: int) -> list[Polyline]:
+    """The best order found that begins with the code `first`; the given one counts if it does."""
+    heads = _heads(lines)
+    ways = [_mended(_greedy(heads, first, turn), heads, turn, passes)]
+    if first == 0:
+        ways.append(_mended(2 * np.arange(len(lines)), heads, turn, passes))
+    return _drawn(lines, min(ways, key=lambda codes: _length(codes, heads)))
+
+
+def _heads(lines: Sequence[Polyline]) -> _Points:
+    """Where each code begins."""
+    return np.array([_complex(line[[0, -1]]) for line in lines]).reshape(-1)
+
+
+def _length(codes: _Codes, heads: _Points) -> float:
+    return float(np.abs(heads[codes[1:]] - heads[codes[:-1] ^ 1]).sum())
+
+
+def _greedy(heads: _Points, first: int, turn: bool) -> _Codes:
+    """From `first` on always the nearest beginning."""
+    free = np.full(len(heads), np.inf)
+    free[:: 1 if turn else 2] = 0.0
+    codes = np.empty(len(heads) // 2, dtype=np.intp)
+    codes[0] = first
+    for place in range(1, len(codes)):
+        last = codes[place - 1]
+        free[[last, last ^ 1]] = np.inf
+        codes[place] = np.argmin(np.abs(heads - heads[last ^ 1]) + free)
+    return codes
+
+
+def _mended(codes: _Codes, heads: _Points, turn: bool, passes: int) -> _Codes:
+    """`codes` after moves that make the way shorter, until none does; the first one stays."""
+    least = 1e-9 * (1.0 + np.ptp(heads.real) + np.ptp(heads.imag))  # no endless rounding
+    for _ in range(passes):
+        before = codes
+        for place in range(1, len(codes)):
+            if turn:
+                codes = _turned_round(codes, heads, place, least)
+            codes = _moved(codes, heads, place, turn, least)
+        if codes is before:
+            break
+    return codes
+
+
+def _turned_round(codes: _Codes, heads: _Points, place: int, least: float) -> _Codes:
+    """The part from `place` to the best later place turned round, if that is shorter."""
+    before, begin = heads[codes[place - 1] ^ 1], heads[codes[place]]
+    ends, following = heads[codes[place:] ^ 1], heads[codes[place + 1 :]]
+    change = np.abs(before - ends) - np.abs(before - begin)
+    change[:-1] += np.abs(begin - following) - np.abs(ends[:-1] - following)
+    best = int(np.argmin(change))
+    if change[best] >= -least:
+        return codes
+    stop = place + best + 1
+    return np.concatenate([codes[:place], codes[place:stop][::-1] ^ 1, codes[stop:]])
+
+
+def _moved(codes: _Codes, heads: _Points, place: int, turn: bool, least: float) -> _Codes:
+    """The stroke at `place` moved to the best other place, if that is shorter."""
+    rest = np.delete(codes, place)
+    ends, following = heads[rest ^ 1], heads[rest[1:]]
+    gaps = np.abs(ends[:-1] - following)
+    choices = [codes[place], codes[place] ^ 1][: 2 if turn else 1]
+    added = np.array([np.abs(ends - heads[code]) for code in choices])
+    added[:, :-1] += [np.abs(heads[code ^ 1] - following) - gaps for code in choices]
+    which, after = np.unravel_index(np.argmin(added), added.shape)
+    if added[which, after] - added[0, place - 1] >= -least:
+        return codes
+    return np.insert(rest, after + 1, choices[which])
+
+
+# --- join -------------------------------------------------------------------------------------
+
+
+def _joined_piece(lines: list[Polyline], distance: float) -> list[Polyline]:
+    ends = _heads(lines)  # end 2k is the first point of stroke k, 2k + 1 its last one
+    free = np.repeat([not _closed(line, distance) for line in lines], 2)
+    gaps = np.abs(ends[:, None] - ends[None, :])
+    one, other = np.nonzero(np.triu(gaps <= distance, 1))
+    # of equal gaps first those of strokes that follow each other, and from an end to a start
+    turned = (one % 2 == 0) * 1 + other % 2
+    nearest_first = np.lexsort((turned, other // 2 - one // 2, gaps[one, other]))
+    chain_of = list(range(len(lines)))  # the earliest stroke of its chain
+    partner: dict[int, int] = {}
+    for a, b in zip(one[nearest_first].tolist(), other[nearest_first].tolist(), strict=True):
+        if a ^ 1 == b or not (free[a] and free[b]):
+            continue
+        chains = sorted((chain_of[a >> 1], chain_of[b >> 1]))
+        if chains[0] == chains[1]:  # the chain's own two ends
+            if _closed(_chain(lines, chains[0], partner), distance):
+                free[a] = free[b] = False
+            continue
+        free[a] = free[b] = False
+        partner[a], partner[b] = b, a
+        chain_of = [chains[0] if chain == chains[1] else chain for chain in chain_of]
+    return [_chain(lines, index, partner) for index, chain in enumerate(chain_of) if chain == index]
+
+
+def _closed(line: Polyline, distance: float) -> bool:
+    away = np.hypot(*(line - line[0]).T)
+    return bool(away[-1] <= distance < away.max())
+
+
+def _chain(lines: Sequence[Polyline], index: int, partner: dict[int, int]) -> Polyline:
+    """The joined stroke of which stroke `index` is the earliest part."""
+    begin = 2 * index
+    while begin in partner:  # back to the chain's first end
+        begin = partner[begin] ^ 1
+    codes = [begin]
+    while codes[-1] ^ 1 in partner:
+        codes.append(partner[codes[-1] ^ 1])
+    parts = _drawn(lines, np.array(codes))
+    joints = pairwise(parts)
+    return np.concatenate(
+        [parts[0], *(after[int((before[-1] == after[0]).all()) :] for before, after in joints)]
+    )

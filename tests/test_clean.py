@@ -1,0 +1,407 @@
+"""The steps on one drawing, outliers and copies: each against SciPy, shapely, or brute force."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist, euclidean
+
+from sketchrnn import strokes
+from sketchrnn.data.clean import (
+    Cleaning,
+    Making,
+    Outliers,
+    boxed,
+    preprocess,
+    without_short,
+    worst,
+)
+from sketchrnn.data.copies import Copies, copied
+from sketchrnn.data.effects import Effects, Polyline, Shape
+from sketchrnn.data.simplify import farthest_first, fewest_rows
+from sketchrnn.doodles import doodles
+from sketchrnn.errors import SketchRNNError
+
+POINT = st.tuples(*2 * [st.floats(-1e4, 1e4, allow_nan=False, width=32)])
+LINE = st.lists(POINT, min_size=1, max_size=12).map(lambda points: np.array(points))
+DRAWING = st.lists(LINE, min_size=1, max_size=6)
+CLEANING = st.builds(
+    Cleaning,
+    join=st.none() | st.sampled_from([0.0, 3.0, 40.0]),
+    min_stroke=st.sampled_from([0.0, 5.0, 60.0]),
+    order=st.booleans(),
+    at_most=st.none() | st.integers(2, 30),
+)
+
+
+def make(
+    lines: list[Polyline], cleaning: Cleaning, **how: object
+) -> tuple[list[Polyline], Effects]:
+    effects = Effects()
+    found, _ = Making(cleaning, **how).make(lines, effects)  # type: ignore[arg-type]
+    return found, effects
+
+
+def random_drawing(seed: int, count: int = 6, points: int = 30) -> list[Polyline]:
+    rng = np.random.default_rng(seed)
+    starts = rng.uniform(0, 200, (count, 1, 2))
+    return list(starts + np.cumsum(rng.normal(0, 6, (count, points, 2)), axis=1))
+
+
+def farthest_from(lines: list[Polyline], others: list[Polyline]) -> float:
+    """How far a point of some lines is from all of the others at most, by GEOS."""
+    shapes = shapely.MultiLineString([np.repeat(one, 2 // len(one) or 1, axis=0) for one in others])
+    return max(float(shapely.distance(shapely.points(line), shapes).max()) for line in lines)
+
+
+# --- any drawing, any options -------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=120)
+@given(DRAWING, CLEANING, st.booleans(), st.sampled_from([0.0, 2.0, 30.0]), st.booleans())
+def test_no_step_makes_nonsense(
+    lines: list[Polyline], cleaning: Cleaning, box: bool, epsilon: float, public: bool
+) -> None:
+    given_lines = [line.copy() for line in lines]
+    if public:  # which is to simplify, too
+        box, epsilon = True, epsilon or 2.0
+    found, effects = make(lines, cleaning, box=box, epsilon=epsilon, public=public)
+    assert found
+    assert all(len(line) and np.isfinite(line).all() for line in found)
+    strokes.check_stroke3(strokes.polylines_to_stroke3(found)[0])
+    assert all(map(np.array_equal, lines, given_lines))  # nothing is changed in place
+    if cleaning.at_most is not None and sum(map(len, found)) - 1 > cleaning.at_most:
+        assert effects.steps[-1].changed == 0
+        assert fewest_rows(found) > cleaning.at_most or max(map(len, found)) > 2
+    if public:
+        assert all((line == np.rint(line)).all() for line in found)
+        assert np.concatenate(found).max() <= strokes.BOX_PX
+    for before, after in pairwise(effects.steps):
+        assert before.after.strokes == after.before.strokes
+        assert before.after.points == after.before.points
+    if effects.steps:
+        assert (effects.steps[-1].after.strokes, effects.steps[-1].after.points) == (
+            len(found),
+            sum(map(len, found)),
+        )
+
+
+@settings(deadline=None, max_examples=60)
+@given(DRAWING, CLEANING, st.sampled_from([0.0, 2.0, 30.0]))
+def test_what_is_drawn_was_there_and_what_was_there_is_drawn(
+    lines: list[Polyline], cleaning: Cleaning, epsilon: float
+) -> None:
+    """But for gaps that were joined, short strokes, and what the epsilons allow."""
+    found, effects = make(lines, cleaning, epsilon=epsilon)
+    unit = np.ptp(np.concatenate(lines), axis=0).max() / 255 or 1.0
+    largest = max((step.epsilon_px or 0.0) * unit for step in effects.steps or [Effects().step("")])
+    tolerance = max(epsilon, largest) + 1e-6 * (1 + np.abs(np.concatenate(lines)).max())
+    joint = (cleaning.join or 0.0) * unit / 2  # a point of a gap is nearer to one of its ends
+    assert farthest_from(found, lines) <= tolerance + joint
+    if not cleaning.min_stroke:
+        assert farthest_from(lines, found) <= tolerance
+
+
+def test_no_options_change_nothing() -> None:
+    lines = random_drawing(1)
+    found, effects = make(lines, Cleaning())
+    assert found == lines  # the very same arrays
+    assert not effects
+    assert not Making(Cleaning())
+    assert str(Cleaning()) == str(Outliers()) == str(Copies()) == ""
+
+
+# --- join, min-stroke, order --------------------------------------------------------------------
+
+
+def test_distances_are_px_of_a_box_of_255() -> None:
+    lines = [np.array([[0.0, 0], [100, 0]]), np.array([[104.0, 0], [255, 0]])]
+    for factor in (1.0, 0.01, 1000.0):
+        large = [line * factor for line in lines]
+        assert len(make(large, Cleaning(join=4.01))[0]) == 1
+        assert len(make(large, Cleaning(join=3.99))[0]) == 2
+        assert len(make(large, Cleaning(min_stroke=100.01))[0]) == 1
+        assert len(make(large, Cleaning(min_stroke=99.99))[0]) == 2
+
+
+def test_short_strokes_and_dots_go_but_never_all() -> None:
+    dot, dash = np.array([[200.0, 200]]), np.array([[0.0, 0], [3, 4]])
+    line = np.array([[0.0, 0], [0, 100], [100, 100]])
+    assert without_short([dot, line, dash], 5) == [line, dash]  # exactly 5 long stays
+    assert without_short([dot, line, dash], 5.01) == [line]
+    assert without_short([dot, dash], 20) == [dot, dash]
+    for seed in range(20):
+        lines = random_drawing(seed, points=4)
+        lengths = [sum(euclidean(a, b) for a, b in pairwise(line)) for line in lines]
+        kept = [n for n, length in enumerate(lengths) if length >= 18] or range(6)
+        found = without_short(lines, 18)
+        assert [one is lines[n] for one, n in zip(found, kept, strict=True)] == [True] * len(kept)
+
+
+def test_pieces_are_joined_before_short_strokes_go() -> None:
+    line = np.column_stack([np.arange(0, 256, 5.0), np.zeros(52)])
+    pieces = [line[k : k + 2] for k in range(51)]
+    lonely = np.array([[100.0, 50], [104, 50]])
+    found, _ = make([*pieces, lonely], Cleaning(join=0, min_stroke=10))
+    assert [one.tolist() for one in found] == [line.tolist()]
+
+
+def test_what_is_left_fills_the_box_again() -> None:
+    speck = np.array([[1000.0, 0], [1001, 0]])
+    square = np.array([[0.0, 0], [100, 0], [100, 100], [0, 100], [0, 0]])
+    found, _ = make([square, speck], Cleaning(min_stroke=5), box=True)
+    assert np.allclose(found[0], square * 2.55)
+
+
+def test_after_joining_no_open_ends_are_near_each_other() -> None:
+    for seed in range(30):
+        lines = random_drawing(seed, count=8, points=3)
+        found, _ = make(lines, Cleaning(join=20))
+        unit = np.ptp(np.concatenate(lines), axis=0).max() / 255
+        still_open = [line for line in found if euclidean(line[0], line[-1]) > 20 * unit]
+        for one, other in combinations(still_open, 2):
+            assert cdist(one[[0, -1]], other[[0, -1]]).min() > 20 * unit
+
+
+def test_order_shortens_the_way_of_the_lifted_pen() -> None:
+    lines = random_drawing(3, count=9)
+    found, effects = make(lines, Cleaning(order=True))
+    way = sum(euclidean(a[-1], b[0]) for a, b in pairwise(found))
+    given_way = sum(euclidean(a[-1], b[0]) for a, b in pairwise(lines))
+    assert way < 0.8 * given_way
+    unit = np.ptp(np.concatenate(lines), axis=0).max() / 255
+    (step,) = effects.steps
+    assert step.before.travel_px == pytest.approx(given_way / unit)
+    assert step.after.travel_px == pytest.approx(way / unit)
+    assert (step.drawings, step.changed) == (1, 1)
+
+
+# --- simplify -----------------------------------------------------------------------------------
+
+
+def test_preprocess_is_the_public_preprocessing() -> None:
+    """Against the steps as the data set's authors list them, written out here."""
+    for seed in range(10):
+        lines = random_drawing(seed)
+        points = np.concatenate(lines)
+        expected = []
+        for line in lines:
+            scaled = (line - points.min(axis=0)) * (255 / np.ptp(points, axis=0).max())
+            along = np.concatenate([[0], np.cumsum([euclidean(a, b) for a, b in pairwise(scaled)])])
+            stations = np.append(np.arange(0, along[-1], 1.0), along[-1])
+            dense = np.column_stack([np.interp(stations, along, scaled[:, k]) for k in (0, 1)])
+            simple = shapely.LineString(dense).simplify(2.0, preserve_topology=False)
+            expected.append(np.rint(shapely.get_coordinates(simple)).tolist())
+        assert [line.tolist() for line in preprocess(lines)] == expected
+
+
+def test_at_most_leaves_short_drawings_as_they_are() -> None:
+    lines = random_drawing(2)
+    simple, _ = make(lines, Cleaning(), box=True, epsilon=2.0, public=True)
+    rows = sum(map(len, simple)) - 1
+    same, effects = make(lines, Cleaning(at_most=rows), box=True, epsilon=2.0, public=True)
+    assert [one.tolist() for one in same] == [one.tolist() for one in simple]
+    assert effects.steps[-1].changed == 0
+    assert effects.steps[-1].epsilon_px is None
+    fewer, effects = make(lines, Cleaning(at_most=rows - 1), box=True, epsilon=2.0, public=True)
+    assert sum(map(len, fewer)) - 1 == rows - 1
+    assert effects.steps[-1].epsilon_px is not None
+    assert effects.steps[-1].epsilon_px > 2.0
+
+
+def test_at_most_keeps_the_points_that_matter_most() -> None:
+    """As one epsilon does, but for the number at which it stops."""
+    for seed in range(8):
+        lines = random_drawing(seed, count=3, points=80)
+        for most in (10, 25, 60):
+            found, farthest = farthest_first(lines, 0.0, most)
+            assert sum(map(len, found)) == 6 + most
+            apart = max(
+                shapely.distance(shapely.points(line), shapely.LineString(few)).max()
+                for line, few in zip(lines, found, strict=True)
+            )
+            assert apart == pytest.approx(farthest) or apart < farthest
+            plain = [strokes.simplify(line, farthest * (1 + 1e-9)) for line in lines]
+            assert sum(map(len, plain)) <= 6 + most
+        for epsilon in (0.5, 3.0, 20.0):
+            found, farthest = farthest_first(lines, epsilon, 1000)
+            assert farthest <= epsilon
+            for few, line in zip(found, lines, strict=True):
+                assert few.tolist() == strokes.simplify(line, epsilon).tolist()
+
+
+def test_a_zigzag_does_not_collapse() -> None:
+    zigzag = np.column_stack([np.arange(101.0), np.tile([0.0, 9.0], 51)[:101]])
+    assert len(strokes.simplify(zigzag, 9.1)) == 2  # one epsilon for all: from all points to two
+    found, _ = make([zigzag], Cleaning(at_most=50))
+    assert len(found[0]) == 51
+
+
+def test_with_too_many_strokes_a_drawing_stays_too_long() -> None:
+    lines = random_drawing(1, count=9)
+    found, _ = make(lines, Cleaning(at_most=10))
+    assert [len(line) for line in found] == [len(line) for line in lines]
+
+
+def test_what_would_be_ruined_stays_too_long() -> None:
+    waves = np.column_stack([np.arange(0, 250, 5.0), np.tile([0.0, 120], 25)])
+    lines = [waves, waves[:, ::-1]]
+    found, effects = make(lines, Cleaning(at_most=50))
+    assert found == lines
+    assert effects.steps[-1].changed == 0
+    flat = [line * 0.15 + 100 for line in lines]  # the same waves, small in the same box
+    corners = [np.array([[0.0, 0]]), np.array([[249.0, 249]])]
+    found, effects = make([*flat, *corners], Cleaning(at_most=50))
+    assert sum(map(len, found)) == 51
+    assert 0 < (effects.steps[-1].epsilon_px or 0) < 25
+
+
+# --- outliers -----------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9)), max_size=40),
+    st.sampled_from([0.0, 0.1, 0.34, 0.9]),
+)
+def test_the_worst_of_each_class(drawings: list[tuple[int, int]], share: float) -> None:
+    labels = np.array([label for label, _ in drawings], dtype=int)
+    badness = np.array([bad for _, bad in drawings], dtype=float)
+    expected = []
+    for label in sorted(set(labels.tolist())):
+        members = [(-bad, -n) for n, (other, bad) in enumerate(drawings) if other == label]
+        expected += [-n for _, n in sorted(members)[: int(share * len(members))]]
+    assert worst(badness, labels, share).tolist() == expected
+
+
+def test_infinitely_unlikely_is_worst() -> None:
+    assert worst([1.0, np.inf, 2.0], np.zeros(3, int), 0.4).tolist() == [1]
+
+
+# --- copies -------------------------------------------------------------------------------------
+
+
+def test_copies_are_mirrored_turned_and_stretched() -> None:
+    copies = Copies(1, mirror=True, turn=30, stretch=0.2)
+    rng = np.random.default_rng(4)
+    matrices = np.array([copies.matrix(rng) for _ in range(4000)])
+    # the singular values are the factors, the determinant's sign says whether it is mirrored
+    factors = np.hypot(matrices[:, 0], matrices[:, 1])  # of the columns: x and y
+    for axis in (0, 1):
+        assert factors[:, axis].min() == pytest.approx(0.8, abs=0.003)
+        assert factors[:, axis].max() == pytest.approx(1.2, abs=0.003)
+        assert factors[:, axis].mean() == pytest.approx(1.0, abs=0.01)
+    assert np.corrcoef(factors.T)[0, 1] == pytest.approx(0, abs=0.05)
+    assert (np.linalg.det(matrices) < 0).mean() == pytest.approx(0.5, abs=0.03)
+    angles = np.degrees(np.arctan2(-matrices[:, 0, 1], matrices[:, 1, 1]))  # of the y axis
+    assert np.abs(angles).max() == pytest.approx(30, abs=0.1)
+    assert angles.mean() == pytest.approx(0, abs=1)
+    assert np.abs(angles).mean() == pytest.approx(15, abs=1)
+
+
+def test_mirroring_alone_mirrors_every_copy() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        assert Copies(1, mirror=True).matrix(rng).tolist() == [[-1, 0], [0, 1]]
+
+
+def test_a_copy_is_the_drawing_times_the_matrix() -> None:
+    matrix = Copies(1, turn=90, stretch=0.3).matrix(np.random.default_rng(8))
+    for doodle in doodles(20, 3):
+        for rows, tolerance in (
+            (doodle.sketch.to_stroke3() + np.array([0.25, 0.5, 0]), 1e-9),
+            (np.rint(doodle.sketch.to_stroke3()).astype(np.int16), 0.5 * 2**0.5 + 1e-9),
+        ):
+            found = copied(rows, matrix)
+            points = strokes.stroke3_to_polylines(rows)
+            expected = [line @ matrix.T for line in points]
+            for one, other in zip(strokes.stroke3_to_polylines(found), expected, strict=True):
+                assert np.hypot(*(one - other).T).max() <= tolerance
+            if tolerance > 0.1:
+                assert (found == np.rint(found)).all()  # whole numbers stay whole
+
+
+# --- bad options --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"join": -1.0}, "distance to join"),
+        ({"join": float("nan")}, "distance to join"),
+        ({"min_stroke": 255.0}, "least length of a stroke"),
+        ({"at_most": 1}, "at_most 1"),
+    ],
+)
+def test_cleaning_that_makes_no_sense(options: dict, message: str) -> None:
+    with pytest.raises(SketchRNNError, match=message):
+        Cleaning(**options)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_shares_that_make_no_sense(share: float) -> None:
+    with pytest.raises(SketchRNNError, match="longest to drop must be a share under 1"):
+        Outliers(longest=share)
+    with pytest.raises(SketchRNNError, match="unlikely to drop must be a share under 1"):
+        Outliers(unlikely=share)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"count": -1}, "0 or more"),
+        ({"count": 1}, "teach nothing"),
+        ({"count": 2, "mirror": True}, "all the same"),
+        ({"mirror": True}, "say how many"),
+        ({"turn": 5.0}, "say how many"),
+        ({"count": 1, "turn": 181.0}, "degrees"),
+        ({"count": 1, "stretch": 1.0}, "part to stretch"),
+    ],
+)
+def test_copies_that_make_no_sense(options: dict, message: str) -> None:
+    with pytest.raises(SketchRNNError, match=message):
+        Copies(**options)
+
+
+def test_a_line_too_long_to_be_resampled() -> None:
+    zigzag = np.column_stack([np.tile([0.0, 255], 4000), np.linspace(0, 255, 8000)])
+    with pytest.raises(SketchRNNError, match=r"here: is 2,0.* px long"):
+        preprocess([zigzag], where="here")
+
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+def test_effects_survive_json() -> None:
+    _, effects = make(random_drawing(4), Cleaning(3, 4, True, 20), box=True, epsilon=1.0)
+    effects.dropped["too long"] = 3
+    effects.left_out["text"] = 2
+    effects.copies, effects.copied, effects.unreadable = 7, "mirror", 1
+    again = Effects.from_json(effects.to_json())
+    assert again.to_json() == effects.to_json()
+    assert again.to_text() == effects.to_text()
+    assert [step.name for step in again.steps] == [
+        "join 3 px",
+        "min-stroke 4 px",
+        "order",
+        "simplify 1",
+        "at-most 20",
+    ]
+
+
+def test_a_shape() -> None:
+    lines = [np.array([[0.0, 0], [3, 0]]), np.array([[3.0, 4], [0, 0], [1, 1]])]
+    assert Shape.of(lines, 2.0) == Shape(2, 5, 2.0)
+    assert Shape().change_to(Shape()) == 0
+    assert Shape(4, 10, 100).change_to(Shape(2, 10, 25)) == 0.5 + 0.75
+
+
+def test_the_box() -> None:
+    found = boxed([np.array([[5.0, 7]]), np.array([[15.0, 27], [10, 7]])])
+    assert np.allclose(np.concatenate(found), [[0, 0], [127.5, 255], [63.75, 0]])
+    assert boxed([np.array([[5.0, 7]])])[0].tolist() == [[0, 0]]
