@@ -104,9 +104,12 @@ def main():
     options = parser.parse_args()
     if options.n < 1 or not 0 < options.temperature <= 100:
         parser.error("-n must be at least 1 and --temperature over 0")
+    if not (options.folder / "decoder_step.onnx").is_file():
+        parser.error(f"{options.folder}: is no folder that `sketchrnn export onnx` wrote")
     rng = np.random.default_rng(options.seed)
     rows_nT5 = sample(options.folder, options.n, options.temperature, rng)
     options.output.write_text(svg([strokes(rows) for rows in rows_nT5]), "utf-8")
+    print(f"wrote {options.output}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Reprints the figures of docs/results.md: trains the models there and measures them.
-#   scripts/results.sh DATA OUT [power_outlet|pig|pig_face|kanji|table1|doodles ...]
-# DATA holds the sketch-rnn .npz files power_outlet, pig, face and kanji.rdp200, and for table1 the
-# selections pig.ndjson.gz and face.ndjson.gz of dense points; OUT gets the runs.
+#   scripts/results.sh DATA OUT [power_outlet|pig|pig_face|kanji|table1|doodles|howmany|thirty ...]
+# DATA holds the sketch-rnn .npz files power_outlet, pig, face and kanji.rdp200, and for table1 and
+# thirty the selections pig.ndjson.gz, face.ndjson.gz and butterfly.ndjson.gz of dense points; OUT
+# gets the runs.
 set -euo pipefail
 data=${1:?usage: scripts/results.sh DATA OUT [RUN ...]}
 out=${2:?usage: scripts/results.sh DATA OUT [RUN ...]}
@@ -60,6 +61,38 @@ doodles() { # cats and pigs whose factors are known, with two weights of L_KL
       --drop-probability 0 --max-steps 3600 --patience 0 --seed 1
   done
   sketchrnn reproduce truth "$out/doodles-0.5" "$out/doodles-0.125" -o "$out/truth"
+}
+
+howmany() { # how many drawings are enough
+  sketchrnn reproduce howmany "$data/power_outlet.npz" -o "$out/howmany" --begin-with pig_face \
+    --max-points 100 --batch-size 50 --learning-rate-decay 0.999 --max-steps 2500 \
+    --evaluate-every 100 --patience 8
+}
+
+thirty() { # thirty drawings as SVG files, with and without copies, anew and from a starter
+  local drawings="$out/thirty/butterflies" learn=(--batch-size 50 --evaluate-every 25 --max-steps 400)
+  learn+=(--patience 6)
+  mkdir -p "$out/thirty"
+  zcat "$data/butterfly.ndjson.gz" >"$out/thirty/all.ndjson"
+  head -30 "$out/thirty/all.ndjson" >"$out/thirty/butterflies.ndjson"
+  tail -200 "$out/thirty/all.ndjson" >"$out/thirty/others.ndjson"
+  sketchrnn convert "$out/thirty/butterflies.ndjson" -n 30 --each "$drawings" -o "$out/thirty/all.svg"
+  sketchrnn data prepare "$out/thirty/others.ndjson" --box --simplify 2 --valid 0 --test 199 \
+    -o "$out/thirty/others.sketches"
+  sketchrnn data prepare "$drawings" --valid 4 --test 0 -o "$out/thirty/none.sketches"
+  sketchrnn data prepare "$drawings" --valid 4 --test 0 --copies 20 --mirror --turn 10 --stretch 0.1 \
+    -o "$out/thirty/copies.sketches"
+  for file in none copies; do
+    sketchrnn train "$out/thirty/$file.sketches" -o "$out/thirty/anew-$file" "${learn[@]}"
+    sketchrnn train "$out/thirty/$file.sketches" -o "$out/thirty/tuned-$file" "${learn[@]}" \
+      --begin-with pig_face --learning-rate 3e-4 --learning-rate-decay 0.999
+  done
+  for run in anew-none anew-copies tuned-none tuned-copies; do
+    sketchrnn evaluate "$out/thirty/$run" "$out/thirty/others.sketches"
+  done
+  sketchrnn train "$out/thirty/copies.sketches" -o "$out/thirty/mine" --begin-with pig_face
+  sketchrnn generate "$out/thirty/mine" --which last -n 24 --temperature 0.3 --seed 1 \
+    -o "$out/thirty/mine.svg"
 }
 
 for name in "${@:-power_outlet pig pig_face kanji}"; do

@@ -21,6 +21,7 @@ from sketchrnn.cli import main
 from sketchrnn.drawing.model import Model
 from sketchrnn.drawing.pretrained import FILES
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.hub import PATIENCE_S
 from sketchrnn.runs import CONFIG, MODEL, DataFacts, read_config, starter_names, weights_place
 from test_model import make_model
 
@@ -108,11 +109,11 @@ def test_every_kind(conditional: bool, tmp_path: Path) -> None:
 
 
 def test_the_paths_of_the_data_stay_at_home(tmp_path: Path) -> None:
-    facts = DataFacts(scale=2.0, classes=("cat",), sources=("/home/ann/secret/cat.npz",))
+    facts = DataFacts(scale=2.0, classes=("cat",), sources=("/secret/cat.npz",))
     Model(make_model().network, facts).save_pretrained(tmp_path / "deep" / "cat")
     for name in (CONFIG, "README.md"):
         text = (tmp_path / "deep" / "cat" / name).read_text("utf-8")
-        assert "ann" not in text
+        assert "secret" not in text
         assert str(tmp_path) not in text
     assert read_config(tmp_path / "deep" / "cat").data.sources == ()
 
@@ -271,6 +272,20 @@ def test_without_a_network(
                 assert_same(model, sketchrnn.from_pretrained(NAME))
                 with pytest.raises(SketchRNNError, match="could not be sent"):
                     model.push_to_hub(NAME)
+
+
+def test_a_hub_that_accepts_and_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        huggingface_hub.close_session()
+        started = time.monotonic()
+        with pytest.raises(SketchRNNError, match="the hub cannot be reached"):
+            sketchrnn.from_pretrained("ann/silent")
+        assert time.monotonic() - started < 2.5 * PATIENCE_S
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])

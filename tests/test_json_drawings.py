@@ -228,10 +228,10 @@ def peak(path: Path) -> int:
 def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:
     drawing = {"strokes": [{"points": [[i, i / 7] for i in range(50)]}]}
     path = tmp_path / "large.json"
-    path.write_text(json.dumps({"drawings": [drawing] * 100}), encoding="utf-8")
+    path.write_text(json.dumps({"drawings": [drawing] * 1000}), encoding="utf-8")
     small = peak(path)
-    path.write_text(json.dumps({"drawings": [drawing] * 500}), encoding="utf-8")
-    assert path.stat().st_size > 500_000
+    path.write_text(json.dumps({"drawings": [drawing] * 2000}), encoding="utf-8")
+    assert path.stat().st_size > 2_000_000
     assert peak(path) - small < 20_000
 
 

@@ -331,6 +331,7 @@ def test_begin_with_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFi
     command = ["train", str(data), "--begin-with", str(tmp_path / "first"), "-o"]
     assert cli.main([*command, str(tmp_path / "tuned"), "--max-steps", "2"]) == 0
     assert read_config(tmp_path / "tuned").model == read_config(tmp_path / "first").model
+    assert read_config(tmp_path / "tuned").training["learning_rate"] == 5e-4  # of the preset few
     capsys.readouterr()
     for wrong in (["--decoder-size", "8"], ["--unconditional"]):
         assert cli.main([*command, str(tmp_path / "no"), *wrong]) == 2

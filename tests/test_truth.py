@@ -416,7 +416,8 @@ def keep(reader: Reader, folder: Path, **changes: Any) -> Path:
         "epochs": reading.EPOCHS,
         "seed": reading.TRAIN_SEED,
     }
-    save_tensors(folder / reading.READER, reader.state_dict(), recipe | changes)
+    weights = {name: value.float() for name, value in reader.state_dict().items()}
+    save_tensors(folder / reading.READER, weights, recipe | changes)
     return folder / reading.READER
 
 

@@ -1,11 +1,21 @@
 """The one exception for input that we cannot use."""
 
+LONGEST = 1000  # characters of a message: what it quotes of a file may have no end
+
 
 class SketchRNNError(ValueError):
     """Bad input. The message is one line: what is wrong, where, and what to do.
 
-    The command line prints it and exits with code 2; it never shows a traceback for it.
+    The command line prints it and exits with code 2; it never shows a traceback for it. What it
+    quotes of a file cannot command a terminal: signs that cannot be printed are replaced.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        line = " ".join(message.split())
+        if len(line) > LONGEST:
+            line = line[: LONGEST - 3] + "..."
+        if not line.isprintable():
+            line = "".join(
+                sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line
+            )
+        super().__init__(line)

@@ -17,7 +17,7 @@ from sketchrnn.runs import CONFIG, MODEL, read_config
 
 # What is fetched, and the most bytes of each: the paper's largest model has 0.2 GB.
 LIMITS_BYTES = {CONFIG: 1_000_000, MODEL: 1_000_000_000}
-PATIENCE_S = 10.0  # for the first answer
+PATIENCE_S = 3.0  # for the first answer
 
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 

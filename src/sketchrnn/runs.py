@@ -144,6 +144,11 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
             f"{run}: there is no such run folder, nor a starter model of that name (there are"
             f" {', '.join(starter_names())}); `sketchrnn train` makes a run"
         )
+    if (Path(run) / "decoder_step.onnx").exists():
+        raise SketchRNNError(
+            f"{run}: holds a model exported as ONNX, which examples/sample_onnx.py draws with; name"
+            " the run that it came from"
+        )
     if not path.is_file():
         raise SketchRNNError(f"{run}: not a run folder, it has no {CONFIG}")
     try:

@@ -43,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--preset",
         choices=tuple(PRESETS),
         default=argparse.SUPPRESS,
-        help=f"{summaries} (default laptop)",
+        help=f"{summaries} (default laptop; few with --begin-with)",
     )
     parser.add_argument(
         "--begin-with",
@@ -124,6 +124,11 @@ def run(arguments: argparse.Namespace) -> int:
         for record in records:
             progress.show(record)
     _say(f"the run is in {arguments.output}; draw with: sketchrnn generate {arguments.output}")
+    if record["best_step"] < record["step"] / 2:
+        _say(
+            f"it draws with the weights that were best in validation, of step"
+            f" {record['best_step']}; with --which last, of step {record['step']}: look at both"
+        )
     return 0
 
 
@@ -136,7 +141,8 @@ def _settings(
     if not arguments.resume:
         if not arguments.data:
             raise SketchRNNError("name the data to train on: a data file, or doodles")
-        preset = PRESETS[getattr(arguments, "preset", "laptop")]
+        usual = "laptop" if arguments.begin_with is None else "few"
+        preset = PRESETS[getattr(arguments, "preset", usual)]
         fields = preset.model | given_model | {"conditional": not arguments.unconditional}
         if arguments.begin_with is not None:
             if given_model or arguments.unconditional:

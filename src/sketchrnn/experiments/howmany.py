@@ -30,7 +30,7 @@ from sketchrnn.experiments.orders import Measured
 from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig, WayName
 from sketchrnn.runs import CONFIG, LOG, find_run, read_config
-from sketchrnn.training.config import TrainingConfig
+from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import Record, read_log
 from sketchrnn.training.loop import STOPPED, need_validation, train
@@ -137,9 +137,12 @@ class Plan:
 
     def training(self, cell: Cell) -> TrainingConfig:
         """Its numbers."""
-        if cell.way != PLAIN:
-            return self.settings.training
-        return replace(self.settings.training, augment_scale=0.0, drop_probability=0.0)
+        if cell.way == PLAIN:
+            return replace(self.settings.training, augment_scale=0.0, drop_probability=0.0)
+        if cell.way == TUNED:
+            few = PRESETS["few"].training  # what the weights know is lost at higher rates
+            return replace(self.settings.training, learning_rate=few.learning_rate)
+        return self.settings.training
 
 
 def _with_copies(train: Drawings, copies: Copies, seed: int) -> Drawings:

@@ -236,7 +236,8 @@ def get_reader(folder: Path) -> Reader:
     recipe = {"recipe": RECIPE, "count": COUNT, "epochs": EPOCHS, "seed": TRAIN_SEED}
     if not file.exists():
         reader = train_reader()
-        save_tensors(file, reader.state_dict(), recipe)
+        weights = reader.state_dict()  # its counters are whole numbers, and weight files have none
+        save_tensors(file, {name: value.float() for name, value in weights.items()}, recipe)
         return reader
     weights, about = load_tensors(file)
     if about != recipe:

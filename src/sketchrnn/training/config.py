@@ -159,21 +159,36 @@ _PUBLISHED = TrainingConfig(
     patience=40,
 )
 
+LAPTOP_MODEL: dict[str, Any] = {
+    "encoder_cell": "layer_norm",
+    "decoder_cell": "layer_norm",
+    "encoder_size": 128,
+    "decoder_size": 256,
+    "z_size": 32,
+    "mixtures": 20,
+}
+
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset(
             "laptop",
             "small and quick: first drawings after minutes on two cores",
-            {
-                "encoder_cell": "layer_norm",
-                "decoder_cell": "layer_norm",
-                "encoder_size": 128,
-                "decoder_size": 256,
-                "z_size": 32,
-                "mixtures": 20,
-            },
+            LAPTOP_MODEL,
             TrainingConfig(),
+        ),
+        Preset(
+            "few",
+            "some dozens of drawings of your own, with --begin-with, whose default it is",
+            LAPTOP_MODEL,
+            TrainingConfig(
+                batch_size=50,
+                max_steps=1_000,
+                evaluate_every=100,
+                patience=0,
+                learning_rate=5e-4,
+                learning_rate_decay=0.998,
+            ),
         ),
         Preset(
             "magenta",

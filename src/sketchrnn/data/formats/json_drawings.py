@@ -23,7 +23,7 @@ from sketchrnn.errors import SketchRNNError
 
 TEXT_LIMIT_BYTES = 1 << 24  # of one drawing, and between two
 DEPTH_LIMIT = 100
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 DRAWING = '{"strokes": [{"points": [[x, y], ...]}, ...]}'
 READABLE = f'{DRAWING}, a list of such, {{"drawings": [...]}} or {{"rows": [[...], ...]}}'
 
@@ -79,9 +79,7 @@ class _Reader:
     def __init__(self, file: BinaryIO, where: str) -> None:
         self._source = _Source(file)
         # in large blocks, for the parser begins a number anew with each one that it goes on into
-        self._events: Events = ijson.basic_parse(
-            self._source, use_float=True, buf_size=BLOCK_BYTES
-        )
+        self._events: Events = ijson.basic_parse(self._source, use_float=True, buf_size=BLOCK_BYTES)
         self._file_where = where
         self._number = 0  # of the drawing in a list; 0: outside of one
 

@@ -147,7 +147,7 @@ class _File(io.FileIO):
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: int) -> bytearray:
     if info.compress_type not in _ZIP_METHODS or info.flag_bits & _ZIP_ENCRYPTED:
-        raise _RefusedError(f"{info.filename!r:.60} is encrypted, or compressed in an unusual way")
+        raise _RefusedError(f"{info.filename} is encrypted, or compressed in an unusual way")
     content = bytearray()
     if info.file_size <= budget:
         with archive.open(info) as member:
@@ -156,7 +156,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: int) -
                 content += block
     if max(info.file_size, len(content)) > budget:
         raise _RefusedError(
-            f"{info.filename!r:.60} unpacks to more than {budget:,} bytes: a zip bomb, or too large"
+            f"{info.filename} unpacks to more than {budget:,} bytes: a zip bomb, or too large"
         )
     return content
 
