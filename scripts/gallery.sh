@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draw the pictures of README.md and docs/tools.md: all by the starter models, none by people.
+# Draw the pictures of README.md, docs/tools.md and docs/own-drawings.md: all by the starter models, none by people.
 #
 #   scripts/gallery.sh
 set -euo pipefail
@@ -34,3 +34,8 @@ sketchrnn tidy pig_face "$(pig_face 52)" "$(pig_face 87)" --seed 1 -o $OUT-tidy.
 sketchrnn tile face "$(by face 41)" --seed 1 -o $OUT-tile.svg
 sketchrnn likelihood pig_face "$(pig_face 47)" "$(pig_face 62)" "$(pig_face 17)" "$(pig_face 52)" \
     -o $OUT-likelihood.svg
+
+# docs/own-drawings.md: what preparing does
+sketchrnn generate face -n 8 --temperature 0.3 --seed 11 -o "$WORK/eight.svg" --each "$WORK/eight"
+sketchrnn data inspect "$WORK/eight" --join 8 --order --at-most 45 \
+    --svg docs/images/own-before-after.svg >"$WORK/eight.txt"

@@ -123,6 +123,26 @@ def test_what_cannot_move_shows_the_whole_picture() -> None:
     assert not re.search(r"\bid=|href|url\(", svg)
 
 
+def test_less_motion_shows_the_whole_picture_at_once() -> None:
+    svg = animated_svg(SHEET.scene())
+    found = re.search(r"<style>@media ([^{]+)\{(.+?\})\}</style>", svg)
+    assert found is not None
+    query, rule = found.groups()
+    assert query.strip() == "(prefers-reduced-motion:reduce)"
+    # as a browser has it at the beginning: each attribute has the first value of its animation
+    first = re.compile(
+        r'(<path[^>]*)(>\s*<animate attributeName="([a-z-]+)"[^>]* values="([^;"]+);)'
+    )
+    begun, count = first.subn(r'\1 \3="\4"\2', svg)
+    assert count == 8
+    blank, whole = begun.replace(found[0], ""), begun.replace(found[0], f"<style>{rule}</style>")
+    marks = re.sub(r'<path[^>]* class="drawn".*?</path>', "", svg)
+    assert svg_to_png(blank, 500) == svg_to_png(marks, 500)
+    assert svg_to_png(whole, 500) == svg_to_png(SHEET.to_svg(), 500)
+    # SMIL outdoes a style sheet but for what is important there; an offset without dashes is none
+    assert re.search(r"stroke-opacity:\s*1\s*!important", rule)
+
+
 def test_an_animated_svg_is_read_as_the_drawing_that_it_is(tmp_path: Path) -> None:
     DOTTED.moved(-500.5, 20.25).save(tmp_path / "a.anim.svg")
     back = Sketch.load(tmp_path / "a.anim.svg")

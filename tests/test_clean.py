@@ -100,7 +100,7 @@ def test_what_is_drawn_was_there_and_what_was_there_is_drawn(
     found, effects = make(lines, cleaning, epsilon=epsilon)
     unit = np.ptp(np.concatenate(lines), axis=0).max() / 255 or 1.0
     largest = max((step.epsilon_px or 0.0) * unit for step in effects.steps or [Effects().step("")])
-    tolerance = max(epsilon, largest) + 1e-6 * (1 + np.abs(np.concatenate(lines)).max())
+    tolerance = max(epsilon * unit, largest) + 1e-6 * (1 + np.abs(np.concatenate(lines)).max())
     joint = (cleaning.join or 0.0) * unit / 2  # a point of a gap is nearer to one of its ends
     assert farthest_from(found, lines) <= tolerance + joint
     if not cleaning.min_stroke:
@@ -261,6 +261,32 @@ def test_what_would_be_ruined_stays_too_long() -> None:
     assert 0 < (effects.steps[-1].epsilon_px or 0) < 25
 
 
+@pytest.mark.parametrize("size", [0.01, 1.0, 40.0])
+def test_distances_are_of_the_box_whatever_the_units_are(size: float) -> None:
+    """The same drawing in other units comes out the same, by epsilon and by its limit of 25 px."""
+    lines = [line * 255 / 400 for line in random_drawing(7, count=2, points=60)]
+    corners = [np.array([[-100.0, -100]]), np.array([[155.0, 155]])]
+    lines = [np.clip(line, -100, 155) for line in lines] + corners
+    for cleaning in (Cleaning(), Cleaning(at_most=30)):
+        found, effects = make([line * size for line in lines], cleaning, epsilon=2.0)
+        boxed_ones, expected = make(lines, cleaning, epsilon=2.0, box=True)
+        assert [len(line) for line in found] == [len(line) for line in boxed_ones]
+        assert effects.steps[-1].epsilon_px == pytest.approx(expected.steps[-1].epsilon_px)
+        np.testing.assert_allclose(
+            np.concatenate(found) / size, np.concatenate(boxed_ones) - 100, atol=1e-6
+        )
+    for height, ruined in ((24.0, False), (26.0, True)):  # px of a peak, from its base
+        peak = np.array([[0.0, 0], [127, height], [255, 0]])
+        found, _ = make([peak * size, peak[::2] * size], Cleaning(at_most=3))
+        assert (len(found[0]) == 3) == ruined
+
+
+def test_the_epsilon_is_in_px_of_the_box() -> None:
+    flat = np.array([[0.0, 0], [255, 3], [510, 0]])  # 2 units a px: the point is 1.5 px off
+    assert len(make([flat], Cleaning(), epsilon=1.4)[0][0]) == 3
+    assert len(make([flat], Cleaning(), epsilon=1.6)[0][0]) == 2
+
+
 # --- outliers -----------------------------------------------------------------------------------
 
 
@@ -392,6 +418,17 @@ def test_effects_survive_json() -> None:
         "simplify 1",
         "at-most 20",
     ]
+
+
+def test_steps_stand_in_the_order_in_which_they_are_done() -> None:
+    effects = Effects()
+    lines = random_drawing(4)
+    Making(Cleaning(at_most=20)).make(lines, effects)
+    Making(Cleaning(3, 4, True, 20), box=True, epsilon=1.0).make(lines, effects)
+    together = [step.name for step in effects.steps]
+    _, alone = make(lines, Cleaning(3, 4, True, 20), box=True, epsilon=1.0)
+    assert together == [step.name for step in alone.steps]
+    assert together[-2:] == ["simplify 1", "at-most 20"]
 
 
 def test_a_shape() -> None:

@@ -18,7 +18,7 @@ from sketchrnn.data.effects import Change, Gallery
 from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.inspect import preview, summarize
 from sketchrnn.data.prepare import prepare
-from sketchrnn.data.tables import text_table
+from sketchrnn.data.tables import counts_text, text_table
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.effects import effects_sheet, in_order
 
@@ -177,6 +177,16 @@ def test_text_table() -> None:
 # --- what was done, and what would be done ------------------------------------------------------
 
 
+def test_counts_are_told_in_words() -> None:
+    counts = {"text": 2, "image": 1, "white shape without a line": 3, "reference to nothing": 2}
+    assert counts_text(counts) == (
+        "2 texts, 1 image, 3 white shapes without a line, 2 references to nothing"
+    )
+    assert counts_text({"reference to another file": 1, "file": 1_200}) == (
+        "1 reference to another file, 1,200 files"
+    )
+
+
 def write_raw(path: Path) -> Path:
     """Five drawings of two pieces that nearly touch, and a speck."""
     lines = []
@@ -282,5 +292,5 @@ def test_a_folder_is_inspected_as_it_would_be_prepared(
     captured = capsys.readouterr()
     assert captured.err.startswith(f"skipped {folder / 'bad.json'}")
     assert "\npets        4      0     0\n" in captured.out
-    assert "files that could not be read: 1\n" in captured.out
+    assert "files that could not be read, or not to their end: 1\n" in captured.out
     assert "before" not in (tmp_path / "sheet.svg").read_text()  # the set itself

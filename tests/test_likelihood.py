@@ -19,7 +19,7 @@ import oracles
 from models import random_network
 from sketchrnn.data.dataset import Drawings
 from sketchrnn.drawing import likelihood as likelihood_module
-from sketchrnn.drawing.likelihood import Likelihood, likelihood, nats_per_point
+from sketchrnn.drawing.likelihood import Likelihood, badness, likelihood, nats_per_point
 from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts
@@ -195,6 +195,19 @@ def test_one_or_several_in_any_company(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nats_per_point(model, sketches, z).tolist() == [one.nats_per_point for one in apart[1]]
     assert likelihood(model, []) == []
     assert nats_per_point(model, []).shape == (0,)
+
+
+def test_badness_is_of_the_drawing_as_the_model_reads_it() -> None:
+    """So its units do not count; what the model cannot read is worst."""
+    model, sketches = make_model(), make_sketches()[:3]
+    many = Sketch.from_polylines([[[n, 0], [n, 99]] for n in range(N_MAX)])
+    larger = [Sketch.from_polylines([30 * line for line in one.polylines]) for one in sketches]
+    fitted = nats_per_point(model, [model.fit(one).sketch for one in sketches])
+    assert np.isfinite(fitted).all()
+    found = badness(model, [sketches[0], many, *sketches[1:], *larger])
+    np.testing.assert_allclose(found, np.concatenate([np.insert(fitted, 1, np.inf), fitted]), CLOSE)
+    assert badness(model, [many]).tolist() == [np.inf]
+    assert badness(model, []).shape == (0,)
 
 
 def test_errors_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sketchrnn.data.formats import ndjson, npz, read
+from sketchrnn.data.formats import ndjson, npz, read, records
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.pictures import DATA, ENDINGS, PICTURES, ending_of
@@ -150,13 +150,14 @@ def test_one_drawing_keeps_its_place(shell: Shell) -> None:
 
 def test_a_data_file_and_back(shell: Shell) -> None:
     original = list(ndjson.records("two.ndjson"))
-    for line in (
-        "convert two.ndjson -o a.npz",
-        "convert a.npz -o b.json",
-        "convert b.json -o c.ndjson",
+    lost = "an .npz has no classes, so the 2 of these drawings are one in it; .ndjson and .json"
+    for line, says in (
+        ("convert two.ndjson -o a.npz", f"{lost} keep them\n"),
+        ("convert a.npz -o b.json", ""),
+        ("convert b.json -o c.ndjson", ""),
     ):
         assert shell(*line.split()) == 0
-        assert shell.err == f"12 drawings\nwrote {line.split()[-1]}\n"
+        assert shell.err == f"12 drawings\n{says}wrote {line.split()[-1]}\n"
     for record, back in zip(original, ndjson.records("c.ndjson"), strict=True):
         ours, theirs = (
             Sketch.from_polylines(back.polylines),
@@ -176,6 +177,123 @@ def test_the_splits_of_a_data_file_stay(shell: Shell) -> None:
             same(back.sketch(name, index), data.sketch(name, index), 0)
     assert shell("convert", "two.npz", "--split", "test", "-o", "test.npz") == 0
     assert len(npz.read(Path("test.npz")).train) == len(data.test)
+
+
+def test_splits_that_a_format_does_not_keep_are_named(shell: Shell) -> None:
+    shell("data", "prepare", "two.ndjson", "-o", "two.sketches", "--valid", "2", "--test", "3")
+    for ending in ("json", "ndjson"):
+        assert shell("convert", "two.sketches", "-o", f"a.{ending}") == 0
+        assert shell.err == (
+            f"12 drawings\n.{ending} has no splits, so train, valid and test are together in"
+            f" it; .npz keeps them, or take one with --split\nwrote a.{ending}\n"
+        )
+        assert shell("convert", "two.sketches", "--split", "train", "-o", f"a.{ending}") == 0
+        count = len(read(Path("two.sketches")).train)
+        assert shell.err == f"{count} drawings\nwrote a.{ending}\n"
+
+
+@pytest.mark.parametrize("output", ["back.ndjson", "back.json", "back.npz", "back.svg"])
+def test_copies_are_not_taken_for_drawings(shell: Shell, output: str) -> None:
+    line = "data prepare two.ndjson -o two.sketches --valid 2 --test 2 --copies 2 --turn 9"
+    assert shell(*line.split()) == 0
+    data = read(Path("two.sketches"))
+    originals = {
+        (name, index): data.sketch(name, index)
+        for name in ("train", "valid", "test")
+        for index in range(len(data.split(name)) // (3 if name == "train" else 1))
+    }
+    assert len(originals) == 12
+    assert len(data.train) == 3 * 4
+    assert shell("convert", "two.sketches", "-o", output) == 0
+    assert shell.err.startswith("two.sketches: left out 8 copies of training drawings\n")
+    if output.endswith("svg"):
+        assert paths(output) == 2 * 12
+        return
+    if output.endswith("npz"):
+        back = [npz.read(Path(output)).sketch(*key) for key in originals]
+    else:
+        found = list(records(output))
+        assert len(found) == 12
+        back = [Sketch.from_polylines(record.polylines) for record in found]
+    for ours, theirs in zip(back, originals.values(), strict=True):
+        same(ours, theirs.moved(*(a - b for a, b in zip(ours.start, theirs.start, strict=True))), 0)
+    assert shell("convert", "two.sketches", "--split", "test", "-o", output) == 0
+    assert "copies" not in shell.err
+
+
+def test_the_class_of_a_file_of_one_drawing_is_its_folder(shell: Shell) -> None:
+    Path("ti").mkdir()
+    for number in range(3):
+        HAND.moved(number, 0).save(f"ti/{number}.svg")
+        text = Path(f"ti/{number}.svg").read_text()
+        title = f"<title>Untitled-{number}</title><g"
+        Path(f"ti/{number}.svg").write_text(text.replace("<g", title, 1))
+    files = [f"ti/{number}.svg" for number in range(3)]
+    assert shell("data", "prepare", *files, "-o", "ti.sketches") == 0
+    assert read(Path("ti.sketches")).classes == ("ti",)
+    for output in ("a.ndjson", "a.json"):
+        assert shell("convert", *files, "-o", output) == 0
+        assert [record.label for record in records(output)] == ["ti"] * 3
+        assert shell("convert", "ti", "-o", output) == 0
+        assert [record.label for record in records(output)] == ["ti"] * 3
+    assert shell("convert", *files, "-o", "a.npz") == 0
+    assert "classes" not in shell.err
+    # as a picture it keeps its title, whatever is written beside it
+    assert shell("convert", files[0], "-o", "b.svg", "--each", "e", "--as", "ndjson") == 0
+    assert Sketch.load("b.svg").label == "Untitled-0"
+    assert [record.label for record in records("e")] == ["ti"]
+    # what a drawing says itself, other than by a title, stays
+    Path("sun.json").write_text(json.dumps(Sketch(HAND.polylines, "sun").to_json()))
+    assert shell("convert", "sun.json", files[0], "-o", "a.json") == 0
+    assert [record.label for record in records("a.json")] == ["sun", "ti"]
+
+
+def test_drawings_of_each_are_not_classes(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = Path("hand.json").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    line = "convert hand.svg - hand.json -o a.svg --each each --as ndjson"
+    assert shell(*line.split()) == 0
+    # of a file its folder, of standard input the folder that it is written into
+    words = [json.loads(path.read_text())["word"] for path in sorted(Path("each").iterdir())]
+    assert words == [tmp_path.name, "each", tmp_path.name]
+    line = "generate sun -n 2 --seed 1 -o a.svg --each suns --as ndjson"
+    assert shell(*line.split()) == 0
+    assert [record.label for record in records("suns")] == ["sun"] * 2
+
+
+def test_a_drawing_can_be_named_twice(shell: Shell) -> None:
+    names = [f"two.ndjson#train/{index}" for index in (0, 0, 1, 0)]
+    assert shell("convert", *names, "hand.svg", "hand.svg", "two.ndjson", "-o", "a.json") == 0
+    data = read(Path("two.ndjson"))
+    found = [Sketch.from_polylines(record.polylines) for record in records("a.json")]
+    assert len(found) == 4 + 2 + 12
+    for ours, index in zip(found, (0, 0, 1, 0), strict=False):
+        same(ours, data.sketch("train", index), 0)
+    same(found[5], HAND, 0.01)
+
+
+def test_what_is_not_shown_is_said(shell: Shell) -> None:
+    write_ndjson(Path("many.ndjson"), 200)
+    says = "many.ndjson: the first 25 of 200; -n for more\n"
+    for options in ("", "--each e", "--each e --as ndjson"):
+        assert shell(*f"convert many.ndjson -o a.svg {options}".split()) == 0
+        assert shell.err.startswith(says)
+    for options in ("-n 25 -o a.svg", "-n 200 -o a.svg", "-o a.json --each f", "-o a.json"):
+        assert shell(*f"convert many.ndjson {options}".split()) == 0
+        assert "first" not in shell.err
+    assert len(list(Path("f").iterdir())) == 200
+    write_ndjson(Path("many.ndjson"), 1025)
+    assert shell("convert", "many.ndjson", "-o", "a.svg") == 0
+    assert shell.err.startswith("many.ndjson: the first 25 of over 1,000; -n for more\n")
+    # what is damaged behind them is not asked for
+    with Path("many.ndjson").open("a") as file:
+        file.write("{}\n")
+    assert shell("convert", "many.ndjson", "-o", "a.svg") == 0
+    write_ndjson(Path("many.ndjson"), 25)
+    assert shell("convert", "many.ndjson", "-o", "a.svg") == 0
+    assert shell.err == "wrote a.svg\n"
 
 
 def test_several_make_a_sheet_and_a_page(shell: Shell) -> None:
@@ -253,6 +371,7 @@ def test_doodles_need_no_file(shell: Shell) -> None:
         ("hand.svg -n 3 -o a.svg", "-n chooses from a data file"),
         ("hand.svg --split test -o a.svg", "--split chooses from a data file"),
         ("two.ndjson --split test -o a.svg", "two.ndjson: has no splits"),
+        ("doodles:9 --split tset -o a.svg", "there is no split 'tset'; choose one of train, valid"),
         ("two.ndjson -n 0 -o a.svg", "-n must be at least 1"),
         ("two.ndjson --columns 0 -o a.svg", "--columns must be at least 1"),
         ("two.ndjson --columns 2 -o a.npz", "a.npz: is data, which has no columns"),
@@ -261,6 +380,8 @@ def test_doodles_need_no_file(shell: Shell) -> None:
         ("hand.svg --page a4 --margin wide -o a.svg", "--margin is 'wide'; give a number"),
         ("hand.svg --page a4 --stroke-width 0 -o a.svg", "--stroke-width is 0; give at least"),
         ("hand.svg --page a4 --color purpel -o a.svg", "--color is 'purpel'; give a CSS colour"),
+        ("hand.svg --page a4 --color rgb(,,,,,) -o a.svg", "--color is 'rgb(,,,,,)'; give a CSS"),
+        ("hand.svg --page a4 --color transparent -o a.pdf", "--color is 'transparent'; give a CSS"),
         ("hand.svg --page a4 --color red --color-by stroke -o a.svg", "--color is one for all"),
         ("hand.svg --margin 5mm -o a.svg", "--margin is of a page: say which, --page a4"),
         ("hand.svg --order -o a.svg", "--order is of a page"),

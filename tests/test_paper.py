@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.paper import PENS, Page, Paper, check_color, length_mm, page_mm
+from sketchrnn.figures.paper import PENS, Page, Paper, hex_color, length_mm, page_mm
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Sketch
 
@@ -129,7 +129,7 @@ def test_a_sheet_keeps_its_layout_and_its_colours() -> None:
 
 
 def test_colours() -> None:
-    assert Read(Paper(color="navy").place(SCRIBBLES).to_svg()).colors == ["navy"]
+    assert Read(Paper(color="navy").place(SCRIBBLES).to_svg()).colors == ["#000080"]
     by_stroke = Read(Paper(color_by="stroke").place(SCRIBBLES).to_svg())
     assert by_stroke.colors == list(PENS[:4])
     assert by_stroke.of.count(PENS[1]) == len(SCRIBBLES)
@@ -195,7 +195,7 @@ def test_labels_are_drawn_only_if_asked() -> None:
     assert len(full.strokes) > 8 + len("T one two row")
     left, top, right, bottom = full.bounds
     assert min(left, top, 210 - right, 297 - bottom) == pytest.approx(10.2, abs=0.005)
-    assert Read(Paper(labels=True, color="red").place_sheet(sheet).to_svg()).colors == ["red"]
+    assert Read(Paper(labels=True, color="red").place_sheet(sheet).to_svg()).colors == ["#ff0000"]
     captions = Read(Paper(labels=True).place([SCRIBBLES[0]]).to_svg())
     assert len(captions.strokes) > 4
 
@@ -265,6 +265,8 @@ def test_pdf_has_the_lines_of_the_svg(name: str) -> None:
     assert len(lines) == len(read.strokes)
     for ours, theirs in zip(lines, read.strokes, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=0.01)
+    # no time in it that would not be the same tomorrow, as in the PDF reference's dates
+    assert re.findall(rb"\(D:(\d{8})", page.to_pdf()) == [b"20000101"]
     assert page.to_pdf() == page.to_pdf()
 
 
@@ -291,11 +293,18 @@ def test_lengths(text: str, mm: float) -> None:
         ("10cmx100mm", (100, 100)),
         ("960x96px", (254, 25.4)),
         ("960pxx96px", (254, 25.4)),
+        ("210mmx297", (210, 297)),
         ("50×60", (50, 60)),
     ],
 )
 def test_pages(text: str, mm: tuple[float, float]) -> None:
     assert page_mm(text) == pytest.approx(mm)
+
+
+def test_one_unit_of_a_page_is_of_both_sides_whatever_the_units() -> None:
+    for text in ("210mmx297", "210x297mm", "210mmx297mm"):
+        assert page_mm(text, "in") == pytest.approx((210, 297))
+    assert page_mm("8.5x11", "in") == pytest.approx((215.9, 279.4))
 
 
 @pytest.mark.parametrize(
@@ -331,9 +340,50 @@ def test_bad_input_gets_one_line(make: Callable[[], object], message: str) -> No
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("color", ["navy", "#abc", "#A1B2C3", "rgb(1, 2, 3)", "black"])
-def test_known_colours(color: str) -> None:
-    check_color(color)
+@pytest.mark.parametrize(
+    ("color", "written"),
+    [
+        ("navy", "#000080"),
+        (" DarkSlateGrey", "#2f4f4f"),
+        ("black", "#000000"),
+        ("#abc", "#aabbcc"),
+        ("#A1B2C3", "#a1b2c3"),
+        ("rgb(1, 2, 255)", "#0102ff"),
+        ("rgb(20%,30%,100%)", "#334dff"),  # 51, 76.5, 255
+        ("RGB(0.4,99.6,0)", "#006400"),
+    ],
+)
+def test_colours_of_css(color: str, written: str) -> None:
+    assert hex_color(color) == written
+    assert Paper(color=color).color == written
+
+
+def test_a_colour_is_the_same_in_the_svg_the_png_and_the_pdf() -> None:
+    pytest.importorskip("fpdf")
+    box = Sketch.from_polylines([[[0, 0], [100, 100]]])
+    page = Paper("a6", color="rgb(20%, 30%, 40%)", stroke_width="30mm").place([box])
+    assert Read(page.to_svg()).colors == ["#334d66"]
+    image = Image.open(io.BytesIO(page.to_png())).convert("RGB")
+    assert image.getpixel((image.width // 2, image.height // 2)) == (0x33, 0x4D, 0x66)
+    parts = re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", page.to_pdf(), re.S)
+    found = re.search(rb"(\S+) (\S+) (\S+) RG", b" ".join(map(zlib.decompress, parts)))
+    assert found is not None
+    assert [float(n) * 255 for n in found.groups()] == pytest.approx([51, 77, 102], abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "color",
+    [
+        *("transparent", "none", "inherit", "currentcolor", "", "#", "#12", "#1234", "#12345678"),
+        *("rgb(,,,,,)", "rgb(999,0,0)", "rgb(20%,30%,140%)", "rgb(20%,30,40%)", "rgb(1,2)"),
+        *("rgb(1,2,-3)", "rgba(1,2,3,0)", "rgb(nan,nan,nan)", "rgb(1..2,0,0)", "url(#a)", "ſ"),
+        *("#abc;", "navy\n\n#", "rgb(1e1,2,3)"),
+    ],
+)
+def test_what_is_no_colour_is_refused_in_one_line(color: str) -> None:
+    with pytest.raises(SketchRNNError, match=re.escape(f"color is {color!r}; give a CSS")) as error:
+        Paper(color=color)
+    assert "\n" not in str(error.value)
 
 
 def test_every_format_of_a_page(tmp_path: Path) -> None:

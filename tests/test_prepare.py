@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from sketchrnn.cli import data as verb
 from sketchrnn.data.clean import Cleaning, Outliers, preprocess
 from sketchrnn.data.copies import Copies
 from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.data.effects import Gallery
 from sketchrnn.data.formats import read, sketches
-from sketchrnn.data.prepare import Report, Settings, prepare
+from sketchrnn.data.formats.records import Skipped
+from sketchrnn.data.prepare import Report, Settings, _Item, _Spool, prepare
 from sketchrnn.data.sources import read_source
 from sketchrnn.doodles import doodles
 from sketchrnn.errors import SketchRNNError
@@ -460,16 +463,16 @@ def test_what_cannot_be_read_is_skipped_and_counted(tmp_path: Path) -> None:
     for path in bad:
         path.write_text("<svg")
     text = write_svg(tmp_path / "pets/z.svg", "1,1 2,9", more="<text>hello</text><text>you</text>")
-    said: list[str] = []
+    said: list[Skipped] = []
     output = tmp_path / "a.sketches"
     report = prepare([bad[0], *good, bad[1], text], output, skip=said.append)
-    assert [line.partition(":")[0] for line in said] == list(map(str, bad))
+    assert [str(one).partition(":")[0] for one in said] == [f"skipped {path}" for path in bad]
     assert (report.sources[0].read, report.sources[0].unreadable) == (4, 2)
     assert report.effects.unreadable == 2
     assert report.effects.left_out == {"text": 2}
     written = sketches.read_effects(output).to_text()
-    assert "left out of drawings, as no lines: 2 text\n" in written
-    assert "files that could not be read: 2\n" in written
+    assert "left out of drawings, as no lines: 2 texts\n" in written
+    assert "files that could not be read, or not to their end: 2\n" in written
     assert written in report.to_text()
     with pytest.raises(SketchRNNError, match="none of the 2 files could be read"):
         prepare(bad, tmp_path / "none.sketches")
@@ -496,7 +499,87 @@ def test_the_command_names_twenty_of_those_skipped(
     assert len(lines) == 21
     assert lines[0].startswith(f"skipped {bad[0]}")
     assert lines[20] == "and 3 more"
-    assert "files that could not be read: 23" in captured.out
+    assert "files that could not be read, or not to their end: 23" in captured.out
+
+
+def test_a_file_of_a_folder_that_is_damaged_in_the_middle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pets/dog.ndjson"
+    path.parent.mkdir()
+    write_lines(path, *map(square, range(1, 101)), word="dog")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:50], lines[50][:9], *lines[51:]]))
+    (path.parent / "note: left out, .svg").write_text("<svg")  # the words of a name say nothing
+    (path.parent / "note.txt").write_text("x")
+    assert run("prepare", path.parent, "-o", tmp_path / "a.sketches") == 0
+    captured = capsys.readouterr()
+    damaged, bad, others = captured.err.splitlines()
+    assert damaged.startswith(f"read up to {path}, line 50: 50 drawings kept, but {path}, line 51")
+    assert bad.startswith(f"skipped {path.parent}/note: left out, .svg: ")
+    assert others == f"{path.parent}: left out, with other endings: 1 file (.txt)"
+    assert "files that could not be read, or not to their end: 2\n" in captured.out
+    assert sum(map(len, read(tmp_path / "a.sketches").splits.values())) == 50
+
+
+@pytest.mark.parametrize("label", ["", "a\tb", "x\ny", "x" * 400, "\x1b[2J", "\udcff"])
+def test_a_class_whose_name_nobody_could_read(tmp_path: Path, label: str) -> None:
+    output = tmp_path / "a.sketches"
+    source = write_lines(tmp_path / "cat.ndjson", CAT)
+    prepare([source], output)
+    good = output.read_bytes()
+    with pytest.raises(SketchRNNError, match="must be 1 to 255 printable characters") as caught:
+        Settings(label=label)
+    assert str(caught.value).isprintable()
+    if 0 < len(label) < 255:  # or the name of a file
+        source = source.rename(tmp_path / f"{label}.ndjson")
+        with pytest.raises(SketchRNNError, match="must be 1 to 255 printable characters"):
+            prepare([source], output)
+    with pytest.raises(SketchRNNError, match="must be 1 to 255"):
+        run("prepare", source, "-o", output, "--label", label)
+    assert output.read_bytes() == good
+
+
+def test_the_name_of_a_file_stands_on_one_line(tmp_path: Path) -> None:
+    for name in ("a\n\x1b[2J.ndjson", "a\n\x1b[2J.npz"):
+        source = tmp_path / name
+        if source.suffix == ".npz":
+            write_npz(source, random_rows(3))
+        else:
+            write_lines(source, CAT, word="cat")
+        report = prepare([source], tmp_path / "a.sketches", Settings(label="cat"))
+        assert report.to_text().splitlines()[1].startswith("a\ufffd\ufffd[2J.n")
+        assert report.dataset.provenance[0].startswith("a\ufffd\ufffd[2J.n")
+
+
+def test_a_name_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
+    drawings = Drawings.from_arrays(random_rows(2))
+    none = Drawings.from_arrays([])
+    with pytest.raises(SketchRNNError, match=r"'a\\tb' cannot be printed"):
+        sketches.write(Dataset(drawings, none, none, ("a\tb",)), tmp_path / "a.sketches")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_class_in_two_spellings(tmp_path: Path) -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    paths = [
+        write_npz(tmp_path / f"{apart}.npz", random_rows(3)),
+        write_lines(tmp_path / "a.ndjson", CAT, word=composed),
+        write_lines(tmp_path / "b.ndjson", square(9), word=apart),
+    ]
+    assert prepare(paths, tmp_path / "a.sketches").dataset.classes == (composed,)
+    settings = Settings(label=apart)
+    assert prepare(paths, tmp_path / "a.sketches", settings).dataset.classes == (composed,)
+
+
+def test_more_sources_than_16_bits_count() -> None:
+    spool = _Spool(BytesIO(), Gallery())
+    spool.see("cat")
+    for _ in range(1 << 16):
+        spool.begin_source(())
+    spool.begin_source(())
+    spool.add(_Item(np.array([[1.0, 2, 1]]), "cat"), "cat")
+    assert list(spool.sources) == [1 << 16]
 
 
 # --- cleaning, outliers, copies ----------------------------------------------------------------
@@ -519,6 +602,23 @@ def test_simplify_0_leaves_raw_points_as_they_are(tmp_path: Path) -> None:
     assert data.epsilon is None
 
 
+def test_simplify_is_in_px_of_the_box_for_files_with_splits_too(tmp_path: Path) -> None:
+    """Of drawings of any size, as the help and the file's own epsilon say."""
+    flat = np.array([[130, 3, 0], [125, -3, 1]])  # a point that is 3 px off
+    small, large = flat * [0.1, 0.1, 1], flat * [10, 10, 1]
+    path = write_npz(tmp_path / "a.npz", [flat, small, large])
+    settings = Settings(epsilon=2.8, min_points=1, keep_duplicates=True)
+    data = prepare([path], tmp_path / "a.sketches", settings).dataset
+    assert [len(rows) for rows in data.train] == [2, 2, 2]
+    data = prepare([path], tmp_path / "a.sketches", replace(settings, epsilon=3.2)).dataset
+    assert [len(rows) for rows in data.train] == [1, 1, 1]
+    assert data.epsilon == 3.2
+    # what was simplified before stays so
+    settings = replace(settings, epsilon=1.0)
+    data = prepare([tmp_path / "a.sketches"], tmp_path / "b.sketches", settings).dataset
+    assert data.epsilon == 3.2
+
+
 def test_cleaning_reaches_every_kind_of_source(tmp_path: Path) -> None:
     broken = [[[0, 100], [0, 0]], [[101, 255], [0, 0]], [[0, 1], [9, 9]]]  # two pieces and a speck
     simple = write_lines(tmp_path / "simple.ndjson", broken, word="a")
@@ -531,7 +631,7 @@ def test_cleaning_reaches_every_kind_of_source(tmp_path: Path) -> None:
     )
     assert [rows.tolist() for rows in report.dataset.train] == 3 * [[[255, 0, 1]]]
     names = ["join 2 px", "min-stroke 3 px", "order", "simplify 2", "at-most 2"]
-    assert sorted(step.name for step in report.effects.steps) == sorted(names)
+    assert [step.name for step in report.effects.steps] == names
     join = report.effects.step("join 2 px")
     assert (join.drawings, join.changed) == (3, 3)
     assert (join.before.strokes, join.after.strokes) == (9, 6)
@@ -644,6 +744,57 @@ def test_copies_keep_factors_and_are_known_again(tmp_path: Path) -> None:
     assert [rows.tolist() for rows in report.dataset.train][60:140] == [
         rows.tolist() for rows in data.train
     ][40:]
+
+
+def mirrored(rows: np.ndarray) -> tuple:
+    """What `Copies(1, mirror=True)` makes of a drawing, as something to look up."""
+    return tuple(map(tuple, (rows * np.array([-1, 1, 1])).tolist()))
+
+
+def copies_of_held_out(data: Dataset) -> int:
+    trained = {tuple(map(tuple, rows.tolist())) for rows in data.train}
+    return sum(mirrored(rows) in trained for split in (data.valid, data.test) for rows in split)
+
+
+@pytest.mark.parametrize("duplicates", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_copies_of_an_earlier_file_are_not_of_what_is_held_out(
+    tmp_path: Path, duplicates: bool, reverse: bool
+) -> None:
+    """The same drawings again, without splits: they follow those of the earlier file."""
+    sides = range(1, 201)
+    path = write_lines(tmp_path / "cat.ndjson", *map(square, sides), word="cat")
+    earlier = tmp_path / "earlier.sketches"
+    first = prepare([path], earlier, copies=Copies(1, mirror=True)).dataset
+    assert copies_of_held_out(first) == 0
+    more = write_lines(tmp_path / "more.ndjson", *map(square, range(150, 300)), word="cat")
+    sources = [path, more, earlier]
+    data = prepare(
+        sources[::-1] if reverse else sources,
+        tmp_path / "a.sketches",
+        Settings(seed=1, keep_duplicates=duplicates),
+    ).dataset
+    assert copies_of_held_out(data) == 0
+    assert len(data.test) > len(first.test)  # those that are new are split as ever
+    held_out = {tuple(map(tuple, rows.tolist())) for rows in data.test}
+    assert {tuple(map(tuple, rows.tolist())) for rows in first.test} <= held_out
+    assert not held_out & {tuple(map(tuple, rows.tolist())) for rows in data.train}
+
+
+def test_a_held_out_drawing_of_which_another_source_has_copies_is_trained_on(
+    tmp_path: Path,
+) -> None:
+    arrays = random_rows(30)
+    held_out = write_npz(tmp_path / "x.npz", arrays[:10], arrays[10:15], arrays[15:20])
+    trained = write_npz(tmp_path / "sketchrnn_x.npz", arrays[10:])
+    plain, copied = tmp_path / "plain.sketches", tmp_path / "copied.sketches"
+    prepare([trained], plain)
+    prepare([trained], copied, copies=Copies(1, mirror=True))
+    data = prepare([held_out, plain], tmp_path / "a.sketches").dataset
+    assert [len(split) for split in data.splits.values()] == [20, 5, 5]  # the first one stays
+    data = prepare([held_out, copied], tmp_path / "a.sketches").dataset
+    assert [len(split) for split in data.splits.values()] == [30 + 20, 0, 0]
+    assert [rows.tolist() for rows in data.train][:30] == [rows.tolist() for rows in arrays]
 
 
 def test_everything_at_once_gives_the_same_bytes(tmp_path: Path) -> None:

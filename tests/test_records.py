@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sketchrnn.data.formats import class_name, kind_of, read, records
-from sketchrnn.data.formats.records import Record
+from sketchrnn.data.formats.records import Record, Skipped
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -41,7 +41,9 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def found(source: Path, skip: Callable[[str], None] | None = None) -> list[tuple[str, str | None]]:
+def found(
+    source: Path, skip: Callable[[Skipped], None] | None = None
+) -> list[tuple[str, str | None]]:
     """Where each drawing is, seen from the source, and its class."""
     return [
         (record.where.removeprefix(f"{source}/"), record.label)
@@ -82,16 +84,24 @@ def test_what_cannot_be_read_is_said_and_passed_over(tree: Path) -> None:
     write(tree / "dog" / "half.ndjson", NDJSON + "{")
     for name in ("a.txt", "b.txt", "cat/c.PNG", "d.npz", "e"):
         write(tree / name, "x")
-    said: list[str] = []
+    said: list[Skipped] = []
     expected = [*TREE, ("dog/half.ndjson, line 1", "pig"), ("dog/half.ndjson, line 2", "dog")]
     assert found(tree, said.append) == expected
-    assert [one.partition(": ")[0].removeprefix(f"{tree}/") for one in said[:3]] == [
-        "cat/bad.svg",
-        "cat/empty.json",
-        "dog/half.ndjson, line 3",
+    lines = [str(one).replace(f"{tree}/", "") for one in said]
+    assert [line.partition(": ")[0] for line in lines[:3]] == [
+        "skipped cat/bad.svg",
+        "skipped cat/empty.json",
+        "read up to dog/half.ndjson, line 2",
     ]
-    (rest,) = said[3:]
-    assert rest == f"{tree}: left out, with other endings: 5 files (.txt, .npz, no ending, .png)"
+    assert ": 2 drawings kept, but dog/half.ndjson, line 3: is not a Quick" in lines[2]
+    assert [(one.drawings, one.by_rule) for one in said] == [
+        (0, False),
+        (0, False),
+        (2, False),
+        (0, True),
+    ]
+    rest = f"{tree}: left out, with other endings: 5 files (.txt, .npz, no ending, .png)"
+    assert lines[3] == rest
     with pytest.raises(SketchRNNError, match=r"bad\.svg: is no SVG"):
         found(tree)
 
@@ -104,10 +114,11 @@ def test_links_that_leave_the_folder_are_not_followed(tree: Path, tmp_path: Path
     (tree / "zone.svg").symlink_to(tree / "one.svg")
     (tree / "nowhere.svg").symlink_to(tree / "not there")
     (tree / "loop.svg").symlink_to(tree / "loop.svg")
-    said: list[str] = []
+    said: list[Skipped] = []
     assert found(tree, said.append) == [TREE[0], ("zone.svg", "pets"), *TREE[1:]]
-    (line,) = said
-    assert line.endswith("left out, as links are followed only to files in it: 3 files")
+    (one,) = said
+    assert one.by_rule
+    assert str(one).endswith("left out, as links are followed only to files in it: 3 files")
 
 
 def test_named_files(tree: Path) -> None:
@@ -134,11 +145,11 @@ def test_what_was_left_out_is_counted(tmp_path: Path) -> None:
 def test_named_files_that_cannot_be_read(tmp_path: Path) -> None:
     """One drawing more or less is no matter; a file of many is."""
     for name, content in {"a.svg": "<svg", "b.json": '{"strokes": 5}', "c.json": "x"}.items():
-        said: list[str] = []
+        said: list[Skipped] = []
         path = write(tmp_path / name, content)
         assert found(path, said.append) == []
         assert len(said) == 1
-        assert said[0].startswith(str(path))
+        assert str(said[0]).startswith(f"skipped {path}")
         with pytest.raises(SketchRNNError):
             found(path)
     for name, content in {
@@ -172,10 +183,52 @@ def test_folders_that_cannot_name_a_class(tmp_path: Path) -> None:
         path = write(tmp_path / name[:80] / "1.svg", SKETCH.to_svg())
         if name[:80].isprintable():
             continue
-        said: list[str] = []
+        said: list[Skipped] = []
         with pytest.raises(SketchRNNError, match="without any drawing"):
             found(path.parent, said.append)
-        assert "cannot be printed" in said[0]
-        assert "\n" not in said[0]
+        assert "cannot be printed" in str(said[0])
+        assert "\n" not in str(said[0])
     with pytest.raises(SketchRNNError, match="cannot be printed"):
         class_name(write(tmp_path / "a\tb" / "1.svg", SKETCH.to_svg()))
+
+
+def test_class_names_have_one_spelling(tmp_path: Path) -> None:
+    """An accented letter as one character (NFC), or as a letter and an accent (NFD)."""
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    for number, name in enumerate((composed, apart)):
+        write(tmp_path / "all" / name / f"{number}.svg", SKETCH.to_svg())
+    assert read(tmp_path / "all").classes == (composed,)
+    assert class_name(write(tmp_path / f"{apart}.csv", CSV)) == composed
+    words = write(tmp_path / "words.ndjson", NDJSON.replace("pig", apart))
+    assert read(words).classes == (composed, "words")
+
+
+def test_a_file_as_a_browser_saves_it_has_its_class(tmp_path: Path) -> None:
+    """`full/binary/cat.bin` of QuickDraw becomes full_binary_cat.bin."""
+    names = {
+        "full_binary_cat.bin": "cat",
+        "full_binary_hot air balloon.bin": "hot air balloon",
+        "cat.bin": "cat",
+        "full_binary_cat.csv": "full_binary_cat",
+    }
+    assert {name: class_name(write(tmp_path / name, CSV)) for name in names} == names
+
+
+def test_what_is_said_of_a_file_is_one_line() -> None:
+    last = Skipped("a\x1b[2J.csv, line 9: is\nbad", drawings=1_000, last="a\nb.csv, line 8")
+    assert str(last) == (
+        "read up to a b.csv, line 8: 1,000 drawings kept, but a\ufffd[2J.csv, line 9: is bad"
+    )
+
+
+def test_a_set_in_memory_is_named_by_the_last_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sketchrnn.data.formats import memory
+
+    assert read(write(tmp_path / "all" / "a.csv", CSV)).provenance == ("a.csv",)
+    assert read(f"{tmp_path / 'all'}/").provenance == ("all",)
+    monkeypatch.setattr(memory, "DRAWINGS_LIMIT", 0)
+    for where in ("x/a.csv", "x\\a.csv"):
+        with pytest.raises(SketchRNNError, match=r"prepare a\.csv -o a\.sketches"):
+            memory.collect(records(tmp_path / "all" / "a.csv"), where, "a")

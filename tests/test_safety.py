@@ -606,10 +606,10 @@ def test_links_never_lead_out_of_a_folder(tmp_path: Path) -> None:
     (pets / "dog").symlink_to(outside, target_is_directory=True)
     (pets / "loop").symlink_to(pets, target_is_directory=True)
     os.mkfifo(pets / "cat/6.svg")  # a reader would wait for ever
-    skipped: list[str] = []
+    skipped: list[object] = []
     found = [record.where for record in formats.records(pets, skip=skipped.append)]
     assert found == [str(pets / "cat/1.svg")]
-    assert not any("/outside/" in line for line in skipped)
+    assert not any("/outside/" in str(one) for one in skipped)
 
 
 # A server that lies ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from sketchrnn.figures import lettering
 from sketchrnn.figures.png import svg_to_png
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
-from sketchrnn.sketch import Sketch
+from sketchrnn.sketch import Sketch, path_data
 
 SVG = "{http://www.w3.org/2000/svg}"
 Box = tuple[float, float, float, float]
@@ -412,37 +412,42 @@ def test_png_width_is_checked() -> None:
         svg_to_png("no svg at all", 100)
 
 
+def letters(text: str, x: float, baseline: float, size: float, anchor: float = 0.0) -> str:
+    """SVG path data of a line of text."""
+    return "".join(map(path_data, lettering.text_strokes(text, x, baseline, size, anchor)))
+
+
 def test_every_ascii_character_has_a_glyph_of_its_own() -> None:
-    box = lettering.text_path("字", 0, 0, 12)
-    drawn = {c: lettering.text_path(c, 0, 0, 12) for c in map(chr, range(33, 127))}
+    box = letters("字", 0, 0, 12)
+    drawn = {c: letters(c, 0, 0, 12) for c in map(chr, range(33, 127))}
     assert len(set(drawn.values())) == len(drawn)
     assert box not in drawn.values()
     for character, data in drawn.items():
         left, top, right, bottom = box_of(path_points(data))
         assert 0 <= left <= right <= lettering.text_width(character, 12), character
         assert -12 <= top < bottom <= 4 or character in "-_", character
-    assert lettering.text_path(" ", 0, 0, 12) == ""
+    assert letters(" ", 0, 0, 12) == ""
 
 
 def test_letters_scale_and_anchor() -> None:
     width = lettering.text_width("Drawing", 12)
     assert lettering.text_width("Drawing", 6) == pytest.approx(width / 2)
     assert lettering.text_width("", 12) == 0
-    left = path_points(lettering.text_path("Drawing", 10, 20, 12))
-    middle = path_points(lettering.text_path("Drawing", 10, 20, 12, 0.5))
-    right = path_points(lettering.text_path("Drawing", 10, 20, 12, 1))
+    left = path_points(letters("Drawing", 10, 20, 12))
+    middle = path_points(letters("Drawing", 10, 20, 12, 0.5))
+    right = path_points(letters("Drawing", 10, 20, 12, 1))
     np.testing.assert_allclose(left[:, 0] - width / 2, middle[:, 0], atol=0.02)
     np.testing.assert_allclose(left[:, 0] - width, right[:, 0], atol=0.02)
     assert left[:, 1].min() == 8, "capitals are 12 high over the baseline at 20"
 
 
 def test_letters_for_accents_and_quotes() -> None:
-    assert lettering.text_path("é“x”", 0, 0, 8) == lettering.text_path('e"x"', 0, 0, 8)
+    assert letters("é“x”", 0, 0, 8) == letters('e"x"', 0, 0, 8)
 
 
 def test_a_quadratic_curve_of_a_glyph_by_hand() -> None:
     # "c" begins 6g 5E 0E: from (6, 6) by control (5, 4) to the middle (2.5, 4).
-    points = path_points(lettering.text_path("c", 0, 12, 12))
+    points = path_points(letters("c", 0, 12, 12))
     t = np.linspace(0, 1, lettering.CURVE_STEPS + 1)[:, None]
     start, control, end = np.array([6, 6]), np.array([5, 4]), np.array([2.5, 4])
     curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sketchrnn.data.formats.svg import FLATNESS, describe, parse
+from sketchrnn.data.formats.svg import FLATNESS, parse
+from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Sketch
@@ -392,7 +393,7 @@ def test_white_shapes_without_a_line_are_left_out_and_counted() -> None:
     paper = '<rect x="5" y="5" width="80" height="80" style="fill:#ffffff;stroke:none"/>'
     drawing = parse(f'<svg viewBox="0 0 100 100">{paper}<path d="M0 0L9 9"/></svg>')
     assert len(drawing.sketch.polylines) == 1
-    assert describe(drawing.left_out) == "1 white shape without a line"
+    assert counts_text(drawing.left_out) == "1 white shape without a line"
     seen = paper.replace("stroke:none", "stroke:black")
     assert len(parse(f'<svg viewBox="0 0 100 100">{seen}</svg>').sketch.polylines) == 1
 
@@ -504,7 +505,7 @@ def test_what_is_no_line_is_counted() -> None:
         "reference to another file": 1,
         "reference to nothing": 1,
     }
-    assert describe(drawing.left_out).startswith("2 texts, 1 image, ")
+    assert counts_text(drawing.left_out).startswith("2 texts, 1 image, ")
     with pytest.raises(SketchRNNError, match=r"no drawing \(left out: 1 text\)"):
         parse(svg("<text>a</text>"))
 

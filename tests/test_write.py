@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketchrnn.data.formats import ndjson, npz, records
+from sketchrnn.data.dataset import SPLITS
+from sketchrnn.data.formats import kind_of, ndjson, npz, records
+from sketchrnn.data.formats import read as read_data
 from sketchrnn.data.write import npz_bytes, write_json, write_ndjson, write_npz
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Sketch
-
-SPLITS = ("train", "valid", "test")
 
 
 def scribble(seed: int, scale: float = 1.0, *, whole: bool = True) -> Sketch:
@@ -177,25 +178,90 @@ def test_ndjson_word_of_drawings_without_a_label_is_the_name_of_the_file(tmp_pat
     assert json.loads(path.read_text())["word"] == "my cats"
 
 
-@pytest.mark.parametrize("write", [write_npz, write_ndjson])
-def test_a_drawing_too_large_for_its_readers_is_refused(
-    write: Callable[[Path, list[Sketch]], int], tmp_path: Path
+def save_sheet(path: Path, sketches: list[Sketch]) -> None:
+    SketchSheet([sketches]).save(path)
+
+
+def save_last(path: Path, sketches: list[Sketch]) -> None:
+    sketches[-1].save(path)
+
+
+WRITERS = {
+    "a.npz": (write_npz, save_sheet, save_last),
+    "a.ndjson": (write_ndjson, save_sheet, save_last),
+    "a.json": (write_json, save_sheet, save_last),
+}
+EVERY_WRITER = [(name, write) for name, several in WRITERS.items() for write in several]
+
+
+@pytest.mark.parametrize(("name", "write"), EVERY_WRITER)
+def test_what_readers_refuse_for_its_size_is_not_written(
+    name: str, write: Callable[[Path, list[Sketch]], object], tmp_path: Path
 ) -> None:
-    write(tmp_path / "a.npz", [scribble(1, 1e6)])
-    before = (tmp_path / "a.npz").read_bytes()
-    for factor in (1e8, 1e150, 1e300):
-        with pytest.raises(SketchRNNError, match=r"data files hold at most 1e\+09"):
-            write(tmp_path / "a.npz", [scribble(0), scribble(1, factor)])
-    assert (tmp_path / "a.npz").read_bytes() == before
+    path = tmp_path / name
+    long = Sketch.from_polylines([np.arange(200_000.0).reshape(-1, 2) % 251])
+    for fits in (scribble(1, 3.9e6), long):  # the most
+        write(path, [scribble(0), fits])
+        if kind_of(path) == "npz":
+            assert len(read_data(path).train) >= 1
+        else:
+            assert sum(len(line) for line in list(records(path))[-1].polylines) == fits.point_count
+    before = path.read_bytes()
+    longer = Sketch.from_polylines([*long.polylines, [[1, 1]]])
+    # drawing 2, or the one that is written alone
+    for other, says in (
+        *((scribble(1, factor), r"data files hold at most 1e\+09") for factor in (1e8, 1e300)),
+        (longer, "100,001 points, and data files hold at most 100,000 each"),
+    ):
+        with pytest.raises(SketchRNNError, match=says) as error:
+            write(path, [scribble(0), other])
+        assert str(error.value).startswith(f"drawing {1 if write is save_last else 2} ")
+    assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_ndjson_words_are_names_of_classes(tmp_path: Path) -> None:
-    labels = ["katze\n", "кот", 'a "cat"', "\x00", "c" * 999, "🐈"]
-    path = tmp_path / "pets.ndjson"
-    write_ndjson(path, [Sketch(scribble(0).polylines, label) for label in labels])
-    words = [record.label for record in ndjson.records(path)]
-    assert words == ["katze", "кот", 'a "cat"', "pets", "c" * 255, "🐈"]
+def test_a_drawing_far_away_is_refused_only_where_its_place_is_written(tmp_path: Path) -> None:
+    far = scribble(0).moved(2e9, 0)
+    for write in (write_npz, write_ndjson):
+        write(tmp_path / "a", [far])
+    with pytest.raises(SketchRNNError, match=r"reaches 2e\+09"):
+        write_json(tmp_path / "b.json", [far])
+
+
+LABELS = {
+    "katze\n": "katze",
+    "my\n  cat": "my cat",
+    "a\t\u2028cat": "a cat",
+    "кот": "кот",
+    "cafe\u0301": "caf\u00e9",
+    'a "cat"': 'a "cat"',
+    "\x00": None,
+    "  ": None,
+    "c" * 999: "c" * 255,
+    "c" * 254 + " c": "c" * 254,
+    "🐈": "🐈",
+}
+
+
+@pytest.mark.parametrize("name", ["pets.ndjson", "pets.json"])
+def test_labels_are_written_as_readers_take_them(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    sketches = [Sketch(scribble(0).polylines, label) for label in LABELS]
+    unnamed = "pets" if name.endswith(".ndjson") else None
+    for write in WRITERS[f"a{path.suffix}"][:2]:
+        write(path, sketches)
+        found = [record.label for record in records(path)]
+        assert found == [label or unnamed for label in LABELS.values()]
+    for sketch, label in zip(sketches, LABELS.values(), strict=True):
+        sketch.save(path)
+        assert [record.label for record in records(path)] == [label or unnamed]
+
+
+def test_a_title_of_two_lines_is_one_label(tmp_path: Path) -> None:
+    svg = scribble(0).to_svg().replace("class 0", "my\n  cat ")
+    (tmp_path / "a.svg").write_text(svg)
+    sketch = Sketch.load(tmp_path / "a.svg")
+    assert sketch.label == "my cat"
 
 
 def test_json_is_as_the_schema_says(tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
-
-Polyline = npt.NDArray[np.float64]
+from sketchrnn.travel import Polyline as Polyline  # what a sketch is made of
 
 PEN_SHARE = 90  # a line is so many times thinner than a drawing is large
 SVG_TAIL = "</g></svg>\n"

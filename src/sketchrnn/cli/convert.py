@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options
@@ -15,6 +18,7 @@ from sketchrnn.cli.output import (
     each_ending,
     page_of,
     say_drawings,
+    say_lost_classes,
     say_written,
     write_each,
     write_page,
@@ -24,12 +28,33 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.pictures import DATA, ending_of
 
 if TYPE_CHECKING:
-    from sketchrnn.data.dataset import Dataset
     from sketchrnn.sketch import Sketch
 
 SHOWN = 25  # drawings of a data file in a picture
 MOST_SHOWN = 2000
-SPLITS = ("train", "valid", "test")
+COUNTED = 1_000  # drawings beyond those shown are counted, up to so many
+
+Drawings = Iterator["_Drawing"]
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """A drawing as it came, labelled with its title if it has one.
+
+    Attributes:
+        sketch: in its own units.
+        class_name: as `sketchrnn data prepare` has it; None where nothing says it.
+        split: that it is of.
+    """
+
+    sketch: Sketch
+    class_name: str | None
+    split: str = "train"
+
+    @property
+    def as_data(self) -> Sketch:
+        """The drawing labelled with its class: a title is hardly ever one."""
+        return replace(self.sketch, label=self.class_name)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,7 +75,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         f" data file; or DATA, a file or folder of many: all of it as data, the first {SHOWN} in a"
         " picture",
     )
-    parser.add_argument("--split", choices=SPLITS, help="only these drawings of each DATA")
+    parser.add_argument("--split", help="only train, valid or test of each DATA")
     parser.add_argument("-n", type=int, metavar="N", help="only the first N drawings of each DATA")
     parser.add_argument(
         "--columns", type=int, metavar="N", help="drawings a row (default: what fits best)"
@@ -87,15 +112,16 @@ def run(arguments: argparse.Namespace) -> int:
     limit = arguments.n
     if limit is None and ending not in DATA:
         limit = SHOWN
-    split_sketches = list(_read(arguments, limit))
-    sketches = [sketch for _, sketch in split_sketches]
-    if not sketches:
+    drawings = list(_read(arguments, limit))
+    if not drawings:
         raise SketchRNNError("there is no drawing in what was named")
     if arguments.each is not None:
-        write_each(arguments.each, sketches, each_ending(arguments), arguments.seconds)
+        of_each = each_ending(arguments)
+        each = [one.as_data if of_each in DATA else one.sketch for one in drawings]
+        write_each(arguments.each, each, of_each, arguments.seconds)
     if ending in DATA:
-        return _write_data(output, ending, split_sketches)
-    _write_picture(arguments, sketches)
+        return _write_data(output, ending, drawings)
+    _write_picture(arguments, [one.sketch for one in drawings])
     return 0
 
 
@@ -120,52 +146,69 @@ def _write_picture(arguments: argparse.Namespace, sketches: list[Sketch]) -> Non
         say_written(output)
 
 
-def _write_data(output: str, ending: str, split_sketches: Iterable[tuple[str, Sketch]]) -> int:
-    """Write all drawings as data; an .npz keeps the splits."""
+def _write_data(output: str, ending: str, drawings: Iterable[_Drawing]) -> int:
+    """Write all drawings as data, and say what the format does not keep."""
+    from sketchrnn.data.dataset import SPLITS
     from sketchrnn.data.write import write_json, write_ndjson, write_npz
 
+    splits: dict[str, list[Sketch]] = {name: [] for name in SPLITS}
+    classes: set[str | None] = set()
+    found: set[str] = set()
+
+    def seen() -> Iterator[_Drawing]:
+        for one in drawings:
+            classes.add(one.class_name)
+            found.add(one.split)
+            yield one
+
     if ending == ".npz":
-        splits: dict[str, list[Sketch]] = {name: [] for name in SPLITS}
-        for split, sketch in split_sketches:
-            splits[split].append(sketch)
+        for one in seen():
+            splits[one.split].append(one.as_data)
         if not splits["train"]:  # --split test: an .npz without a train is none
             splits = {"train": splits["valid"] + splits["test"], "valid": [], "test": []}
-        count = write_npz(output, *splits.values())
+        say_drawings(write_npz(output, *splits.values()))
+        say_lost_classes(classes)
     else:
         write = write_json if ending == ".json" else write_ndjson
-        count = write(output, (sketch for _, sketch in split_sketches))
-    say_drawings(count)
+        say_drawings(write(output, (one.as_data for one in seen())))
+        if len(found) > 1:
+            *names, last = (name for name in SPLITS if name in found)
+            print(
+                f"{ending} has no splits, so {', '.join(names)} and {last} are together in it;"
+                " .npz keeps them, or take one with --split",
+                file=sys.stderr,
+            )
     say_written(output)
     return 0
 
 
-def _read(arguments: argparse.Namespace, limit: int | None) -> Iterator[tuple[str, Sketch]]:
-    """Each drawing with the split that it is of; those named by themselves are of train."""
+def _read(arguments: argparse.Namespace, limit: int | None) -> Drawings:
+    """Each drawing; those that are named by themselves are of train."""
     from sketchrnn.cli.inputs import is_data, read_given
 
-    if arguments.drawings.count("-") > 1:
-        raise SketchRNNError("standard input (-) holds one drawing; name it once")
-    whole = {spec: is_data(spec) or _holds_many(spec) for spec in arguments.drawings}
-    if not any(whole.values()):
+    pairs = [(spec, is_data(spec) or _holds_many(spec)) for spec in arguments.drawings]
+    if not any(many for _, many in pairs):
         unused = {"--split": arguments.split, "-n": arguments.n}
         for option in (option for option, value in unused.items() if value is not None):
             raise SketchRNNError(
                 f"{option} chooses from a data file, and none is named alone: leave out {option}"
             )
-    for spec, many in whole.items():
+    singles = iter(read_given(None, [spec for spec, many in pairs if not many]))
+    for spec, many in pairs:
         if many:
-            yield from islice(_all(spec, arguments.split), limit)
+            drawings = _all(spec, arguments.split)
+            yield from islice(drawings, limit)
+            if arguments.n is None and limit is not None:
+                _say_more(spec, limit, drawings)
             continue
-        for given in read_given(None, [spec]):
-            if given.note:
-                print(f"{given.name}: {given.note}", file=sys.stderr)
-            yield "train", given.sketch
+        given = next(singles)
+        if given.note:
+            print(f"{given.name}: {given.note}", file=sys.stderr)
+        yield _Drawing(given.sketch, _class_of(spec, given.sketch.label))
 
 
 def _holds_many(spec: str) -> bool:
     """Whether it is a JSON file of several drawings."""
-    from pathlib import Path
-
     from sketchrnn.data.formats import records
 
     if not spec.lower().endswith(".json") or not Path(spec).is_file():
@@ -176,23 +219,62 @@ def _holds_many(spec: str) -> bool:
         return False
 
 
-def _all(spec: str, split: str | None) -> Iterator[tuple[str, Sketch]]:
+def _class_of(spec: str, label: str | None) -> str | None:
+    """The class of a drawing of a file; where it says none, as `sketchrnn data prepare` has it."""
+    from sketchrnn.data.formats import class_name
+
+    if Path(spec).is_file() and (label is None or Path(spec).suffix.lower() == ".svg"):
+        with suppress(SketchRNNError):  # a folder without a name that can be printed
+            return class_name(spec)
+        return None
+    return label
+
+
+def _say_more(spec: str, shown: int, rest: Drawings) -> None:
+    """Say how many drawings there are beyond those that are shown, if any."""
+    count = 0
+    with suppress(SketchRNNError):  # what is damaged there is not asked for
+        for _ in islice(rest, COUNTED):
+            count += 1
+    if count:
+        total = f"over {COUNTED:,}" if count == COUNTED else f"{shown + count:,}"
+        print(f"{spec}: the first {shown} of {total}; -n for more", file=sys.stderr)
+
+
+def _all(spec: str, split: str | None) -> Drawings:
     """All drawings of a data file, of a folder or of the doodles, in their own units."""
     from sketchrnn.data.formats import WITH_SPLITS, kind_of, records
-    from sketchrnn.data.sources import doodles_source, read_source
+    from sketchrnn.data.sources import doodles_source
     from sketchrnn.sketch import Sketch
 
     if doodles_source(spec) is not None or kind_of(spec) in WITH_SPLITS:
-        yield from _of_splits(read_source(spec), split)
+        yield from _of_splits(spec, split)
         return
     if split is not None:
         raise SketchRNNError(f"{spec}: has no splits: leave out --split")
+    unnamed = _class_of(spec, None)
     for record in records(spec, skip=lambda line: print(line, file=sys.stderr)):
         if record.polylines:
-            yield "train", Sketch.from_polylines(record.polylines, record.label)
+            sketch = Sketch.from_polylines(record.polylines, record.label)
+            yield _Drawing(sketch, record.label or unnamed)
 
 
-def _of_splits(dataset: Dataset, split: str | None) -> Iterator[tuple[str, Sketch]]:
+def _of_splits(spec: str, split: str | None) -> Drawings:
+    """The drawings of a set with splits, without the copies that were made of its drawings.
+
+    A copy would stand beside its original as a drawing of its own, and then be split anew.
+    """
+    from sketchrnn.data.dataset import SPLITS
+    from sketchrnn.data.formats import sketches
+    from sketchrnn.data.sources import read_source
+
+    dataset = read_source(spec)
+    copies = sketches.read_effects(spec).copies if sketches.is_one(spec) else 0
     for name in SPLITS if split is None else (split,):
-        for index in range(len(dataset.split(name))):
-            yield name, dataset.sketch(name, index)
+        count = len(dataset.split(name))
+        if name == "train" and copies:
+            count -= copies
+            print(f"{spec}: left out {copies:,} copies of training drawings", file=sys.stderr)
+        for index in range(count):
+            sketch = dataset.sketch(name, index)
+            yield _Drawing(sketch, sketch.label, name)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,8 @@ from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
+    from sketchrnn.data.formats.records import Skipped
     from sketchrnn.data.prepare import Report, Score
-    from sketchrnn.sketch import Sketch
 
 SOURCE_HELP = (
     "drawings: .svg, .json, .csv, QuickDraw's .ndjson, .ndjson.gz or .bin, a folder of such files"
@@ -282,26 +281,13 @@ def _prepared(arguments: argparse.Namespace, sources: Sequence[str], output: Pat
 
 
 def _score_by(name: str) -> Score:
-    """Nats a point by a model; infinitely many for what it cannot read."""
+    """What a model finds unlikely."""
     from sketchrnn.devices import prepare_cpu
-    from sketchrnn.drawing.likelihood import nats_per_point
+    from sketchrnn.drawing.likelihood import badness
     from sketchrnn.drawing.model import load
 
     prepare_cpu()
-    model = load(name)
-
-    def score(sketches: Sequence[Sketch]) -> list[float]:
-        nats = [math.inf] * len(sketches)
-        fitted = {}
-        for number, sketch in enumerate(sketches):
-            with suppress(SketchRNNError):  # too many strokes
-                fitted[number] = model.fit(sketch).sketch
-        found = nats_per_point(model, list(fitted.values())).tolist() if fitted else []
-        for number, value in zip(fitted, found, strict=True):
-            nats[number] = value
-        return nats
-
-    return score
+    return partial(badness, load(name))
 
 
 def _check_sheet(path: Path | None) -> None:
@@ -421,7 +407,7 @@ class _Skipped:
         if self._count > self.NAMED:
             print(f"and {self._count - self.NAMED:,} more", file=sys.stderr)
 
-    def __call__(self, line: str) -> None:
+    def __call__(self, skipped: Skipped) -> None:
         self._count += 1
         if self._count <= self.NAMED:
-            print(f"skipped {line}", file=sys.stderr)
+            print(skipped, file=sys.stderr)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,6 +144,8 @@ def write_drawings(
 
         count = (write_npz if ending == ".npz" else write_ndjson)(arguments.output, drawn)
         say_drawings(count)
+        if ending == ".npz":
+            say_lost_classes({sketch.label for sketch in drawn})
         say_written(arguments.output, seed)
     else:
         write_sheet(sheet, arguments.output, seed, page_of(arguments), arguments.seconds)
@@ -151,11 +154,17 @@ def write_drawings(
 def write_each(
     folder: str, sketches: Iterable[Sketch], ending: str, seconds: float | None = None
 ) -> None:
-    """Write each drawing to a file of its own, numbered from 0."""
+    """Write each drawing to a file of its own, numbered from 0.
+
+    The class of a drawing without a label is the name of the folder, not that of its file.
+    """
     from sketchrnn.figures.saving import save_sketch
 
+    name = Path(folder).absolute().name
     count = 0
     for number, sketch in enumerate(sketches):
+        if ending == ".ndjson":
+            sketch = replace(sketch, label=sketch.label or name)
         save_sketch(sketch, Path(folder) / f"drawing-{number:03}{ending}", seconds=seconds)
         count += 1
     print(f"wrote {count} drawings to {folder}", file=sys.stderr)
@@ -206,6 +215,16 @@ def say_notes(inputs: Iterable[Input]) -> None:
 def say_drawings(count: int) -> None:
     """Say how many drawings were written as data."""
     print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
+
+
+def say_lost_classes(names: Collection[str | None]) -> None:
+    """Say that an .npz does not keep the classes of what it was written from, if there are some."""
+    if len(names) > 1:
+        print(
+            f"an .npz has no classes, so the {len(names)} of these drawings are one in it;"
+            " .ndjson and .json keep them",
+            file=sys.stderr,
+        )
 
 
 def say_written(output: str, seed: int | None = None) -> None:

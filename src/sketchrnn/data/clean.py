@@ -10,7 +10,7 @@ The steps, in the order in which they are done; each is an option of `sketchrnn 
 5. simplify    Ramer-Douglas-Peucker; last, for joined strokes have corners that it can take away
 6. at-most     a larger epsilon, for drawings that still have too many points: each its own
 
-Distances of 2 and 3 are in px of a box of 255 around the drawing, whatever units it has itself.
+All distances are in px of a box of 255 around the drawing, whatever units it has itself.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Making:
     Attributes:
         cleaning: the steps of choice.
         box: scale it so that the larger side is 255.
-        epsilon: of the simplification, in the drawing's units; 0 for none.
+        epsilon: of the simplification, in px of a box of 255 around the drawing; 0 for none.
         public: resample at 1 px before that and round to whole numbers after it, as the public
             preprocessing does.
     """
@@ -157,8 +157,9 @@ class Making:
         if self.public:
             _check_length(dense, where)
             dense = [strokes.resample(line, strokes.SPACING_PX) for line in dense]
-        if self.epsilon > 0:
-            simple = [strokes.simplify(line, self.epsilon) for line in dense]
+        epsilon = self._epsilon(work)
+        if epsilon > 0:
+            simple = [strokes.simplify(line, epsilon) for line in dense]
             work.take(f"simplify {self.epsilon:g}", self._rounded(simple), _USUAL)
         if cleaning.at_most is not None:
             lines, epsilon_px = self._shortened(work, dense, cleaning.at_most)
@@ -174,10 +175,15 @@ class Making:
         least = fewest_rows(dense)
         if not least <= at_most < _rows(work.lines):
             return work.lines, None
-        lines, farthest = farthest_first(dense, self.epsilon, at_most - least)
+        epsilon = self._epsilon(work)
+        lines, farthest = farthest_first(dense, epsilon, at_most - least)
         if farthest > EPSILON_LIMIT_PX * work.unit:
             return work.lines, None
-        return self._rounded(lines), max(farthest, self.epsilon) / work.unit
+        return self._rounded(lines), max(farthest, epsilon) / work.unit
+
+    def _epsilon(self, work: _Work) -> float:
+        """The epsilon in the drawing's own units; in the box exactly what was asked for."""
+        return self.epsilon if self.box else self.epsilon * work.unit
 
     def _rounded(self, lines: Sequence[Polyline]) -> list[Polyline]:
         return [np.rint(line) for line in lines] if self.public else list(lines)

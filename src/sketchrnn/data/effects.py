@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn.data.tables import text_table
+from sketchrnn.data.tables import counts_text, text_table
 from sketchrnn.travel import travel
 
 Polyline = npt.NDArray[np.float64]
 
+# The steps in the order in which `clean.Making` does them: the first words of their names.
+STEPS = ("join", "min-stroke", "order", "simplify", "at-most")
 SHOWN_CHANGED = 24  # drawings that a sheet shows before and after
 SHOWN_LEFT_OUT = 8  # of each reason
 SHOWN_COPIED = 8
@@ -121,7 +123,7 @@ class Effects:
         steps: in the order in which they were done.
         dropped: drawings left out, by reason.
         left_out: what was no line in files of drawings, such as {"text": 3}.
-        unreadable: files that were skipped.
+        unreadable: files that could not be read, or not to their end.
         copies: training drawings that are copies of others; they are the last ones.
         copied: how they were made.
     """
@@ -145,12 +147,15 @@ class Effects:
         return bool(replace(self, dropped={}))
 
     def step(self, name: str) -> Step:
-        """The step of that name; a new one comes last."""
+        """The step of that name; a new one comes where `STEPS` has it."""
         for step in self.steps:
             if step.name == name:
                 return step
-        self.steps.append(Step(name))
-        return self.steps[-1]
+        step = Step(name)
+        self.steps.append(step)
+        # sources may differ in their steps, so the order of coming is not the order of doing
+        self.steps.sort(key=lambda one: _place(one.name))
+        return step
 
     def to_text(self) -> str:
         """A table of the steps, and a line for each other thing; "" for nothing."""
@@ -173,11 +178,12 @@ class Effects:
             if step.epsilon_px is not None
         ]
         if self.dropped:
-            lines.append(f"left out drawings: {counts_text(self.dropped)}")
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.dropped.items())
+            lines.append(f"left out drawings: {reasons}")
         if self.left_out:
             lines.append(f"left out of drawings, as no lines: {counts_text(self.left_out)}")
         if self.unreadable:
-            lines.append(f"files that could not be read: {self.unreadable:,}")
+            lines.append(f"files that could not be read, or not to their end: {self.unreadable:,}")
         if self.copies:
             lines.append(f"copies among the training drawings: {self.copies:,} ({self.copied})")
         return text + "".join(f"{line}\n" for line in lines)
@@ -248,9 +254,9 @@ class Gallery:
         return [change for *_, change in sorted(self._changed, key=lambda one: one[:2])[::-1]]
 
 
-def counts_text(counts: Mapping[str, int]) -> str:
-    """ "3 text, 1 image"."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+def _place(name: str) -> int:
+    word = name.partition(" ")[0]
+    return STEPS.index(word) if word in STEPS else len(STEPS)
 
 
 def _count(value: Any) -> int:

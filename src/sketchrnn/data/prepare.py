@@ -45,6 +45,12 @@ from sketchrnn.data.effects import (
     Gallery,
 )
 from sketchrnn.data.formats import WITH_SPLITS, class_name, kind_of, read, records, sketches
+from sketchrnn.data.formats.records import (
+    CLASS_NAME_LIMIT,
+    Skipped,
+    is_class_name,
+    normal_name,
+)
 from sketchrnn.data.sources import DOODLES, doodles_source, read_source
 from sketchrnn.data.tables import text_table
 from sketchrnn.errors import SketchRNNError
@@ -59,12 +65,11 @@ RARE_REASONS = ("longest", "unlikely", "copy")
 LONGEST, UNLIKELY, COPY = RARE_REASONS
 
 Score = Callable[[Sequence[Sketch]], npt.ArrayLike]
-Said = Callable[[str], None]
+Skip = Callable[[Skipped], None]
 
 _UNSPLIT = -1
 _SCORED_AT_ONCE, _COPIED_AT_ONCE = 256, 1024  # drawings
 _ONE_DRAWING = (".svg", ".json")  # files that may hold a single one: many of them are one source
-_SKIPPED_ON_PURPOSE = ": left out, "  # what a folder's reader says of files that are no drawings
 _SPOOL_DTYPE = np.dtype(np.float32)  # holds every whole number up to 2^24, and so all of int16
 
 
@@ -76,8 +81,8 @@ class Settings:
         min_points, max_points: rows that a drawing must have at least and may have at most.
         recognized_only: leave out what the game did not recognise (known for .ndjson only).
         keep_duplicates: keep drawings whose rows another one of the same class has already.
-        epsilon: simplify with it, in px of the 0-255 box; 0 leaves all points as they are. None
-            does so, too, but raw drawings get the public preprocessing with 2.0.
+        epsilon: simplify with it, in px of a box of 255 around the drawing; 0 leaves all points as
+            they are. None does so, too, but raw drawings get the public preprocessing with 2.0.
         box: scale each drawing so that its larger side is 255 px, as the public preprocessing does.
         seed: of the split.
         valid, test: for sources without splits: the share of each class (under 1), or the number.
@@ -110,6 +115,8 @@ class Settings:
             )
         if self.seed < 0:
             raise SketchRNNError(f"the seed must be at least 0, got {self.seed}")
+        if self.label is not None:
+            _check_class_name(self.label)
         for name, value in (("valid", self.valid), ("test", self.test)):
             if not (0 <= value < 1 or (value >= 1 and float(value).is_integer())):
                 raise SketchRNNError(
@@ -135,7 +142,7 @@ class SourceReport:
     read: int = 0
     kept: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
-    unreadable: int = 0  # files that were skipped
+    unreadable: int = 0  # files that were skipped, or read in part
 
     def provenance(self, options: str) -> tuple[str, ...]:
         """What the data file says of this source."""
@@ -226,7 +233,7 @@ def prepare(
     copies: Copies | None = None,
     score: Score | None = None,
     progress: Callable[[str, int], None] | None = None,
-    skip: Said | None = None,
+    skip: Skip | None = None,
 ) -> Report:
     """Read `sources`, do and keep what is asked for, write one `.sketches` file.
 
@@ -243,7 +250,7 @@ def prepare(
         copies: the copies to make of training drawings.
         score: nats a point of each of some drawings, for `outliers.unlikely`.
         progress: called with the name of the source and the drawings read of it so far, often.
-        skip: called with one line for each file that was skipped.
+        skip: called for each file that was skipped, or read in part; see `formats.records`.
 
     Raises:
         SketchRNNError: a source that cannot be read, a class of which nothing is left, a wrong
@@ -306,7 +313,7 @@ def _fill(spool: _Spool, source: _Source, plan: Plan, progress: Callable[[str, i
     spool.begin_source(source.factor_names)
     for item in source.items:
         report.read += 1
-        label = settings.label or item.label
+        label = normal_name(settings.label or item.label)
         spool.see(label)
         if settings.recognized_only and item.recognized is False:
             report.dropped[UNRECOGNIZED] += 1
@@ -323,6 +330,14 @@ def _fill(spool: _Spool, source: _Source, plan: Plan, progress: Callable[[str, i
         raise SketchRNNError(f"{source.name}: has no drawings")
 
 
+def _check_class_name(name: str) -> None:
+    if not name or not is_class_name(name):
+        raise SketchRNNError(
+            f"{name!r:.60} must be 1 to {CLASS_NAME_LIMIT} printable characters to be the name of a"
+            " class; name another with --label, or rename the file"
+        )
+
+
 def _count(report: SourceReport, reason: str, count: int = 1) -> None:
     report.dropped[reason] = report.dropped.get(reason, 0) + count
 
@@ -337,7 +352,7 @@ class _Spool:
         self.lengths = array("i")
         self.labels = array("H")
         self.splits = array("b")
-        self.sources = array("H")
+        self.sources = array("I")
         self.copies = array("b")
         self.digests = bytearray()  # 16 bytes a drawing
         self.factors = array("f")
@@ -354,6 +369,8 @@ class _Spool:
 
     def see(self, label: str) -> None:
         """Note that there is such a class, even if nothing of it is kept."""
+        if label not in self.classes:
+            _check_class_name(label)
         if self.classes.setdefault(label, len(self.classes)) == sketches.CLASSES_LIMIT:
             raise SketchRNNError(f"there are more than {sketches.CLASSES_LIMIT:,} classes")
 
@@ -389,7 +406,7 @@ class _Spool:
         """Leave out duplicates and outliers, split, copy, and count all in `reports`, `effects`."""
         settings = plan.settings
         labels = np.array(self.labels, dtype=np.uint16)
-        sources = np.array(self.sources, dtype=np.uint16)
+        sources = np.array(self.sources, dtype=np.uint32)
         splits = np.array(self.splits, dtype=np.int8)
         are_copies = np.array(self.copies, dtype=bool)
         classes = tuple(self.classes)
@@ -401,8 +418,10 @@ class _Spool:
                 if count:
                     _count(report, reason, count)
 
+        firsts = self._firsts()
+        _adopt_splits(splits, firsts, are_with_copies=np.isin(sources, sources[are_copies]))
         if not settings.keep_duplicates:
-            drop(DUPLICATE, self._duplicates())
+            drop(DUPLICATE, np.flatnonzero(firsts != np.arange(len(firsts))))
         self._check_classes(labels[kept], reports)
         drawings = self._drawings()
         if plan.outliers.longest:
@@ -496,15 +515,16 @@ class _Spool:
             strokes.stroke3_to_polylines(drawings[number]) for number in by_badness.tolist()
         ]
 
-    def _duplicates(self) -> IntArray:
-        """Which drawings have the class and rows of an earlier one."""
+    def _firsts(self) -> IntArray:
+        """For each of n drawings the first that has its class and rows, mostly itself: [n]."""
         halves = np.frombuffer(self.digests, dtype=np.uint64).reshape(-1, 2)
         order = np.lexsort((halves[:, 1], halves[:, 0]))  # stable: the earlier one comes first
-        first_halves = halves[order, 0]
-        places = np.flatnonzero(first_halves[1:] == first_halves[:-1])
-        same = halves[order[places], 1] == halves[order[places + 1], 1]
-        repeated: IntArray = order[places + 1][same]
-        return repeated
+        new = np.ones(len(order), dtype=bool)
+        halves = halves[order]
+        new[1:] = (halves[1:] != halves[:-1]).any(axis=1)
+        firsts = np.empty(len(order), dtype=np.int64)
+        firsts[order] = order[new][np.cumsum(new) - 1]
+        return firsts
 
     def _check_classes(self, labels: AnyArray, reports: Sequence[SourceReport]) -> None:
         counts = np.bincount(labels, minlength=len(self.classes))
@@ -529,6 +549,30 @@ class _Spool:
         if self.factor_names:
             factors = np.array(self.factors, dtype=np.float32).reshape(len(labels), -1)
         return Drawings(rows, bounds[:-1], bounds[1:], labels, factors)
+
+
+def _adopt_splits(
+    splits: npt.NDArray[np.int8], firsts: IntArray, are_with_copies: npt.NDArray[np.bool_]
+) -> None:
+    """Keep the copies that a source brings along away from what is held out.
+
+    A drawing without a split gets that of the first of its equals that has one: else it could be
+    held out while copies of an equal one are trained on. For the same reason the first of several
+    equals comes to train where one of them is there in a source with copies.
+
+    Args:
+        splits: [n], changed in place.
+        firsts: [n], see `_Spool._firsts`.
+        are_with_copies: [n], whether the source of a drawing has copies.
+    """
+    given = np.full_like(splits, _UNSPLIT)
+    backwards = np.flatnonzero(splits != _UNSPLIT)[::-1]  # so that the first one is what stays
+    given[firsts[backwards]] = splits[backwards]
+    train = SPLITS.index("train")
+    to_train = firsts[(splits == train) & are_with_copies]
+    given[to_train] = splits[to_train] = train
+    unsplit = splits == _UNSPLIT
+    splits[unsplit] = given[firsts[unsplit]]
 
 
 def _counts(sources: AnyArray, reports: Sequence[SourceReport]) -> list[int]:
@@ -564,7 +608,7 @@ def _grouped(sources: Sequence[str]) -> list[list[str]]:
     return [[source for _, source in group] for _, group in groupby(enumerate(sources), key)]
 
 
-def _open(group: list[str], plan: Plan, effects: Effects, skip: Said) -> _Source:
+def _open(group: list[str], plan: Plan, effects: Effects, skip: Skip) -> _Source:
     """The drawings of a source; nothing is read before they are asked for, but small files."""
     source = group[0]
     generated = doodles_source(source)
@@ -575,9 +619,9 @@ def _open(group: list[str], plan: Plan, effects: Effects, skip: Said) -> _Source
         items = _dataset_items(dataset, plan, effects, copies=0)
         return _Source(name, items, SourceReport(name), dataset.factor_names)
     path = Path(source)
-    name = path.name or str(path)
+    name = _printable(path.name or str(path))
     if len(group) > 1:
-        name = f"{path.absolute().parent.name}/*{path.suffix} ({len(group):,} files)"
+        name = _printable(f"{path.absolute().parent.name}/*{path.suffix} ({len(group):,} files)")
     elif (kind := kind_of(source)) in WITH_SPLITS:
         dataset = read(source)
         old = dataset.provenance if kind == "sketches" else ()
@@ -585,29 +629,34 @@ def _open(group: list[str], plan: Plan, effects: Effects, skip: Said) -> _Source
         items = _dataset_items(dataset, plan, effects, copies)
         return _Source(name, items, SourceReport(name, old), dataset.factor_names)
     elif kind == "folder":
-        name = f"{path.absolute().name}/"
+        name = _printable(f"{path.absolute().name}/")
     report = SourceReport(name)
     return _Source(name, _record_items(group, plan, effects, report, skip), report)
 
 
+def _printable(name: str) -> str:
+    """The name of a file as a report and the provenance have it: on one line."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
+
+
 def _record_items(
-    paths: Iterable[str], plan: Plan, effects: Effects, report: SourceReport, skip: Said
+    paths: Iterable[str], plan: Plan, effects: Effects, report: SourceReport, skip: Skip
 ) -> Iterator[_Item]:
     """The drawings of files without splits."""
     settings = plan.settings
 
-    def say(line: str) -> None:
-        if _SKIPPED_ON_PURPOSE not in line:
+    def say(skipped: Skipped) -> None:
+        if not skipped.by_rule:
             report.unreadable += 1
             effects.unreadable += 1
-        skip(line)
+        skip(skipped)
 
     for path in paths:
         kind = kind_of(path)
         name = None
         for record in records(path, skip=say):
             effects.left_out.update(record.left_out)
-            label = None if kind == "svg" else record.label  # that is a title, not a class
+            label = record.label
             if label is None and settings.label is None:
                 label = name = name or class_name(path)
             epsilon = settings.epsilon
@@ -624,7 +673,7 @@ def _record_items(
                 except SketchRNNError as error:  # it is too long to be resampled
                     if kind not in ("svg", "folder"):
                         raise
-                    say(str(error))
+                    say(Skipped(str(error)))
                     continue
             epsilon = epsilon if epsilon or record.raw else None  # 0 says nothing of others
             yield _Item(
@@ -641,7 +690,8 @@ def _dataset_items(dataset: Dataset, plan: Plan, effects: Effects, copies: int) 
         settings.epsilon or 0.0,
         public=settings.box and bool(settings.epsilon),
     )
-    epsilon = settings.epsilon or dataset.epsilon
+    # what a larger one has taken away stays away
+    epsilon = max(filter(None, (settings.epsilon, dataset.epsilon)), default=dataset.epsilon)
     for number, split in enumerate(dataset.splits.values()):
         first_copy = len(split) - (copies if number == SPLITS.index("train") else 0)
         for chosen, pooled in split.chunks():

@@ -1,8 +1,11 @@
-"""Plain tables for the terminal."""
+"""Plain tables and counts for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+
+_NOUN_END = re.compile(r"(?= without | to |$)")
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -17,6 +20,14 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         )
         lines.append("  ".join([first, *others]).rstrip())
     return "\n".join(lines) + "\n"
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Things by their names: "2 texts, 1 image, 3 references to nothing"."""
+    return ", ".join(
+        f"{count:,} {name if count == 1 else _NOUN_END.sub('s', name, count=1)}"
+        for name, count in counts.items()
+    )
 
 
 def _cell(value: object) -> str:

@@ -1,6 +1,7 @@
 """Writing drawings as data: sketch-rnn's official `.npz`, QuickDraw's `.ndjson`, JSON.
 
-What is written here, the readers in `data/formats` and the official ones read.
+What is written here, the readers in `data/formats` and the official ones read: what they would
+refuse is not written.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn.data.dataset import SPLITS
+from sketchrnn.data.formats.records import (
+    CLASS_NAME_LIMIT,
+    COORDINATE_LIMIT,
+    POINTS_LIMIT,
+    normal_name,
+)
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replacing, write_bytes, write_text
 from sketchrnn.sketch import Sketch, decimals_for
 from sketchrnn.strokes import BOX_PX
 
-SPLITS = ("train", "valid", "test")
-LARGEST = 1e9  # of a drawing's sides: our readers, and 32-bit numbers, take no more
 LEAST_BOX_PX = 100.0  # a drawing smaller than that would be spoiled by whole numbers
-WORD_LIMIT = 255  # characters
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same drawings give the same bytes
 
 
@@ -56,12 +62,13 @@ def npz_bytes(
     allow_pickle=True, encoding="latin1")` of any NumPy, in Python 2 as well.
 
     Raises:
-        SketchRNNError: no drawing to train with, or one that is larger than 1e9.
+        SketchRNNError: no drawing to train with, or one that is larger than 1e9 or has more than
+            100,000 points.
     """
     if not train:
         raise SketchRNNError("an .npz needs at least one drawing to train with")
-    for sketch in (*train, *valid, *test):
-        _check_size(sketch)
+    for number, sketch in enumerate((*train, *valid, *test), start=1):
+        _check(sketch, number)
     splits = [[one.to_stroke3() for one in sketches] for sketches in (train, valid, test)]
     every = [rows for split in splits for rows in split]
     dtype = np.int16 if all(map(_fits_int16, every)) else np.float32
@@ -112,34 +119,44 @@ def ndjson_lines(sketches: Iterable[Sketch], path: str | os.PathLike[str]) -> It
         path: of the file: its name is the word of drawings without a label.
 
     Raises:
-        SketchRNNError: a drawing that is larger than 1e9.
+        SketchRNNError: a drawing that is larger than 1e9, or has more than 100,000 points.
     """
-    name = _word(Path(path).name.partition(".")[0]) or "drawing"
-    for sketch in sketches:
+    name = class_of(Path(path).name.partition(".")[0]) or "drawing"
+    for number, sketch in enumerate(sketches, start=1):
+        _check(sketch, number)
         document = {
-            "word": _word(sketch.label or "") or name,
+            "word": class_of(sketch.label) or name,
             "recognized": True,
             "drawing": [line.T.tolist() for line in _in_the_box(sketch)],
         }
         yield json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _word(label: str) -> str:
-    """A label as readers take it for the name of a class."""
-    return "".join(filter(str.isprintable, label))[:WORD_LIMIT]
+def class_of(label: str | None) -> str | None:
+    """A label as readers take it for the name of a class: one line of printable text, or None."""
+    shown = "".join(c if c.isprintable() else " " * c.isspace() for c in normal_name(label or ""))
+    return " ".join(shown.split())[:CLASS_NAME_LIMIT].rstrip() or None
 
 
-def _check_size(sketch: Sketch) -> None:
-    side = max(sketch.size)
-    if side > LARGEST:
+def _check(sketch: Sketch, number: int, *, place: bool = False) -> None:
+    """Raises SketchRNNError for what our readers refuse; with `place` where it lies counts, too."""
+    if sketch.point_count > POINTS_LIMIT:
         raise SketchRNNError(
-            f"a drawing is {side:g} large, and data files hold at most {LARGEST:g}; scale it first"
+            f"drawing {number} has {sketch.point_count:,} points, and data files hold at most"
+            f" {POINTS_LIMIT:,} each; simplify it first"
+        )
+    largest = max(sketch.size)
+    if place:
+        largest = max(largest, *map(abs, sketch.bounds))
+    if largest > COORDINATE_LIMIT:
+        raise SketchRNNError(
+            f"drawing {number} reaches {largest:g}, and data files hold at most"
+            f" {COORDINATE_LIMIT:g}; scale or move it first"
         )
 
 
 def _in_the_box(sketch: Sketch) -> list[npt.NDArray[Any]]:
     """The strokes [n, 2] as QuickDraw has them: whole numbers, where that does no harm."""
-    _check_size(sketch)
     left, top, right, bottom = sketch.bounds
     if min(left, top) < 0 or max(right, bottom) > BOX_PX:
         sketch = sketch.moved(-left, -top)
@@ -155,18 +172,35 @@ def _in_the_box(sketch: Sketch) -> list[npt.NDArray[Any]]:
 def write_json(path: str | os.PathLike[str], sketches: Iterable[Sketch]) -> int:
     """Write drawings as JSON, whole or not at all; returns how many there are.
 
-    One alone is written as `Sketch.to_json`, several as `{"drawings": [...]}`, each as that.
+    One alone is written as `json_document`, several as `{"drawings": [...]}`, each as that.
+
+    Raises:
+        SketchRNNError: as `json_document`.
     """
-    rest = iter(sketches)
+    rest = (json_document(sketch, number) for number, sketch in enumerate(sketches, start=1))
     first = list(islice(rest, 2))
     if len(first) == 1:
-        write_text(path, json.dumps(first[0].to_json()) + "\n")
+        write_text(path, json.dumps(first[0]) + "\n")
         return 1
     count = 0
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write('{"drawings": [')
-        for sketch in chain(first, rest):
-            file.write(("," if count else "") + "\n" + json.dumps(sketch.to_json()))
+        for document in chain(first, rest):
+            file.write(("," if count else "") + "\n" + json.dumps(document))
             count += 1
         file.write("\n]}\n")
     return count
+
+
+def json_document(sketch: Sketch, number: int = 1) -> dict[str, Any]:
+    """`Sketch.to_json`, with the label as readers take it.
+
+    Args:
+        sketch: the drawing.
+        number: its place among those that are written, for a message.
+
+    Raises:
+        SketchRNNError: a coordinate over 1e9, more than 100,000 points.
+    """
+    _check(sketch, number, place=True)
+    return replace(sketch, label=class_of(sketch.label)).to_json()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
@@ -16,6 +17,7 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.drawing.base import Latent
+from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.network import kl_terms
 from sketchrnn.sketch import Sketch
 
@@ -100,6 +102,22 @@ def nats_per_point(
 ) -> Nats:
     """`Likelihood.nats_per_point` of each of n drawings: [n]."""
     return np.array([one.nats_per_point for one in likelihood(model, sketches, z=z)], np.float64)
+
+
+def badness(model: Model, sketches: Sequence[Sketch]) -> Nats:
+    """How unlikely the model finds each of n drawings from anywhere, to sort out the worst: [n].
+
+    That is `nats_per_point` of the drawing fitted to the model (`Model.fit`), for its units may be
+    others; infinity for one that cannot be fitted, with more strokes than the model reads. As
+    `score` of `sketchrnn.data.prepare`: `partial(badness, model)`.
+    """
+    found = np.full(len(sketches), np.inf)
+    fitted = {}
+    for number, sketch in enumerate(sketches):
+        with suppress(SketchRNNError):
+            fitted[number] = model.fit(sketch).sketch
+    found[list(fitted)] = nats_per_point(model, list(fitted.values()))
+    return found
 
 
 def _measured(

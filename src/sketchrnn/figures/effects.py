@@ -12,11 +12,11 @@ from itertools import islice, pairwise
 import numpy as np
 
 from sketchrnn.data.clean import length_of, side_of
-from sketchrnn.data.effects import Gallery, Polyline, Shape
+from sketchrnn.data.effects import Gallery, Shape
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.sheet import TAIL, SketchSheet
-from sketchrnn.sketch import Sketch, path_data
+from sketchrnn.sketch import Polyline, Sketch, path_data
 from sketchrnn.strokes import BOX_PX
 
 COLUMNS = 8

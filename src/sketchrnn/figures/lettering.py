@@ -20,8 +20,6 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn.sketch import path_data
-
 CAPITAL_HEIGHT = 12  # units; `size` below is what this becomes on paper
 DESCENT = 4 / CAPITAL_HEIGHT  # below the baseline, as a part of `size`
 LINE_HEIGHT = 1.9  # baseline to baseline, as a part of `size`
@@ -192,11 +190,6 @@ def text_strokes(
         for stroke in strokes:
             yield (stroke - (0, CAPITAL_HEIGHT)) * unit + (left, baseline)
         left += (width + SPACING) * unit
-
-
-def text_path(text: str, x: float, baseline: float, size: float, anchor: float = 0.0) -> str:
-    """SVG path data (absolute M and L) of one line of text; see `text_strokes`."""
-    return "".join(map(path_data, text_strokes(text, x, baseline, size, anchor)))
 
 
 def _plain(text: str) -> Iterator[str]:

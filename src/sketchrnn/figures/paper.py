@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +21,6 @@ from sketchrnn.figures.scene import Line, Scene
 from sketchrnn.figures.sheet import GAP, SketchSheet
 from sketchrnn.pictures import ANIMATED_SVG, write_picture
 from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
-
-if TYPE_CHECKING:
-    from svgelements import Color
 
 MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96}
 UNITS = ("mm", "in", "px")  # that an SVG is written in, with the decimals of its coordinates
@@ -59,6 +55,8 @@ DOT_MM = 0.01
 _NUMBER = rf"([0-9]{{1,9}}(?:\.[0-9]{{0,9}})?|\.[0-9]{{1,9}}) ?({'|'.join(MM)})?"
 _LENGTH = re.compile(_NUMBER)
 _PAGE = re.compile(rf"{_NUMBER} ?[x×] ?{_NUMBER}")
+_PART = r"\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)\s*"
+_RGB = re.compile(rf"rgb\({_PART},{_PART},{_PART}\)")
 
 
 def length_mm(text: str, unit: str = "mm", name: str = "a length") -> float:
@@ -90,7 +88,7 @@ def page_mm(text: str, unit: str = "mm") -> tuple[float, float]:
             f"page is {text!r}; give {', '.join(SIZES_MM)}, or WIDTHxHEIGHT with a unit: 200x100mm"
         )
     across, across_unit, down, down_unit = match.groups()
-    last = down_unit or unit  # "8.5x11in": the unit stands behind the second one
+    last = down_unit or across_unit or unit  # "8.5x11in", "8.5inx11": one unit is of both sides
     width, height = float(across) * MM[across_unit or last], float(down) * MM[last]
     least, most = SIDES_MM
     if not (least <= width <= most and least <= height <= most):
@@ -109,7 +107,8 @@ class Paper:
         landscape: the longer side lies across.
         margin: nothing is drawn nearer to an edge than that, half a line's width included.
         stroke_width: of all lines.
-        color: of all lines, a CSS colour; None: as the drawings have them, or by `color_by`.
+        color: of all lines, a CSS colour, kept as #rrggbb; None: as the drawings have them, or by
+            `color_by`.
         color_by: None; "stroke": the first stroke of each drawing in the first colour of `PENS`,
             the second in the second ...; "class": one colour for each label.
         order: draw the strokes in an order with little pen-up travel, turned round where that
@@ -142,7 +141,7 @@ class Paper:
         if self.color is not None and self.color_by is not None:
             raise SketchRNNError("color is one for all lines: leave it out, or color_by")
         if self.color is not None:
-            check_color(self.color)
+            object.__setattr__(self, "color", hex_color(self.color))  # one way to write it
         width, height = self.size_mm
         if self.stroke_width_mm < LEAST_STROKE_MM:
             raise SketchRNNError(
@@ -394,22 +393,34 @@ def _with_length(points: Polyline) -> Polyline:
     return np.stack([points[0] - half, points[0] + half])
 
 
-def check_color(color: str) -> None:
-    """Raises SketchRNNError for text that is no CSS colour: red, #d6246e, rgb(20, 90, 200)."""
-    from svgelements import Color as Parser
+def hex_color(color: str) -> str:
+    """ "#rrggbb" of a CSS colour: navy, #abc, #d6246e, rgb(20, 90, 200), rgb(20%, 30%, 40%).
 
-    if not _is_color(Parser, color):
-        raise SketchRNNError(f"color is {color!r}; give a CSS colour: navy, #d6246e")
-
-
-def _is_color(parser: type[Color], color: str) -> bool:
-    # The parser takes what it does not know for black, so black has to be asked for by name.
+    Raises:
+        SketchRNNError: any other text, and what lets the paper shine through.
+    """
     word = color.strip().lower()
-    if re.fullmatch(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", word):
-        return True
-    if re.fullmatch(r"rgb\([0-9., %]{5,40}\)", word) or word == "black":
-        return True
-    if not re.fullmatch(r"[a-z]{3,20}", word):
-        return False
-    found = parser(word).value
-    return found is not None and found & 0xFFFFFFFF != 0xFF
+    found = _named(word) if word.isalpha() and word.isascii() else None
+    if re.fullmatch(r"#[0-9a-f]{6}", word):
+        found = word
+    elif re.fullmatch(r"#[0-9a-f]{3}", word):
+        found = "#" + "".join(2 * digit for digit in word[1:])
+    elif (match := _RGB.fullmatch(word)) is not None:
+        parts, largest = match.groups()[::2], 100.0 if match[2] else 255.0
+        values = [float(part) * 255 / largest for part in parts]
+        if match[2] == match[4] == match[6] and max(values) <= 255:
+            found = "#" + "".join(f"{int(value + 0.5):02x}" for value in values)
+    if found is None:
+        raise SketchRNNError(f"color is {color!r}; give a CSS colour: navy, #d6246e")
+    return found
+
+
+def _named(word: str) -> str | None:
+    """ "#rrggbb" of a name of SVG; None for no such name, or a transparent one."""
+    from svgelements import Color
+
+    found = Color(word)
+    if found.value is None or found.alpha != 255:
+        return None
+    # what it does not know it takes for black, so black has to be asked for by name
+    return str(found.hex) if found.hex != "#000000" or word == "black" else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
-from sketchrnn.data.write import ndjson_lines, npz_bytes
+from sketchrnn.data.write import json_document, ndjson_lines, npz_bytes
 from sketchrnn.figures.animate import animated_svg, film
 from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import svg_to_png
@@ -50,7 +51,7 @@ def save_sketch(
         "a drawing",
         svg=sketch.to_svg,
         png=lambda: svg_to_png(near.to_svg(), width_px=width_px),
-        document=sketch.to_json,
+        document=lambda: json_document(sketch),
         more={
             ANIMATED_SVG: lambda: animated_svg(sketch_scene(sketch), seconds),
             # in points, for a PDF has few decimals
@@ -71,7 +72,7 @@ def save_sheet(
         "a sheet",
         svg=sheet.to_svg,
         png=sheet.to_png,
-        document=sheet.to_json,
+        document=lambda: _readable(sheet),
         more={
             ANIMATED_SVG: lambda: animated_svg(sheet.scene(), seconds),
             ".pdf": lambda: svg_to_pdf(sheet.to_svg()),
@@ -79,6 +80,16 @@ def save_sheet(
             **_data_makers(sketches, path),
         },
     )
+
+
+def _readable(sheet: SketchSheet) -> dict[str, Any]:
+    """The sheet's document, with drawings as our readers take them."""
+    number = count(1)
+    rows = [
+        [None if sketch is None else json_document(sketch, next(number)) for sketch in row]
+        for row in sheet.rows
+    ]
+    return {**sheet.to_json(), "rows": rows}
 
 
 def sketch_scene(sketch: Sketch) -> Scene:

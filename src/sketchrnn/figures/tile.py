@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sketchrnn.data.write import json_document
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
 from sketchrnn.figures.pdf import svg_to_pdf
@@ -135,7 +136,7 @@ class Tile:
             "width_px": self.width,
             "height_px": self.height,
             "line_px": self.pen_px,
-            "drawings": [sketch.to_json() for sketch in self.sketches],
+            "drawings": [json_document(one, i) for i, one in enumerate(self.sketches, start=1)],
             "colors": self.colors,
         }
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sketchrnn.data.dataset import Dataset
-from sketchrnn.data.formats.records import Record
+from sketchrnn.data.formats.records import Record, Skipped, normal_name
 from sketchrnn.errors import SketchRNNError
 
 ZIP_MAGIC = b"PK"
@@ -23,6 +23,7 @@ KINDS = {
     ".csv": "csv",
     ".svg": "svg",
 }
+BIN_PREFIX = "full_binary_"  # of QuickDraw's names, as a browser saves them
 WITH_SPLITS = ("npz", "sketches")
 READABLE = (
     "a sketch-rnn .npz, QuickDraw's .ndjson, .ndjson.gz or .bin, .json, .csv, .svg, a folder of"
@@ -66,7 +67,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
 
 
 def records(
-    source: str | os.PathLike[str], *, skip: Callable[[str], None] | None = None
+    source: str | os.PathLike[str], *, skip: Callable[[Skipped], None] | None = None
 ) -> Iterator[Record]:
     """The drawings of a file that has no splits, or of a folder tree, one after the other.
 
@@ -76,9 +77,9 @@ def records(
 
     Args:
         source: .ndjson(.gz), .bin, .json, .csv, .svg, or a folder.
-        skip: called with one line for each file of a folder, or named file of one drawing, that
-            cannot be read, and one for all files of a folder with other endings. By default the
-            former raise, and the latter are passed over.
+        skip: called for each file of a folder, or named file of one drawing, that cannot be read,
+            or not to its end; and once for all files of a folder with other endings. By default
+            the former raise, and the latter are passed over. As text it is one line: `skip=print`.
 
     Raises:
         SketchRNNError: a file that cannot be read, or that is damaged in the middle; a folder
@@ -101,8 +102,7 @@ def records(
             continue
         for record in _skipping(file, kind, skip):
             found = True
-            label = record.label if record.label and not one else name
-            yield replace(record, label=label)
+            yield replace(record, label=record.label if record.label and not one else name)
     if not found:
         raise SketchRNNError(f"{path}: is a folder without any drawing; expected {READABLE}")
 
@@ -124,7 +124,8 @@ def class_name(source: str | os.PathLike[str]) -> str:
         return folder.class_name(path / "any")
     if _holds_one(path, kind):
         return folder.class_name(path)
-    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    return normal_name(name.removeprefix(BIN_PREFIX) if kind == "bin" else name)
 
 
 def read(path: str | os.PathLike[str]) -> Dataset:
@@ -156,17 +157,27 @@ def _holds_one(path: Path, kind: str) -> bool:
     return kind == "svg"
 
 
-def _skipping(path: Path, kind: str, skip: Callable[[str], None] | None) -> Iterator[Record]:
+def _skipping(path: Path, kind: str, skip: Callable[[Skipped], None] | None) -> Iterator[Record]:
+    count, last = 0, ""
     try:
-        yield from _records(path, kind)
+        for record in _records(path, kind):
+            count, last = count + 1, record.where
+            yield record
     except (SketchRNNError, OSError) as error:
-        _skip(path, error, skip)
+        _skip(path, error, skip, count, last)
 
 
-def _skip(path: Path, error: Exception, skip: Callable[[str], None] | None) -> None:
+def _skip(
+    path: Path,
+    error: Exception,
+    skip: Callable[[Skipped], None] | None,
+    drawings: int = 0,
+    last: str = "",
+) -> None:
     if skip is None:
         raise error
-    skip(f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error))
+    line = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    skip(Skipped(line, drawings, last))
 
 
 def _records(path: Path, kind: str) -> Iterator[Record]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
 from sketchrnn.data.formats.records import COORDINATE_LIMIT, POINTS_LIMIT
+from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -72,7 +73,7 @@ def parse(content: bytes, where: str) -> Given:
         from sketchrnn.data.formats import svg
 
         drawing = svg.parse(content, where)
-        left_out = svg.describe(drawing.left_out)
+        left_out = counts_text(drawing.left_out)
         note = f"left out, as it is no line: {left_out}" if left_out else ""
         return Given(drawing.sketch, where, note=note)
     try:

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from sketchrnn.data.formats.records import is_class_name
+from sketchrnn.data.formats.records import Skipped, is_class_name, normal_name
+from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 
 DEPTH_LIMIT = 100
 
 
 def walk(
-    root: Path, endings: Collection[str], skip: Callable[[str], None] | None = None
+    root: Path, endings: Collection[str], skip: Callable[[Skipped], None] | None = None
 ) -> Iterator[Path]:
     """The files below `root` that have one of the endings, folder by folder, by name.
 
@@ -24,7 +25,7 @@ def walk(
     Args:
         root: the folder.
         endings: as ".svg"; upper case counts, too, and so does what is gzipped (".ndjson.gz").
-        skip: called at the end with one line that counts what has other endings or leaves `root`.
+        skip: called at the end with what has other endings, and with what leaves `root`.
     """
     home = Path(os.path.realpath(root))
     others: Counter[str] = Counter()
@@ -52,13 +53,12 @@ def walk(
         waiting += [(folder / entry.name, depth + 1) for entry in reversed(folders)]
     if skip is not None and others:
         kinds = ", ".join(name for name, _ in others.most_common(5))
-        skip(f"{root}: left out, with other endings: {_files(others.total())} ({kinds})")
+        files = counts_text({"file": others.total()})
+        skip(Skipped(f"{root}: left out, with other endings: {files} ({kinds})", by_rule=True))
     if skip is not None and links:
-        skip(f"{root}: left out, as links are followed only to files in it: {_files(links)}")
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'s' * (count > 1)}"
+        files = counts_text({"file": links})
+        line = f"{root}: left out, as links are followed only to files in it: {files}"
+        skip(Skipped(line, by_rule=True))
 
 
 def class_name(file: Path) -> str:
@@ -73,4 +73,4 @@ def class_name(file: Path) -> str:
             f"{file}: the folder it lies in names its class, but that name cannot be printed;"
             " rename it"
         )
-    return folder.name
+    return normal_name(folder.name)

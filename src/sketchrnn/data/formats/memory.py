@@ -10,7 +10,7 @@ from sketchrnn import strokes
 from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.data.clean import preprocess
 from sketchrnn.data.dataset import Dataset, Drawings, split_numbers
-from sketchrnn.data.formats.records import Polyline, Record
+from sketchrnn.data.formats.records import Polyline, Record, normal_name
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import EPSILON_PX
 
@@ -49,7 +49,7 @@ def collect(records: Iterable[Record], where: str, class_name: str) -> Dataset:
             raise _too_large(where, class_name, f"{DRAWINGS_LIMIT:,} drawings")
         if row_count > ROWS_LIMIT:
             raise _too_large(where, class_name, f"{ROWS_LIMIT:,} points")
-        names.append(record.label or class_name)
+        names.append(normal_name(record.label or class_name))
         raws.add(record.raw)
     if not rows:
         raise SketchRNNError(f"{where}: has no drawings")
@@ -64,13 +64,18 @@ def collect(records: Iterable[Record], where: str, class_name: str) -> Dataset:
         test=test,
         classes=classes,
         epsilon=EPSILON_PX if raws == {True} else None,
-        provenance=(where.replace("\\", "/").rpartition("/")[2],),
+        provenance=(_last_part(where),),
         name=class_name,
     )
+
+
+def _last_part(where: str) -> str:
+    """The name of a file or folder without what leads to it."""
+    return where.replace("\\", "/").rstrip("/").rpartition("/")[2] or where
 
 
 def _too_large(where: str, name: str, limit: str) -> SketchRNNError:
     return SketchRNNError(
         f"{where}: has more than {limit}; make a data file of it first:"
-        f" sketchrnn data prepare {where.rpartition('/')[2]} -o {name}.sketches"
+        f" sketchrnn data prepare {_last_part(where)} -o {name}.sketches"
     )

@@ -34,6 +34,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sketchrnn.data.dataset import SPLITS, Dataset, Drawings
+from sketchrnn.data.formats.records import normal_name
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import AnyArray
 
@@ -103,7 +104,8 @@ def read(path: str | os.PathLike[str]) -> Dataset:
 
 def class_name(path: Path) -> str:
     """The class of an official file: cat of cat.npz, sketchrnn_cat.npz and cat.full.npz."""
-    return path.name.removesuffix(".npz").removesuffix(".full").removeprefix("sketchrnn_")
+    name = path.name.removesuffix(".npz").removesuffix(".full").removeprefix("sketchrnn_")
+    return normal_name(name)
 
 
 def _read_members(path: Path) -> dict[str, bytearray]:

@@ -1,12 +1,19 @@
-"""Record: one drawing as it stands in a file, before it is prepared; and what all readers check."""
+"""Record: one drawing as it stands in a file, before it is prepared; and what all readers check.
+
+Skipped: what was passed over on the way.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from sketchrnn.data.tables import counts_text
+from sketchrnn.errors import SketchRNNError
 
 POINTS_LIMIT = 100_000  # of a drawing, as it stands in the file
 COORDINATE_LIMIT = 1e9
@@ -36,6 +43,32 @@ class Record:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """A file that gave no drawing, or not all of them; as text one line that says so.
+
+    Attributes:
+        line: where, and why.
+        drawings: those that came before the place where it could not be read.
+        last: the `where` of the last of them.
+        by_rule: it was not tried: files with other endings, links that leave the folder.
+    """
+
+    line: str
+    drawings: int = 0
+    last: str = ""
+    by_rule: bool = False
+
+    def __str__(self) -> str:
+        text = self.line
+        if self.drawings:
+            count = counts_text({"drawing": self.drawings})
+            text = f"read up to {self.last}: {count} kept, but {self.line}"
+        elif not self.by_rule:
+            text = f"skipped {self.line}"
+        return str(SketchRNNError(text))  # its message is one line that can be printed
+
+
 def polyline(points: npt.ArrayLike) -> Polyline:
     """A stroke [n, 2] of a file, checked.
 
@@ -51,5 +84,13 @@ def polyline(points: npt.ArrayLike) -> Polyline:
 
 
 def is_class_name(name: object) -> bool:
-    """Whether it is text that can be the name of a class."""
+    """Whether it is text that can be the name of a class; "" can, where it stands for none."""
     return isinstance(name, str) and name.isprintable() and len(name) <= CLASS_NAME_LIMIT
+
+
+def normal_name(name: str) -> str:
+    """A class name in one spelling (NFC), however the file system or a file spells it.
+
+    Some write an accented letter as one character, others as a letter and an accent (NFD).
+    """
+    return unicodedata.normalize("NFC", name)

@@ -75,12 +75,16 @@ def write(dataset: Dataset, path: str | os.PathLike[str], effects: Effects | Non
         effects: what was done to the drawings, if anything.
 
     Raises:
-        SketchRNNError: another ending, no training drawings, rows that are not stroke-3.
+        SketchRNNError: another ending, no training drawings, rows that are not stroke-3, a name of
+            a class or factor that cannot be printed.
     """
     target = Path(path)
     check_ending(target)
     if len(dataset.classes) > CLASSES_LIMIT:
         raise SketchRNNError(f"{target}: there are more than {CLASSES_LIMIT:,} classes")
+    for name in dataset.classes + dataset.factor_names:
+        if not name.isprintable():  # `read` would refuse the file
+            raise SketchRNNError(f"{target}: {name!r:.60} cannot be printed, so it is no name")
     tensors: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
     for name, split in dataset.splits.items():
         tensors[f"{name}/lengths"] = (_INT32, (len(split),))

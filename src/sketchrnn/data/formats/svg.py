@@ -47,6 +47,7 @@ from svgelements import (
 
 from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
 from sketchrnn.data.formats.records import COORDINATE_LIMIT, POINTS_LIMIT, Record
+from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -285,10 +286,10 @@ class _Reader:
         ]
         lines = _flattened(shapes, self.tolerance)
         if not lines:
-            left_out = f" (left out: {describe(self.left_out)})" if self.left_out else ""
+            left_out = f" (left out: {counts_text(self.left_out)})" if self.left_out else ""
             raise SketchRNNError(f"has no line in it, so it is no drawing{left_out}")
         title = next((child.text for child in top if _tag(child) == "title"), None)
-        return Sketch.from_polylines(lines, (title or "").strip() or None)
+        return Sketch.from_polylines(lines, " ".join((title or "").split()) or None)
 
     def _shapes(
         self,
@@ -500,11 +501,6 @@ def _as_a_hand(cx: float, cy: float, rx: float, ry: float | None = None) -> list
     half = f"A{rx},{ry} 0 0 0"
     path = f"M{top[0]},{top[1]}{half} {bottom[0]},{bottom[1]}{half} {top[0]},{top[1]}Z"
     return list(Path(path).segments(transformed=False))
-
-
-def describe(left_out: Mapping[str, int]) -> str:
-    """What was left out, in words: "2 texts, 1 image"."""
-    return ", ".join(f"{count} {name}{'s' * (count > 1)}" for name, count in left_out.items())
 
 
 def _is_painted(style: Style) -> bool:
