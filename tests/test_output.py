@@ -277,9 +277,12 @@ def test_a_drawing_can_be_named_twice(shell: Shell) -> None:
 def test_what_is_not_shown_is_said(shell: Shell) -> None:
     write_ndjson(Path("many.ndjson"), 200)
     says = "many.ndjson: the first 25 of 200; -n for more\n"
-    for options in ("", "--each e", "--each e --as ndjson"):
-        assert shell(*f"convert many.ndjson -o a.svg {options}".split()) == 0
-        assert shell.err.startswith(says)
+    assert shell(*["convert", "many.ndjson", "-o", "a.svg"]) == 0
+    assert shell.err.startswith(says)
+    for options in ("", "--as ndjson"):  # each is each
+        assert shell(*f"convert many.ndjson -o a.svg --each e {options}".split()) == 0
+        assert shell.err.startswith("wrote 200 drawings to e\na.svg: 25 of 200 drawings; -n for")
+        assert paths("a.svg") == 50
     for options in ("-n 25 -o a.svg", "-n 200 -o a.svg", "-o a.json --each f", "-o a.json"):
         assert shell(*f"convert many.ndjson {options}".split()) == 0
         assert "first" not in shell.err
@@ -294,6 +297,37 @@ def test_what_is_not_shown_is_said(shell: Shell) -> None:
     write_ndjson(Path("many.ndjson"), 25)
     assert shell("convert", "many.ndjson", "-o", "a.svg") == 0
     assert shell.err == "wrote a.svg\n"
+
+
+def test_what_is_read_is_not_written_over(shell: Shell) -> None:
+    Path("drawings").mkdir()
+    write_ndjson(Path("drawings/many.ndjson"), 3)
+    Path("drawings/hand.svg").write_text(HAND.to_svg())
+    before = listing(Path("drawings"))
+    for line, says in {
+        "drawings/hand.svg -o drawings/hand.svg": "drawings/hand.svg: is read from; name another",
+        "drawings/many.ndjson#0 -o drawings/many.ndjson": "many.ndjson: is read from; name another",
+        "drawings -o a.svg --each drawings": "--each drawings: is read from; name another folder",
+    }.items():
+        assert shell("convert", *line.split()) == 2
+        assert says in shell.err
+    assert listing(Path("drawings")) == before
+    assert (
+        shell(*["convert", "drawings/hand.svg", "-o", "drawings/hand.pdf", "--each", "drawings"])
+        == 0
+    )
+
+
+def test_a_page_in_place(shell: Shell) -> None:
+    begun = '<path stroke="red" fill="none" d="M120 200L140 200.5"/>'
+    Path("begun.svg").write_text(f'<svg viewBox="0 0 297 420">{begun}</svg>')
+    for line in ("convert begun.svg", "complete car begun.svg -n 1 --seed 1"):
+        assert shell(*f"{line} --page a3 --in-place -o a.svg".split()) == 0
+        assert "M120 200L140 200.5" in Path("a.svg").read_text()
+    line = "convert begun.svg --page a4 --margin 80mm --in-place -o c.svg"
+    assert shell(*line.split()) == 2
+    assert "lies from (120, 200) to (140, 200.5) mm, beyond the margins" in shell.err
+    assert not Path("c.svg").exists()
 
 
 def test_several_make_a_sheet_and_a_page(shell: Shell) -> None:

@@ -397,3 +397,27 @@ def test_every_format_of_a_page(tmp_path: Path) -> None:
     gif = Image.open(io.BytesIO((tmp_path / "a.gif").read_bytes()))
     assert gif.height == pytest.approx(640, abs=2)
     assert repr(page) == "<Page: 2 drawings on 105 x 148 mm>"
+
+
+def test_in_place_a_unit_is_a_millimetre() -> None:
+    """Nothing is fitted: the points stand in the file as they are."""
+    beginning = Sketch.from_polylines([[(20, 30), (60, 30.5)], [(60, 80), (61, 90)]], "a")
+    page = Paper("a4", in_place=True).place([beginning, None, beginning.moved(5, 0)])
+    drawn = [line.points.tolist() for lines in page.drawings for line in lines]
+    assert drawn[:2] == [[[20, 30], [60, 30.5]], [[60, 80], [61, 90]]]
+    assert drawn[2] == [[25, 30], [65, 30.5]]
+    assert 'd="M20 30L60 30.5"' in page.to_svg()
+    inches = Paper("letter", in_place=True, units="in").place([beginning.scaled(0.1)])
+    np.testing.assert_allclose(inches.drawings[0][0].points, [[50.8, 76.2], [152.4, 77.47]])
+    with pytest.raises(
+        SketchRNNError, match=r"in place lies from \(20, 30\) to \(61, 90\) mm, beyond the"
+    ):
+        Paper("60x100mm", in_place=True).place([beginning])
+
+
+def test_more_colours_than_pens_are_one() -> None:
+    line = Sketch.from_polylines([[(0, 0), (9, 9)]])
+    for count, layers in ((len(PENS), len(PENS)), (len(PENS) + 1, 1)):
+        colors = [f"#0000{number:02x}" for number in range(count)]
+        page = Paper().place_sheet(SketchSheet.grid([line] * count, colors=colors))
+        assert len(page.layers) == layers

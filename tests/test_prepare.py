@@ -496,9 +496,10 @@ def test_the_command_names_twenty_of_those_skipped(
     assert run("prepare", *good, *bad, "-o", tmp_path / "a.sketches") == 0
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
-    assert len(lines) == 21
+    assert len(lines) == 22
     assert lines[0].startswith(f"skipped {bad[0]}")
     assert lines[20] == "and 3 more"
+    assert lines[21].startswith("there are no drawings to validate with")
     assert "files that could not be read, or not to their end: 23" in captured.out
 
 

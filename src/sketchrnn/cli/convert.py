@@ -45,11 +45,13 @@ class _Drawing:
         sketch: in its own units.
         class_name: as `sketchrnn data prepare` has it; None where nothing says it.
         split: that it is of.
+        number: in its data file, from 0.
     """
 
     sketch: Sketch
     class_name: str | None
     split: str = "train"
+    number: int = 0
 
     @property
     def as_data(self) -> Sketch:
@@ -110,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.each is None:
             return _write_data(output, ending, _read(arguments, arguments.n))
     limit = arguments.n
-    if limit is None and ending not in DATA:
+    if limit is None and ending not in DATA and arguments.each is None:
         limit = SHOWN
     drawings = list(_read(arguments, limit))
     if not drawings:
@@ -121,7 +123,10 @@ def run(arguments: argparse.Namespace) -> int:
         write_each(arguments.each, each, of_each, arguments.seconds)
     if ending in DATA:
         return _write_data(output, ending, drawings)
-    _write_picture(arguments, [one.sketch for one in drawings])
+    shown = [one for one in drawings if limit is not None or one.number < SHOWN]
+    if len(shown) < len(drawings):
+        print(f"{output}: {len(shown)} of {len(drawings):,} drawings; -n for more", file=sys.stderr)
+    _write_picture(arguments, [one.sketch for one in shown])
     return 0
 
 
@@ -197,7 +202,8 @@ def _read(arguments: argparse.Namespace, limit: int | None) -> Drawings:
     for spec, many in pairs:
         if many:
             drawings = _all(spec, arguments.split)
-            yield from islice(drawings, limit)
+            for number, one in enumerate(islice(drawings, limit)):
+                yield replace(one, number=number)
             if arguments.n is None and limit is not None:
                 _say_more(spec, limit, drawings)
             continue

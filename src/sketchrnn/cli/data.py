@@ -227,6 +227,11 @@ def _prepare(arguments: argparse.Namespace) -> None:
     report = _prepared(arguments, arguments.sources, arguments.output)
     print(report.to_text(), end="")
     print(f"wrote {arguments.output}")
+    if not len(report.dataset.valid):
+        print(
+            "there are no drawings to validate with, which a training needs: give --valid 1, or 4",
+            file=sys.stderr,
+        )
     if arguments.sheet:
         print(_save_effects(report, arguments.sheet))
 

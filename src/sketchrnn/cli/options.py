@@ -126,6 +126,13 @@ def add_page_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="draw letters, frames and rules of a sheet as well",
     )
+    group.add_argument(
+        "--in-place",
+        action="store_true",
+        default=None,
+        help="each drawing where its coordinates say, in --units from the top left of the page, and"
+        " not fitted: to go on with what is on the paper already",
+    )
     parser.add_argument(
         "--seconds",
         type=float,

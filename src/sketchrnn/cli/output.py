@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
 STANDARD_OUTPUT = "-"
+EACH_NAME = "drawing-"  # what the files of --each begin with
 PAGE_OPTIONS = (
     *("landscape", "margin", "stroke_width", "units", "color", "color_by", "order", "labels"),
+    "in_place",
 )
 
 
@@ -53,6 +55,7 @@ def check_drawings(arguments: argparse.Namespace) -> None:
     """
     output, each = arguments.output, getattr(arguments, "each", None)
     check_output(output, each, ENDINGS)
+    _spare_inputs(getattr(arguments, "drawings", []), output, each)
     if getattr(arguments, "each_as", None) is not None:
         if each is None:
             raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
@@ -71,6 +74,21 @@ def check_drawings(arguments: argparse.Namespace) -> None:
         raise SketchRNNError(
             f"{output}: is data, which has no page: name it {listed(PICTURES)}, or leave out --page"
         )
+
+
+def _spare_inputs(specs: Iterable[str], output: str, each: str | None) -> None:
+    """Raise SketchRNNError if what is to be written would replace what is read."""
+    for spec in specs:
+        given = Path(spec.partition("#")[0])
+        written = output != STANDARD_OUTPUT and Path(output).exists()
+        if written and given.is_file() and given.samefile(output):
+            raise SketchRNNError(f"{output}: is read from; name another file to write to")
+        if each is None or not Path(each).is_dir():
+            continue
+        folder = given if given.is_dir() else given.parent
+        numbered = given.is_dir() or given.name.startswith(EACH_NAME)
+        if given.exists() and numbered and folder.samefile(each):
+            raise SketchRNNError(f"--each {each}: is read from; name another folder to write to")
 
 
 def page_of(arguments: argparse.Namespace) -> Paper | None:
@@ -147,8 +165,13 @@ def write_drawings(
         if ending == ".npz":
             say_lost_classes({sketch.label for sketch in drawn})
         say_written(arguments.output, seed)
+        return
+    paper = page_of(arguments)
+    if paper is not None and paper.in_place:
+        write_page(paper.place(drawn), arguments.output, arguments.seconds)
+        say_written(arguments.output, seed)
     else:
-        write_sheet(sheet, arguments.output, seed, page_of(arguments), arguments.seconds)
+        write_sheet(sheet, arguments.output, seed, paper, arguments.seconds)
 
 
 def write_each(
@@ -165,7 +188,7 @@ def write_each(
     for number, sketch in enumerate(sketches):
         if ending == ".ndjson":
             sketch = replace(sketch, label=sketch.label or name)
-        save_sketch(sketch, Path(folder) / f"drawing-{number:03}{ending}", seconds=seconds)
+        save_sketch(sketch, Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
         count += 1
     print(f"wrote {count} drawings to {folder}", file=sys.stderr)
 

@@ -17,7 +17,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.sheet import TAIL, SketchSheet
 from sketchrnn.sketch import Polyline, Sketch, path_data
-from sketchrnn.strokes import BOX_PX
+from sketchrnn.strokes import BOX_PX, polylines_to_stroke3
 
 COLUMNS = 8
 CELL = 136.0
@@ -98,4 +98,5 @@ def in_order(count: int) -> list[str]:
 def _caption(lines: Sequence[Polyline]) -> str:
     shape = Shape.of(lines, side_of(lines) / BOX_PX or 1.0)
     strokes = "1 stroke" if shape.strokes == 1 else f"{shape.strokes:,} strokes"
-    return f"{strokes}, {shape.points:,} points, {shape.travel_px:,.0f} px"
+    points = len(polylines_to_stroke3(lines)[0])  # as --at-most and N_max count them
+    return f"{strokes}, {points:,} points, {shape.travel_px:,.0f} px"

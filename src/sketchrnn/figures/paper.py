@@ -23,6 +23,7 @@ from sketchrnn.pictures import ANIMATED_SVG, write_picture
 from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
 
 MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96}
+SLACK_MM = 0.01  # that a drawing may reach into a margin, by rounding
 UNITS = ("mm", "in", "px")  # that an SVG is written in, with the decimals of its coordinates
 _DECIMALS = {"mm": 3, "in": 5, "px": 3}
 
@@ -107,13 +108,15 @@ class Paper:
         landscape: the longer side lies across.
         margin: nothing is drawn nearer to an edge than that, half a line's width included.
         stroke_width: of all lines.
-        color: of all lines, a CSS colour, kept as #rrggbb; None: as the drawings have them, or by
-            `color_by`.
+        color: of all lines, a CSS colour, kept as #rrggbb; None: as the drawings have them, if
+            these are few enough to be pens (8), or by `color_by`.
         color_by: None; "stroke": the first stroke of each drawing in the first colour of `PENS`,
             the second in the second ...; "class": one colour for each label.
         order: draw the strokes in an order with little pen-up travel, turned round where that
             helps, over all drawings of one colour.
         labels: letters, frames and rules of a sheet are drawn as well.
+        in_place: each drawing lies where its coordinates say, one over the other, a unit of them a
+            unit of the page; nothing is fitted.
         units: of the SVG, "mm", "in" or "px" (1/96 in); and of lengths that are bare numbers.
 
     Raises:
@@ -129,6 +132,7 @@ class Paper:
     color_by: str | None = None
     order: bool = False
     labels: bool = False
+    in_place: bool = False
     units: str = "mm"
 
     def __post_init__(self) -> None:
@@ -186,14 +190,34 @@ class Paper:
             columns: drawings a row; by default those that make the drawings largest.
 
         Raises:
-            SketchRNNError: no drawings, or columns that are none.
+            SketchRNNError: no drawings, columns that are none, or with `in_place` one that reaches
+                beyond the margins.
         """
+        if self.in_place:
+            return self._where_they_are([one for one in sketches if one is not None])
         if columns is None:
             columns = self._best_columns(len(sketches))
         captions = None
         if self.labels:
             captions = [one.label if one is not None else None for one in sketches]
         return self.place_sheet(SketchSheet.grid(sketches, columns, captions=captions))
+
+    def _where_they_are(self, sketches: Sequence[Sketch]) -> Page:
+        unit, width = MM[self.units], self.stroke_width_mm
+        drawings = [
+            [Line(points * unit, PENS[0], width) for points in one.polylines] for one in sketches
+        ]
+        space, page = self.margin_mm + width / 2, np.array(self.size_mm)
+        for sketch, lines in zip(sketches, drawings, strict=True):
+            points = np.concatenate([line.points for line in lines])
+            if (points < space - SLACK_MM).any() or (points > page - space + SLACK_MM).any():
+                left, top, right, bottom = (round(edge, 2) for edge in sketch.bounds)
+                raise SketchRNNError(
+                    f"a drawing that is to stay in place lies from ({left:g}, {top:g}) to"
+                    f" ({right:g}, {bottom:g}) {self.units}, beyond the margins of the page; take a"
+                    " larger page, or a smaller margin"
+                )
+        return Page(self, self._colored(drawings, [one.label for one in sketches]))
 
     def place_sheet(self, sheet: SketchSheet) -> Page:
         """A sheet on the page, as large as its margins allow, in the sheet's own layout.
@@ -229,10 +253,11 @@ class Paper:
     ) -> list[list[Line]]:
         """The same lines in the colours that were asked for."""
         classes = {label: index for index, label in enumerate(dict.fromkeys(labels))}
+        own = {line.color for lines in drawings for line in lines}
 
         def color(line: Line, stroke: int, label: str | None) -> str:
             if self.color_by is None:
-                return self.color or line.color
+                return self.color or (line.color if len(own) <= len(PENS) else PENS[0])
             pen = stroke if self.color_by == "stroke" else classes[label]
             return PENS[pen % len(PENS)]
 

@@ -170,7 +170,8 @@ def _tree(data: bytes) -> Element:
         raise
     except (ElementTree.ParseError, expat.ExpatError, ValueError, LookupError) as error:
         # LookupError: an unknown encoding
-        raise SketchRNNError(f"is no SVG, or damaged ({error})") from None
+        kind = "is a PDF, no SVG" if data.startswith(b"%PDF") else "is no SVG, or damaged"
+        raise SketchRNNError(f"{kind} ({error})") from None
     return root
 
 
