@@ -421,3 +421,13 @@ def test_more_colours_than_pens_are_one() -> None:
         colors = [f"#0000{number:02x}" for number in range(count)]
         page = Paper().place_sheet(SketchSheet.grid([line] * count, colors=colors))
         assert len(page.layers) == layers
+
+
+def test_layers_are_named_after_their_classes() -> None:
+    sketches = [SCRIBBLES[number] for number in (0, 1, 3)]
+    svg = Paper(color_by="class").place(sketches).to_svg()
+    assert re.findall('inkscape:label="([^"]*)"', svg) == ["1 kind 0", "2 kind 1"]
+    many = [Sketch(one.polylines, f"kind {number}") for number, one in enumerate(SCRIBBLES)]
+    svg = Paper(color_by="class").place(many).to_svg()  # more classes than pens
+    assert re.findall('inkscape:label="([^"]*)"', svg)[0] == "1 kind 0, kind 8"
+    assert f'inkscape:label="1 {PENS[0]}"' in Paper().place(sketches).to_svg()

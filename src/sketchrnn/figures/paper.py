@@ -217,7 +217,8 @@ class Paper:
                     f" ({right:g}, {bottom:g}) {self.units}, beyond the margins of the page; take a"
                     " larger page, or a smaller margin"
                 )
-        return Page(self, self._colored(drawings, [one.label for one in sketches]))
+        labels = [one.label for one in sketches]
+        return Page(self, self._colored(drawings, labels), labels=labels)
 
     def place_sheet(self, sheet: SketchSheet) -> Page:
         """A sheet on the page, as large as its margins allow, in the sheet's own layout.
@@ -246,6 +247,7 @@ class Paper:
             self,
             [[on_page(line) for line in lines] for lines in colored],
             [on_page(line) for line in marks],
+            scene.labels,
         )
 
     def _colored(
@@ -284,14 +286,20 @@ class Page:
         paper: the page and its pen.
         drawings: the lines of each, in mm from the top left corner of the page.
         marks: letters, frames and rules, if they are drawn.
+        labels: of the drawings; with `color_by` "class" they name the layers.
     """
 
     def __init__(
-        self, paper: Paper, drawings: Sequence[Sequence[Line]], marks: Sequence[Line] = ()
+        self,
+        paper: Paper,
+        drawings: Sequence[Sequence[Line]],
+        marks: Sequence[Line] = (),
+        labels: Sequence[str | None] = (),
     ) -> None:
         self.paper = paper
         self.drawings = drawings
         self.marks = marks
+        self.labels = labels
 
     @cached_property
     def layers(self) -> list[tuple[str, list[Polyline]]]:
@@ -307,6 +315,14 @@ class Page:
             strokes = [_with_length(line.points) for line in every if line.color == color]
             layers.append((color, travel.ordered(strokes) if self.paper.order else strokes))
         return layers
+
+    def _layer_name(self, color: str) -> str:
+        """What editors call a layer: its classes, or its colour."""
+        if self.paper.color_by != "class":
+            return color
+        drawn = zip(self.labels, self.drawings, strict=True)
+        names = dict.fromkeys(label for label, lines in drawn if lines[0].color == color and label)
+        return ", ".join(names) or color
 
     @property
     def travel_mm(self) -> float:
@@ -402,7 +418,7 @@ class Page:
             paths = (f'<path d="{path_data(s / MM[unit], decimals)}"/>\n' for s in strokes)
             groups.append(
                 f'<g id="layer{index}" inkscape:groupmode="layer"'
-                f' inkscape:label="{index} {xml_text(color)}" fill="none"'
+                f' inkscape:label="{index} {xml_text(self._layer_name(color))}" fill="none"'
                 f' stroke="{xml_text(color)}" stroke-width="{pen}"'
                 ' stroke-linecap="round" stroke-linejoin="round">\n'
                 f"{''.join(paths)}</g>\n"
