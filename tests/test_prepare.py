@@ -349,7 +349,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert lines[1].split() == ["cat.ndjson", "3", "2", "0", "0", "1", "0", "0", "0", "1"]
     assert lines[3].split() == ["together", "6", "3", "1", "1", "1", "0", "0", "0", "1"]
     data = read(out)
-    assert lines[5] == f"2 classes, N_max {data.N_max}, scale {data.scale:.4f} px"
+    assert lines[4] == f"duplicate: {path}, line 2"
+    assert lines[6] == f"2 classes, N_max {data.N_max}, scale {data.scale:.4f} px"
     assert lines[6] == f"wrote {out}"
 
 
@@ -908,3 +909,17 @@ def test_a_model_says_what_is_unlikely(tmp_path: Path, capsys: pytest.CaptureFix
     assert kept == [
         strokes.polylines_to_stroke3([np.array(s).T for s in sun])[0].tolist() for sun in suns
     ]
+
+
+def test_what_was_left_out_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    folder.mkdir()
+    for number in range(12):
+        zigzag = [(x, (number + 3) * (x % 2)) for x in range(30 if number < 8 else 60 + number)]
+        sketch = Sketch.from_polylines([zigzag])
+        (folder / f"{number:02}.svg").write_text(sketch.to_svg())
+    (folder / "again.svg").write_text((folder / "03.svg").read_text())
+    settings = Settings(max_points=65, epsilon=0, valid=1, test=0)
+    text = prepare([folder], None, settings, outliers=Outliers(longest=0.12)).to_text()
+    assert f"too long: {', '.join(f'{folder}/{n:02}.svg' for n in (8, 9, 10, 11))}\n" in text
+    assert f"duplicate: {folder}/again.svg\n" in text

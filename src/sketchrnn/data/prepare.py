@@ -15,6 +15,7 @@ import math
 import os
 import tempfile
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
@@ -66,6 +67,9 @@ LONGEST, UNLIKELY, COPY = RARE_REASONS
 
 Score = Callable[[Sequence[Sketch]], npt.ArrayLike]
 Skip = Callable[[Skipped], None]
+
+PLACES_SHOWN = 5  # of the drawings that were left out for one reason
+PLACES_KEPT = 10_000  # drawings of which it is known where they stand
 
 _UNSPLIT = -1
 _SCORED_AT_ONCE, _COPIED_AT_ONCE = 256, 1024  # drawings
@@ -150,6 +154,34 @@ class SourceReport:
         return (*self.earlier, f"{line} ({options})" if options else line)
 
 
+@dataclass
+class Dropped:
+    """Which drawings were left out, by reason: where they stand, as far as their files say it.
+
+    Attributes:
+        places: of each reason the first few.
+        counts: how many have a place.
+    """
+
+    places: dict[str, list[str]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, reason: str, place: str) -> None:
+        """Note one."""
+        if place:
+            self.counts[reason] += 1
+            if self.counts[reason] <= PLACES_SHOWN:
+                self.places.setdefault(reason, []).append(_printable(place))
+
+    def to_text(self) -> str:
+        """A line a reason."""
+        lines = []
+        for reason, places in self.places.items():
+            more = self.counts[reason] - len(places)
+            lines.append(f"{reason}: {', '.join(places)}{f' and {more:,} more' if more else ''}\n")
+        return "".join(lines)
+
+
 @dataclass(frozen=True)
 class Report:
     """What `prepare` did, source by source and step by step, and the set that came of it."""
@@ -158,6 +190,7 @@ class Report:
     dataset: Dataset
     effects: Effects = field(default_factory=Effects)
     gallery: Gallery = field(default_factory=Gallery)
+    dropped: Dropped = field(default_factory=Dropped)
 
     def to_text(self) -> str:
         """A table of what was read, kept and dropped, the figures of the set, and the effects."""
@@ -180,7 +213,7 @@ class Report:
         data = self.dataset
         classes = "1 class" if len(data.classes) == 1 else f"{len(data.classes)} classes"
         figures = f"{classes}, N_max {data.N_max}, scale {data.scale:.4f} px"
-        text = f"{text_table(header, rows)}\n{figures}\n"
+        text = f"{text_table(header, rows)}{self.dropped.to_text()}\n{figures}\n"
         return f"{text}\n{self.effects.to_text()}\n" if self.effects.beyond_drops else text
 
 
@@ -211,6 +244,7 @@ class _Item:
     factors: npt.NDArray[np.float32] | None = None
     is_copy: bool = False
     change: Change | None = None
+    where: str = ""  # it stands in a file; "" where only a number would say it
 
 
 @dataclass(frozen=True)
@@ -289,9 +323,9 @@ def prepare(
             name = reports[0].source
         dataset = spool.dataset(name, plan, reports, effects, score)
         if target is None:
-            return Report(tuple(reports), dataset, effects, gallery)
+            return Report(tuple(reports), dataset, effects, gallery, spool.dropped)
         sketches.write(dataset, target, effects)
-    return Report(tuple(reports), read(target), effects, gallery)
+    return Report(tuple(reports), read(target), effects, gallery, spool.dropped)
 
 
 def _existing_folder(path: Path) -> Path:
@@ -315,12 +349,16 @@ def _fill(spool: _Spool, source: _Source, plan: Plan, progress: Callable[[str, i
         report.read += 1
         label = normal_name(settings.label or item.label)
         spool.see(label)
+        reason = None
         if settings.recognized_only and item.recognized is False:
-            report.dropped[UNRECOGNIZED] += 1
+            reason = UNRECOGNIZED
         elif len(item.rows) < settings.min_points:
-            report.dropped[TOO_SHORT] += 1
+            reason = TOO_SHORT
         elif len(item.rows) > most:
-            report.dropped[TOO_LONG] += 1
+            reason = TOO_LONG
+        if reason is not None:
+            report.dropped[reason] += 1
+            spool.dropped.add(reason, item.where)
         elif item.is_copy and settings.resplit:
             _count(report, COPY)  # it could get into another split than its original
         else:
@@ -348,6 +386,8 @@ class _Spool:
     def __init__(self, file: BinaryIO, gallery: Gallery) -> None:
         self.file = file
         self.gallery = gallery
+        self.dropped = Dropped()
+        self.places: list[str] = []  # where the first PLACES_KEPT drawings stand
         self.classes: dict[str, int] = {}
         self.lengths = array("i")
         self.labels = array("H")
@@ -376,6 +416,8 @@ class _Spool:
 
     def add(self, item: _Item, label: str) -> None:
         """Keep a drawing of a class that was seen."""
+        if len(self.places) < PLACES_KEPT:
+            self.places.append(item.where)
         digest = self._append(item.rows, self.classes[label], item.split, item.is_copy)
         self.sources.append(self.source_count - 1)
         self.digests += hashlib.blake2b(digest + label.encode(), digest_size=16).digest()
@@ -414,6 +456,8 @@ class _Spool:
 
         def drop(reason: str, numbers: IntArray) -> None:
             kept[numbers] = False
+            for number in numbers.tolist():
+                self.dropped.add(reason, self.places[number] if number < len(self.places) else "")
             for report, count in zip(reports, _counts(sources[numbers], reports), strict=True):
                 if count:
                     _count(report, reason, count)
@@ -677,7 +721,12 @@ def _record_items(
                     continue
             epsilon = epsilon if epsilon or record.raw else None  # 0 says nothing of others
             yield _Item(
-                rows, label or "", recognized=record.recognized, epsilon=epsilon, change=change
+                rows,
+                label or "",
+                recognized=record.recognized,
+                epsilon=epsilon,
+                change=change,
+                where=record.where,
             )
 
 

@@ -52,6 +52,12 @@ class Settings:
     max_points: int | None = None
 
 
+def is_trained(run: Path) -> bool:
+    """Whether the training of a run has come to its own end: of steps, minutes or patience."""
+    records = read_log(run) if (run / LOG).exists() else []
+    return bool(records) and records[-1]["kind"] == "end" and records[-1]["reason"] != STOPPED
+
+
 @dataclass(frozen=True)
 class Cell:
     """One model of the table."""
@@ -72,10 +78,7 @@ class Cell:
 
     def is_trained(self) -> bool:
         """Whether its training has come to its own end: of steps, minutes or patience."""
-        if not self.is_begun or not (self.run / LOG).exists():
-            return False
-        records = read_log(self.run)
-        return bool(records) and records[-1]["kind"] == "end" and records[-1]["reason"] != STOPPED
+        return self.is_begun and is_trained(self.run)
 
     @property
     def is_done(self) -> bool:

@@ -25,15 +25,15 @@ from sketchrnn.data.copies import Copies, copied
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.cells import TEST, Settings
+from sketchrnn.experiments.cells import TEST, Settings, is_trained
 from sketchrnn.experiments.orders import Measured
 from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig, WayName
-from sketchrnn.runs import CONFIG, LOG, find_run, read_config
+from sketchrnn.runs import CONFIG, find_run, read_config
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import Record, read_log
-from sketchrnn.training.loop import STOPPED, need_validation, train
+from sketchrnn.training.loop import need_validation, train
 
 COUNTS = (100, 300, 1000, 3000, 7000)
 MARKDOWN = "howmany.md"
@@ -66,10 +66,7 @@ class Cell:
     @property
     def is_trained(self) -> bool:
         """Whether its training has come to its own end."""
-        if not (self.run / LOG).exists():
-            return False
-        records = read_log(self.run)
-        return bool(records) and records[-1]["kind"] == "end" and records[-1]["reason"] != STOPPED
+        return is_trained(self.run)
 
     @property
     def is_done(self) -> bool:
