@@ -351,7 +351,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     data = read(out)
     assert lines[4] == f"duplicate: {path}, line 2"
     assert lines[6] == f"2 classes, N_max {data.N_max}, scale {data.scale:.4f} px"
-    assert lines[6] == f"wrote {out}"
+    assert lines[7] == f"wrote {out}"
 
 
 def test_every_option_reaches_the_settings(
