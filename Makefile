@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 	$(BIN)/sketchrnn demo $(DATA) --output $(DEMO)
 
 test: check
-	$(BIN)/python -m pytest --quiet --numprocesses 2
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --hypothesis-profile gate
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check

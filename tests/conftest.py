@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The gate tries the same examples each time, so that what passed once passes again; pytest alone
+# tries others each time, to find what nobody thought of.
+settings.register_profile("gate", derandomize=True)
 
 # Two test processes side by side, or a test that starts one, must not fight over two cores: threads
 # that wait for each other on a shared core take many times as long. Said before PyTorch is loaded.

@@ -520,6 +520,7 @@ def test_what_is_no_line_is_counted() -> None:
         max_size=5,
     )
 )
+@example([[(0.0, 0.0), (0.0, 1.2611686178923354e-44)]])
 def test_any_drawing_of_our_own_comes_back(drawn: list[list[tuple[float, float]]]) -> None:
     """Within 0.01 unit of the box of 255."""
     sketch = Sketch.from_polylines(drawn)

@@ -20,6 +20,8 @@ from sketchrnn.travel import Polyline as Polyline  # what a sketch is made of
 PEN_SHARE = 90  # a line is so many times thinner than a drawing is large
 SVG_TAIL = "</g></svg>\n"
 
+LEAST_SIDE = 1e-9  # a smaller drawing is a dot: an SVG has no decimals for it
+
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -185,7 +187,9 @@ class Sketch:
     ) -> tuple[str, int]:
         """What stands before the paths in `to_svg`, and the decimals of their coordinates."""
         left, top, right, bottom = self.bounds
-        side = max(right - left, bottom - top) or 1.0
+        side = max(right - left, bottom - top)
+        if side < LEAST_SIDE:
+            side = 1.0
         pen = side / PEN_SHARE if stroke_width is None else stroke_width
         space = side * margin + pen / 2
         box = (left - space, top - space, right - left + 2 * space, bottom - top + 2 * space)
