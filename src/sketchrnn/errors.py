@@ -3,6 +3,13 @@
 LONGEST = 1000  # characters of a message: what it quotes of a file may have no end
 
 
+def printable(text: str) -> str:
+    """Text in which each sign that cannot be printed is replaced by one that can."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 class SketchRNNError(ValueError):
     """Bad input. The message is one line: what is wrong, where, and what to do.
 
@@ -14,8 +21,4 @@ class SketchRNNError(ValueError):
         line = " ".join(message.split())
         if len(line) > LONGEST:
             line = line[: LONGEST - 3] + "..."
-        if not line.isprintable():
-            line = "".join(
-                sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line
-            )
-        super().__init__(line)
+        super().__init__(printable(line))

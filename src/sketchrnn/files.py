@@ -7,8 +7,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 # what `replacing` names its temporary files: tempfile's eight characters between name and ending
@@ -65,6 +65,18 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path` in one step: whole, or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Write several files into `folder`, made where it is missing: all of them, or none.
+
+    Returns:
+        what was written.
+    """
+    with ExitStack() as together:
+        for name, content in contents.items():
+            together.enter_context(replacing(folder / name)).write_bytes(content)
+    return [folder / name for name in contents]
 
 
 def write_text(path: str | os.PathLike[str], content: str) -> None:

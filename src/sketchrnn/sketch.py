@@ -20,6 +20,7 @@ from sketchrnn.travel import Polyline as Polyline  # what a sketch is made of
 PEN_SHARE = 90  # a line is so many times thinner than a drawing is large
 SVG_TAIL = "</g></svg>\n"
 
+INK = "#1f1f24"  # of a line that has no other colour
 LEAST_SIDE = 1e-9  # a smaller drawing is a dot: an SVG has no decimals for it
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -170,7 +171,7 @@ class Sketch:
         )
 
     def to_svg(
-        self, *, stroke: str = "#1f1f24", stroke_width: float | None = None, margin: float = 0.06
+        self, *, stroke: str = INK, stroke_width: float | None = None, margin: float = 0.06
     ) -> str:
         """An SVG document: one path a stroke, absolute M and L, the viewBox in the sketch's units.
 
@@ -183,7 +184,7 @@ class Sketch:
         return f"{head}{self.svg_paths(decimals)}{SVG_TAIL}"
 
     def svg_head(
-        self, *, stroke: str = "#1f1f24", stroke_width: float | None = None, margin: float = 0.06
+        self, *, stroke: str = INK, stroke_width: float | None = None, margin: float = 0.06
     ) -> tuple[str, int]:
         """What stands before the paths in `to_svg`, and the decimals of their coordinates."""
         left, top, right, bottom = self.bounds

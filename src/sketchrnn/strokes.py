@@ -187,11 +187,16 @@ def resample(line: npt.ArrayLike, spacing: float) -> npt.NDArray[np.float64]:
     points = np.asarray(line, dtype=np.float64)
     if len(points) < 2:
         return points
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    along = lengths_along(points)
     if along[-1] == 0:
         return points[[0, -1]]
     stations = np.append(np.arange(0.0, along[-1], spacing), along[-1])
     return np.column_stack([np.interp(stations, along, points[:, axis]) for axis in (0, 1)])
+
+
+def lengths_along(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How far along the line [n, 2] each of its points lies, from 0 to its length."""
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
 
 
 def clamp_offsets(offsets: AnyArray) -> npt.NDArray[np.float32]:

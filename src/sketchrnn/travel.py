@@ -34,6 +34,11 @@ def travel(polylines: Sequence[npt.ArrayLike]) -> float:
     return sum(float(np.hypot(*(after[0] - before[-1]))) for before, after in pairwise(lines))
 
 
+def length_of(line: Polyline) -> float:
+    """The length of a stroke [n, 2]; 0 of a dot."""
+    return float(np.hypot(*np.diff(line, axis=0).T).sum())
+
+
 def ordered(
     polylines: Sequence[npt.ArrayLike], *, start: npt.ArrayLike | None = None, turn: bool = True
 ) -> list[Polyline]:

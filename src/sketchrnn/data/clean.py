@@ -23,11 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
-from sketchrnn.data.effects import Effects, Polyline, Shape, Step
+from sketchrnn.data.effects import Effects, Shape, Step
 from sketchrnn.data.simplify import farthest_first, fewest_rows
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import AnyArray
-from sketchrnn.travel import joined, ordered
+from sketchrnn.travel import Polyline, joined, length_of, ordered
 
 EPSILON_LIMIT_PX = 25.0  # a tenth of the box: what needs more is not the same drawing afterwards
 STATIONS_LIMIT = 1_000_000  # points of a drawing, when it is resampled
@@ -200,9 +200,9 @@ def preprocess(
     Raises:
         SketchRNNError: naming `where`: its strokes together are longer than a million px.
     """
-    return Making(Cleaning(), box=True, epsilon=epsilon, public=True).make(lines, Effects(), where)[
-        0
-    ]
+    making = Making(Cleaning(), box=True, epsilon=epsilon, public=True)
+    made, _ = making.make(lines, Effects(), where)
+    return made
 
 
 class _Work:
@@ -242,11 +242,6 @@ def without_short(lines: Sequence[Polyline], least: float) -> list[Polyline]:
     return kept or list(lines)
 
 
-def length_of(line: Polyline) -> float:
-    """The length of a stroke [n, 2]; 0 of a dot."""
-    return float(np.hypot(*np.diff(line, axis=0).T).sum())
-
-
 def side_of(lines: Sequence[Polyline]) -> float:
     """The larger side of a drawing."""
     return float(np.ptp(np.concatenate(lines), axis=0).max())
@@ -254,9 +249,8 @@ def side_of(lines: Sequence[Polyline]) -> float:
 
 def boxed(lines: Sequence[Polyline]) -> list[Polyline]:
     """Aligned to the top left and scaled evenly so that the larger side is 255."""
-    points = np.concatenate(lines)
-    corner = points.min(axis=0)
-    side = float((points.max(axis=0) - corner).max())
+    corner = np.concatenate(lines).min(axis=0)
+    side = side_of(lines)
     factor = strokes.BOX_PX / side if side > 0 else 1.0
     return [(line - corner) * factor for line in lines]
 

@@ -8,13 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from sketchrnn.data.tables import counts_text, text_table
-from sketchrnn.travel import travel
-
-Polyline = npt.NDArray[np.float64]
+from sketchrnn.travel import Polyline, travel
 
 # The steps in the order in which `clean.Making` does them: the first words of their names.
 STEPS = ("join", "min-stroke", "order", "simplify", "at-most")
@@ -129,7 +124,7 @@ class Effects:
     """
 
     steps: list[Step] = field(default_factory=list)
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
     copies: int = 0
@@ -144,7 +139,7 @@ class Effects:
     @property
     def beyond_drops(self) -> bool:
         """Whether there is more to say than which drawings were left out."""
-        return bool(replace(self, dropped={}))
+        return bool(replace(self, dropped=Counter()))
 
     def step(self, name: str) -> Step:
         """The step of that name; a new one comes where `STEPS` has it."""
@@ -204,7 +199,7 @@ class Effects:
         """The effects of a JSON document, from outside. Raises ValueError, KeyError, TypeError."""
         return cls(
             [Step.from_json(step) for step in document["steps"]],
-            {_name(key): _count(value) for key, value in document["dropped"].items()},
+            Counter({_name(key): _count(value) for key, value in document["dropped"].items()}),
             Counter({_name(key): _count(value) for key, value in document["left_out"].items()}),
             _count(document["unreadable"]),
             _count(document["copies"]),

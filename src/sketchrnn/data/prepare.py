@@ -54,7 +54,7 @@ from sketchrnn.data.formats.records import (
 )
 from sketchrnn.data.sources import DOODLES, doodles_source, read_source
 from sketchrnn.data.tables import text_table
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, printable
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
 
@@ -145,7 +145,7 @@ class SourceReport:
     earlier: tuple[str, ...] = ()  # the provenance that a data file brings along
     read: int = 0
     kept: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
-    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+    dropped: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
     unreadable: int = 0  # files that were skipped, or read in part
 
     def provenance(self, options: str) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Dropped:
         if place:
             self.counts[reason] += 1
             if self.counts[reason] <= PLACES_SHOWN:
-                self.places.setdefault(reason, []).append(_printable(place))
+                self.places.setdefault(reason, []).append(printable(place))
 
     def to_text(self) -> str:
         """A line a reason."""
@@ -200,7 +200,7 @@ class Report:
                 report.read,
                 *report.kept.values(),
                 sum(report.dropped.values()),
-                *(report.dropped.get(reason, 0) for reason in reasons),
+                *(report.dropped[reason] for reason in reasons),
             ]
             for report in self.sources
         ]
@@ -356,13 +356,13 @@ def _fill(spool: _Spool, source: _Source, plan: Plan, progress: Callable[[str, i
             reason = TOO_SHORT
         elif len(item.rows) > most:
             reason = TOO_LONG
-        if reason is not None:
+        elif item.is_copy and settings.resplit:
+            reason = COPY  # it could get into another split than its original
+        if reason is None:
+            spool.add(item, label)
+        else:
             report.dropped[reason] += 1
             spool.dropped.add(reason, item.where)
-        elif item.is_copy and settings.resplit:
-            _count(report, COPY)  # it could get into another split than its original
-        else:
-            spool.add(item, label)
         progress(source.name, report.read)
     if not report.read and not report.unreadable:
         raise SketchRNNError(f"{source.name}: has no drawings")
@@ -374,10 +374,6 @@ def _check_class_name(name: str) -> None:
             f"{name!r:.60} must be 1 to {CLASS_NAME_LIMIT} printable characters to be the name of a"
             " class; name another with --label, or rename the file"
         )
-
-
-def _count(report: SourceReport, reason: str, count: int = 1) -> None:
-    report.dropped[reason] = report.dropped.get(reason, 0) + count
 
 
 class _Spool:
@@ -460,7 +456,7 @@ class _Spool:
                 self.dropped.add(reason, self.places[number] if number < len(self.places) else "")
             for report, count in zip(reports, _counts(sources[numbers], reports), strict=True):
                 if count:
-                    _count(report, reason, count)
+                    report.dropped[reason] += count
 
         firsts = self._firsts()
         _adopt_splits(splits, firsts, are_with_copies=np.isin(sources, sources[are_copies]))
@@ -483,7 +479,7 @@ class _Spool:
         for report in reports:
             for reason, count in report.dropped.items():
                 if count:
-                    effects.dropped[reason] = effects.dropped.get(reason, 0) + count
+                    effects.dropped[reason] += count
         unsplit = kept & ((splits == _UNSPLIT) | settings.resplit)
         splits[unsplit] = split_numbers(
             labels[unsplit], classes, settings.valid, settings.test, settings.seed
@@ -663,9 +659,9 @@ def _open(group: list[str], plan: Plan, effects: Effects, skip: Skip) -> _Source
         items = _dataset_items(dataset, plan, effects, copies=0)
         return _Source(name, items, SourceReport(name), dataset.factor_names)
     path = Path(source)
-    name = _printable(path.name or str(path))
+    name = printable(path.name or str(path))
     if len(group) > 1:
-        name = _printable(f"{path.absolute().parent.name}/*{path.suffix} ({len(group):,} files)")
+        name = printable(f"{path.absolute().parent.name}/*{path.suffix} ({len(group):,} files)")
     elif (kind := kind_of(source)) in WITH_SPLITS:
         dataset = read(source)
         old = dataset.provenance if kind == "sketches" else ()
@@ -673,14 +669,9 @@ def _open(group: list[str], plan: Plan, effects: Effects, skip: Skip) -> _Source
         items = _dataset_items(dataset, plan, effects, copies)
         return _Source(name, items, SourceReport(name, old), dataset.factor_names)
     elif kind == "folder":
-        name = _printable(f"{path.absolute().name}/")
+        name = printable(f"{path.absolute().name}/")
     report = SourceReport(name)
     return _Source(name, _record_items(group, plan, effects, report, skip), report)
-
-
-def _printable(name: str) -> str:
-    """The name of a file as a report and the provenance have it: on one line."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
 
 
 def _record_items(

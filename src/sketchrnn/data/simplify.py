@@ -10,11 +10,9 @@ import heapq
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sketchrnn import strokes
-
-Polyline = npt.NDArray[np.float64]
+from sketchrnn.travel import Polyline
 
 EQUAL = 1e-9  # distances that differ by less, as a part of them, are equal but for rounding
 

@@ -11,7 +11,6 @@ All that takes a run folder takes this one.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +20,7 @@ from sketchrnn import hub
 from sketchrnn.drawing.card import CardWords, model_card
 from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import replacing, write_text
+from sketchrnn.files import write_text, write_together
 from sketchrnn.runs import BEST, CONFIG, LAST, MODEL, RunConfig, save_tensors, write_config
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def _save(model: Model, folder: Path, load_as: str, words: CardWords) -> list[Pa
             raise SketchRNNError(f"{folder}: is a run folder, which stays as it is; name another")
     shown = ", ".join(f"{temperature:g}" for temperature in TEMPERATURES)
     caption = f"New drawings at temperatures {shown}: the first of seed {SEED}, none left out"
-    with TemporaryDirectory() as made, ExitStack() as together:
+    with TemporaryDirectory() as made:
         stage = Path(made)
         facts = replace(model.facts, sources=())  # they would be paths on somebody's machine
         write_config(stage, RunConfig(model.config, facts, training={}))
@@ -103,7 +102,4 @@ def _save(model: Model, folder: Path, load_as: str, words: CardWords) -> list[Pa
         for name in (SHEET, SHEET_PNG):
             sheet.save(stage / name)
         write_text(stage / CARD, model_card(model, load_as, SHEET_PNG, caption, **words))
-        for name in FILES:
-            content = (stage / name).read_bytes()
-            together.enter_context(replacing(folder / name)).write_bytes(content)
-    return [folder / name for name in FILES]
+        return write_together(folder, {name: (stage / name).read_bytes() for name in FILES})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.scene import Line, Scene
 from sketchrnn.sketch import number
+from sketchrnn.strokes import lengths_along
 
 PACE = 1.6  # sides of a drawing that its pen draws in a second ...
 SHORTEST_S, LONGEST_S = 2.0, 8.0  # ... but never quicker than that in all, nor slower
@@ -161,7 +162,7 @@ def _at(drawings: Sequence[Sequence[Line]], times: Clock, now: float) -> list[li
     """What is on the paper at a time, in seconds."""
     return [
         [
-            line if now >= end else Line(_part(line, (now - begin) / (end - begin)), *_pen(line))
+            line if now >= end else _part(line, (now - begin) / (end - begin))
             for line, (begin, end) in zip(lines, ways, strict=True)
             if now > begin
         ]
@@ -169,18 +170,14 @@ def _at(drawings: Sequence[Sequence[Line]], times: Clock, now: float) -> list[li
     ]
 
 
-def _pen(line: Line) -> tuple[str, float]:
-    return line.color, line.width
-
-
-def _part(line: Line, share: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The points of the first part of a line, up to a share of its length."""
+def _part(line: Line, share: float) -> Line:
+    """The first part of a line, up to a share of its length."""
     points = line.points
-    gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    gone = lengths_along(points)
     reach = share * gone[-1]
     inside = int(np.searchsorted(gone, reach, side="right"))
     last = [np.interp(reach, gone, points[:, axis]) for axis in (0, 1)]
-    return np.concatenate([points[:inside], [last]])
+    return replace(line, points=np.concatenate([points[:inside], [last]]))
 
 
 def film(scene: Scene, form: Literal["GIF", "WEBP"], seconds: float | None = None) -> bytes:

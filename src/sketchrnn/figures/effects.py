@@ -11,13 +11,14 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from sketchrnn.data.clean import length_of, side_of
+from sketchrnn.data.clean import side_of
 from sketchrnn.data.effects import Gallery, Shape
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.sheet import TAIL, SketchSheet
 from sketchrnn.sketch import Polyline, Sketch, path_data
 from sketchrnn.strokes import BOX_PX, polylines_to_stroke3
+from sketchrnn.travel import length_of
 
 COLUMNS = 8
 CELL = 136.0

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,7 @@ from sketchrnn.figures.saving import film_makers
 from sketchrnn.figures.scene import Line, Scene
 from sketchrnn.figures.sheet import GAP, SketchSheet
 from sketchrnn.pictures import ANIMATED_SVG, write_picture
-from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
+from sketchrnn.sketch import INK, Polyline, Sketch, number, path_data, xml_text
 
 MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96}
 SLACK_MM = 0.01  # that a drawing may reach into a margin, by rounding
@@ -46,7 +46,7 @@ LEAST_STROKE_MM = 0.01
 
 COLOR_BY = ("stroke", "class")
 # What pens there are: dark ones, far from each other; then again from the first.
-PENS = ("#1f1f24", "#d6246e", "#1670d6", "#e8590c", "#2b8a3e", "#7a3fe0", "#b08900", "#0c8599")
+PENS = (INK, "#d6246e", "#1670d6", "#e8590c", "#2b8a3e", "#7a3fe0", "#b08900", "#0c8599")
 
 PNG_DPI = 200
 FILM_SIDE_PX = 640
@@ -193,8 +193,6 @@ class Paper:
             SketchRNNError: no drawings, columns that are none, or with `in_place` one that reaches
                 beyond the margins.
         """
-        if self.in_place:
-            return self._where_they_are([one for one in sketches if one is not None])
         if columns is None:
             columns = self._best_columns(len(sketches))
         captions = None
@@ -223,14 +221,16 @@ class Paper:
     def place_sheet(self, sheet: SketchSheet) -> Page:
         """A sheet on the page, as large as its margins allow, in the sheet's own layout.
 
-        Without `labels` the drawings alone are drawn.
+        Without `labels` the drawings alone are drawn; with `in_place` where they are.
         """
+        if self.in_place:
+            return self._where_they_are([one for row in sheet.rows for one in row if one])
         scene = sheet.scene()
         drawings = [list(lines) for lines in scene.drawings]
         colored = self._colored(drawings, scene.labels)
         marks = list(scene.marks) if self.labels else []
         if self.color is not None:
-            marks = [Line(line.points, self.color, line.width) for line in marks]
+            marks = [replace(line, color=self.color) for line in marks]
         points = np.concatenate([line.points for lines in [*drawings, marks] for line in lines])
         low, high = points.min(axis=0), points.max(axis=0)
         room, page = np.array(self._room_mm), np.array(self.size_mm)
@@ -264,7 +264,7 @@ class Paper:
             return PENS[pen % len(PENS)]
 
         return [
-            [Line(line.points, color(line, i, label), line.width) for i, line in enumerate(lines)]
+            [replace(line, color=color(line, i, label)) for i, line in enumerate(lines)]
             for lines, label in zip(drawings, labels, strict=True)
         ]
 

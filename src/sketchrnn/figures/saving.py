@@ -13,7 +13,7 @@ from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import svg_to_png
 from sketchrnn.figures.scene import Line, Scene
 from sketchrnn.pictures import ANIMATED_SVG, write_picture
-from sketchrnn.sketch import PEN_SHARE, SVG_TAIL, Sketch
+from sketchrnn.sketch import INK, PEN_SHARE, SVG_TAIL, Sketch
 
 if TYPE_CHECKING:
     from sketchrnn.figures.sheet import SketchSheet
@@ -97,7 +97,7 @@ def sketch_scene(sketch: Sketch) -> Scene:
     head, decimals = sketch.svg_head()
     width, height = sketch.size
     side = max(width, height) or 1.0
-    lines = [Line(line, "#1f1f24", side / PEN_SHARE) for line in sketch.polylines]
+    lines = [Line(line, INK, side / PEN_SHARE) for line in sketch.polylines]
     return Scene(
         head=head,
         tail=SVG_TAIL,

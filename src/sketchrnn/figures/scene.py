@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from sketchrnn.sketch import Polyline, number, path_data, xml_text
+from sketchrnn.travel import length_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +26,7 @@ class Line:
     @property
     def length(self) -> float:
         """How far the pen goes on the paper; 0 for a dot."""
-        return float(np.hypot(*np.diff(self.points, axis=0).T).sum())
+        return length_of(self.points)
 
     def to_svg(self, decimals: int, attributes: str = "", inside: str = "") -> str:
         """A `<path>`, with its own colour and width."""

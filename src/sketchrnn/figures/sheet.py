@@ -14,10 +14,10 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lettering import DESCENT, LINE_HEIGHT, text_strokes, text_width, wrap
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.scene import Line, Scene
+from sketchrnn.sketch import INK as INK  # of all lines of a sheet that have no other
 from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
 
 PAPER = "#ffffff"
-INK = "#1f1f24"
 QUIET = "#6b6b73"  # labels
 RULE = "#c9c9cf"  # the line between inputs and the rest
 INK_WIDTH = 1.3

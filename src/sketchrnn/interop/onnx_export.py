@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import replacing
+from sketchrnn.files import write_together
 from sketchrnn.model.config import (
     FORGET_BIAS,
     GATES,
@@ -98,10 +97,7 @@ def export_onnx(model: Model, folder: Path) -> list[Path]:
         "config": asdict(config),
     }
     contents[FACTS] = (json.dumps(facts, indent=2) + "\n").encode("utf-8")
-    with ExitStack() as together:
-        for name, content in contents.items():
-            together.enter_context(replacing(folder / name)).write_bytes(content)
-    return [folder / name for name in contents]
+    return write_together(folder, contents)
 
 
 def state_sizes(cell: str, size: int, config: ModelConfig) -> dict[str, int]:

@@ -17,8 +17,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from sketchrnn.data.formats.records import POINTS_LIMIT, Polyline, Record
+from sketchrnn.data.formats.records import POINTS_LIMIT, Record
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.travel import Polyline
 
 _HEAD = Struct("<Q2sBIH")
 _COUNT = Struct("<H")

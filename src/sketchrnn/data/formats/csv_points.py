@@ -22,11 +22,11 @@ import numpy as np
 from sketchrnn.data.formats.records import (
     COORDINATE_LIMIT,
     POINTS_LIMIT,
-    Polyline,
     Record,
     is_class_name,
 )
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.travel import Polyline
 
 LINE_LIMIT = 10_000  # characters
 DRAWINGS_LIMIT = 1_000_000

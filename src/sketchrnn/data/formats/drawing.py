@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
-from sketchrnn.data.formats.records import COORDINATE_LIMIT, POINTS_LIMIT
+from sketchrnn.data.formats.records import COORDINATE_LIMIT, MALFORMED, POINTS_LIMIT
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
@@ -150,7 +150,7 @@ def _stream(text: str, where: str) -> Given | None:
             drawings.add(point.get("drawing", 0))
             if next_pen not in ("down", "up", "end"):
                 raise ValueError
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        except MALFORMED:
             raise SketchRNNError(
                 f'line {number} is no point as generate --stream writes them: {{"x": 3, "y": 4,'
                 ' "pen": "down"}, with pen "down", "up" or "end"'

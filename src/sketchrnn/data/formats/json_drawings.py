@@ -18,8 +18,9 @@ from typing import Any, BinaryIO
 import ijson
 import numpy as np
 
-from sketchrnn.data.formats.records import POINTS_LIMIT, Polyline, Record, is_class_name, polyline
+from sketchrnn.data.formats.records import POINTS_LIMIT, Record, is_class_name, polyline
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.travel import Polyline
 
 TEXT_LIMIT_BYTES = 1 << 24  # of one drawing, and between two
 DEPTH_LIMIT = 100

@@ -10,9 +10,10 @@ from sketchrnn import strokes
 from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.data.clean import preprocess
 from sketchrnn.data.dataset import Dataset, Drawings, split_numbers
-from sketchrnn.data.formats.records import Polyline, Record, normal_name
+from sketchrnn.data.formats.records import Record, normal_name
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import EPSILON_PX
+from sketchrnn.travel import Polyline
 
 # What is larger goes through `sketchrnn data prepare`.
 DRAWINGS_LIMIT = 1_000_000

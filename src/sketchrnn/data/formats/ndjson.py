@@ -19,8 +19,9 @@ from typing import Any, BinaryIO, Never, cast
 
 import numpy as np
 
-from sketchrnn.data.formats.records import POINTS_LIMIT, Polyline, Record, is_class_name, polyline
+from sketchrnn.data.formats.records import MALFORMED, POINTS_LIMIT, Record, is_class_name, polyline
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.travel import Polyline
 
 LINE_LIMIT_BYTES = 1 << 24
 EMPTY_LIMIT = 100_000  # lines in a row
@@ -91,14 +92,7 @@ def _record(line: bytes, where: str) -> Record:
             raise TypeError('"word" is the name of a class')
         if not isinstance(recognized, bool | None):
             raise TypeError('"recognized" is true or false')
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except MALFORMED as error:
         raise SketchRNNError(
             f'{where}: is not a QuickDraw drawing ({{"drawing": [[xs, ys], ...], ...}}): {error}'
         ) from None

@@ -14,12 +14,14 @@ import numpy.typing as npt
 
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.travel import Polyline
+
+# What taking a JSON document apart raises where it is of another shape than expected.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 POINTS_LIMIT = 100_000  # of a drawing, as it stands in the file
 COORDINATE_LIMIT = 1e9
 CLASS_NAME_LIMIT = 255  # characters
-
-Polyline = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ from sketchrnn.data.dataset import (
 )
 from sketchrnn.data.effects import Effects
 from sketchrnn.data.formats import SKETCHES_ENDING, kind_of
+from sketchrnn.data.formats.records import MALFORMED
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replacing
 from sketchrnn.strokes import AnyArray
@@ -252,14 +253,7 @@ def _read_header(
         header = json.loads(file.read(length).decode("utf-8"))
         metadata = _metadata(header.pop("__metadata__"))
         tensors = {key: _tensor(entry, 8 + length) for key, entry in header.items()}
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except MALFORMED as error:
         raise SketchRNNError(
             f"{path}: not a {SKETCHES_ENDING} file of version {PLAIN_VERSION} or"
             f" {EFFECTS_VERSION}: {error}"
