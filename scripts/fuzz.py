@@ -133,7 +133,7 @@ def read_dataset(path: Path) -> None:
 
 
 def read_magenta(path: Path) -> None:
-    from sketchrnn.interop.magenta import read_published
+    from sketchrnn.share.magenta import read_published
 
     published = read_published(path)
     assert all(np.isfinite(array).all() for array in published.weights.values())
@@ -191,7 +191,7 @@ def seed(write: Callable[[Path], object], name: str) -> bytes:
 
 
 def a_dataset() -> Any:
-    from sketchrnn.doodles import doodles_dataset
+    from sketchrnn.data.doodles import doodles_dataset
 
     return doodles_dataset((6, 2, 2), 0)
 
@@ -519,8 +519,8 @@ def inside(name: str, options: list[str]) -> None:
         import sketchrnn.data.formats.npz
         import sketchrnn.data.formats.sketches
         import sketchrnn.data.formats.svg
-        import sketchrnn.interop.magenta
         import sketchrnn.runs
+        import sketchrnn.share.magenta
         import sketchrnn.training.logs  # noqa: F401
 
     target = TARGETS[name]

@@ -2,8 +2,8 @@
 # What to run on a machine with an NVIDIA GPU, each part in less than ten minutes:
 #   scripts/gpu.sh OUT [PART] [DATA] [TRAIN OPTIONS ...]
 # PART is
-#   tests   the GPU's ways against the plain loop, on the GPU, and the step as a CUDA graph
-#   bench   milliseconds a training step at the paper's size, every way: OUT/step.md
+#   tests   the GPU's backends against the plain loop, on the GPU, and the step as a CUDA graph
+#   bench   milliseconds a training step at the paper's size, every backend: OUT/step.md
 #   train   a paper-size training and a sheet of what it draws: OUT/run, OUT/sheet.png
 #   all     all of them, shortened, in less than ten minutes (the default)
 # OUT gets logs, table and run; DATA is any file that `sketchrnn train` reads, or doodles (default).
@@ -48,7 +48,7 @@ if wanted tests; then
   python3 -c 'import xdist' 2>/dev/null && several=(-n 4) || several=()
   # the ini file makes every warning an error; one of another PyTorch is no failure here
   logged tests "$tests_s" python3 -m pytest -q -W default -p no:cacheprovider \
-    ${several[@]+"${several[@]}"} tests/test_cuda.py tests/test_gpu_way.py
+    ${several[@]+"${several[@]}"} tests/test_cuda.py tests/test_gpu_backend.py
 fi
 if wanted bench; then
   logged step $((bench_s + 60)) \
@@ -57,7 +57,7 @@ if wanted bench; then
 fi
 if wanted train; then
   logged train $((train_min * 60 + 60)) python3 -m sketchrnn train "$data" -o "$out/run" \
-    --preset paper --precision bf16 --device cuda --way triton --max-minutes "$train_min" "$@"
+    --preset paper --precision bf16 --device cuda --backend triton --max-minutes "$train_min" "$@"
   logged sheet 60 python3 -m sketchrnn generate "$out/run" --temperature 0.2 0.5 0.8 -n 10 \
     --seed 1 -o "$out/sheet.png"
 fi

@@ -29,7 +29,7 @@ from sketchrnn.runs import (
     save_tensors,
     write_config,
 )
-from sketchrnn.starters import ABOUT, CARD, SHEET
+from sketchrnn.share.starters import ABOUT, CARD, SHEET
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import read_log

@@ -37,7 +37,7 @@ class Row:
     Attributes:
         cell: of the decoder; the encoder is an LSTM.
         batch_size: drawings a step.
-        way: name of a `Way`.
+        backend: name of a `Backend`.
         bf16: its products' factors.
         graph: the step as a CUDA graph.
         keep: of recurrent dropout.
@@ -45,14 +45,14 @@ class Row:
 
     cell: str
     batch_size: int
-    way: str = "triton"
+    backend: str = "triton"
     bf16: bool = True
     graph: bool = True
     keep: float = 0.9
 
     @property
     def title(self) -> str:
-        parts = [self.way, "bf16" if self.bf16 else "float32"]
+        parts = [self.backend, "bf16" if self.bf16 else "float32"]
         parts += ["one graph"] * self.graph + ["no dropout"] * (self.keep == 1)
         return ", ".join(parts)
 
@@ -64,9 +64,9 @@ def rows() -> list[Row]:
     first, others = main[: len(CELLS)], []
     for row in first:
         others.append(replace(row, graph=False))
-        others.append(replace(row, way="plain", bf16=False, graph=False))
+        others.append(replace(row, backend="plain", bf16=False, graph=False))
     no_dropout = replace(first[0], keep=1.0)
-    others += [no_dropout, replace(no_dropout, way="cudnn", bf16=False, graph=False)]
+    others += [no_dropout, replace(no_dropout, backend="cudnn", bf16=False, graph=False)]
     return first + exact[: len(CELLS)] + main[len(CELLS) :] + others + exact[len(CELLS) :]
 
 
@@ -77,7 +77,7 @@ def measure(row: Row, N_max: int, sizes: tuple[int, int]) -> dict[str, float]:
 
     from sketchrnn.data.batches import Batch
     from sketchrnn.model.config import ModelConfig
-    from sketchrnn.model.unroll import Way
+    from sketchrnn.model.unroll import Backend
     from sketchrnn.training.config import PRESETS
     from sketchrnn.training.loop import Trainer
 
@@ -93,7 +93,7 @@ def measure(row: Row, N_max: int, sizes: tuple[int, int]) -> dict[str, float]:
     )
     on_gpu = torch.cuda.is_available()
     trainer = Trainer(model, training, 1.0, torch.device("cuda" if on_gpu else "cpu"))
-    trainer.way = Way(row.way, row.bf16)  # type: ignore[arg-type]
+    trainer.backend = Backend(row.backend, row.bf16)  # type: ignore[arg-type]
     trainer.graphs = row.graph
 
     rng = np.random.default_rng(0)
@@ -144,7 +144,7 @@ def table(results: list[tuple[Row, dict[str, Any]]], facts: str) -> str:
     lines = [
         facts,
         "",
-        "| decoder | batch | way | ms a step | least | first, s | peak GB | target, ms |",
+        "| decoder | batch | backend | ms a step | least | first, s | peak GB | target, ms |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row, found in results:

@@ -217,7 +217,7 @@ def test_nothing_is_compiled_on_import() -> None:
     said = python(
         "from sketchrnn.drawing.model import Model\n"
         "from sketchrnn.training import loop\n"
-        "from sketchrnn.model.native.library import library\n"
+        "from sketchrnn.model.backends.native.library import library\n"
         "print(library.cache_info().currsize)"
     )
     assert said.split() == ["0"]

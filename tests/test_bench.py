@@ -29,11 +29,11 @@ from sketchrnn.bench.work import (
     step_products,
 )
 from sketchrnn.drawing.sample import most_likely, sample_strokes
+from sketchrnn.model.backends.native.library import has_bf16, library
 from sketchrnn.model.config import CELL_NAMES, CellName, ModelConfig
-from sketchrnn.model.native.library import has_bf16, library
+from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import PLAIN
-from sketchrnn.training.loss import kl_loss, reconstruction_loss
 from tiny import Shell, write_ndjson
 
 CPU = torch.device("cpu")
@@ -331,7 +331,7 @@ def test_memory_and_a_data_file(shell: Shell, tmp_path: Path) -> None:
     """One way only, so there is no ratio to the plain loop if it is another one."""
     way = "plain" if library() is None else "native"
     data = write_ndjson(tmp_path / "two.ndjson")
-    words = ("--cell", "layer_norm", "--way", way, "--data", data)
+    words = ("--cell", "layer_norm", "--backend", way, "--data", data)
     assert shell("bench", "train", *words, *TINY, "--N-max", "20") == 0
     lines = shell.out.splitlines()
     (row,) = (line.split() for line in lines if line.startswith(f"  {way} "))
@@ -359,10 +359,13 @@ def test_memory_and_a_data_file(shell: Shell, tmp_path: Path) -> None:
         (["all", "--N-max", "0"], "--N-max must be a whole number from 1"),
         (["train", "--seconds", "nan"], "--seconds must be a number from 0, got nan"),
         (["train", "--device", "abacus"], "device 'abacus' cannot be used here"),
-        (["train", "--way", "magic", "--device", "cpu"], "unknown way 'magic': choose of plain"),
-        (["draw", "--way", "magic", "--device", "cpu"], "unknown way 'magic': choose of plain"),
-        (["train", "--way", "plain-bf16", "--device", "cpu"], "way plain-bf16: "),
-        (["train", "--way", "native-graph", "--device", "cpu"], "way native-graph: "),
+        (
+            ["train", "--backend", "magic", "--device", "cpu"],
+            "unknown way 'magic': choose of plain",
+        ),
+        (["draw", "--backend", "magic", "--device", "cpu"], "unknown way 'magic': choose of plain"),
+        (["train", "--backend", "plain-bf16", "--device", "cpu"], "way plain-bf16: "),
+        (["train", "--backend", "native-graph", "--device", "cpu"], "way native-graph: "),
         (["train", "--data", "nowhere.npz", "--device", "cpu"], "nowhere.npz"),
     ],
 )

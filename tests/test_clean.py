@@ -22,9 +22,9 @@ from sketchrnn.data.clean import (
     worst,
 )
 from sketchrnn.data.copies import Copies, copied
+from sketchrnn.data.doodles import doodles
 from sketchrnn.data.effects import Effects, Polyline, Shape
 from sketchrnn.data.simplify import farthest_first, fewest_rows
-from sketchrnn.doodles import doodles
 from sketchrnn.errors import SketchRNNError
 
 POINT = st.tuples(*2 * [st.floats(-1e4, 1e4, allow_nan=False, width=32)])

@@ -22,8 +22,8 @@ import torch
 import sketchrnn
 from sketchrnn.cli import VERBS, build_parser
 from sketchrnn.cli.flags import flag
+from sketchrnn.model.backends.native.library import has_bf16
 from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.native.library import has_bf16
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import read_log
 from tiny import TINY, Shell, do, write_ndjson

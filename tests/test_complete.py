@@ -33,7 +33,12 @@ from sketchrnn.drawing.fit import fit
 from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.model import Model
 from sketchrnn.drawing.sample import sample_strokes, state_before_last
-from sketchrnn.drawing.seeds import (
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import REST
+from sketchrnn.model.mixture import Mixture
+from sketchrnn.model.unroll import Stepper
+from sketchrnn.runs import DataFacts
+from sketchrnn.seeds import (
     BLOCK,
     NORMALS,
     POINT_STREAM,
@@ -42,11 +47,6 @@ from sketchrnn.drawing.seeds import (
     generator,
     normal_vectors,
 )
-from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.colors import REST
-from sketchrnn.model.mixture import Mixture
-from sketchrnn.model.unroll import Stepper
-from sketchrnn.runs import DataFacts
 from sketchrnn.sketch import Sketch
 
 N_MAX, Z = 14, 4

@@ -1,6 +1,6 @@
 """What only a GPU can show: the same numbers as a CPU, at the paper's size too; graphs; drawings.
 
-tests/test_gpu_way.py has the kernels at small sizes, where there is a GPU on it.
+tests/test_gpu_backend.py has the kernels at small sizes, where there is a GPU on it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch
 from sketchrnn.data.batches import Batch
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.model.config import CELL_NAMES, ModelConfig
+from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import PLAIN, Way
+from sketchrnn.model.unroll import PLAIN, Backend
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.loop import Trainer
-from sketchrnn.training.loss import kl_loss, reconstruction_loss
 from unrolling import Problem, assert_same, random_problem
 
 pytestmark = [
@@ -30,7 +30,7 @@ pytestmark = [
 TOLERANCE = 2e-4  # float32 sums in another order, through 40 recurrent steps
 BF16_TOLERANCE = 0.05
 CUDA = torch.device("cuda")
-TRITON, TRITON_BF16, CUDNN = Way("triton"), Way("triton", bf16=True), Way("cudnn")
+TRITON, TRITON_BF16, CUDNN = Backend("triton"), Backend("triton", bf16=True), Backend("cudnn")
 
 
 @pytest.mark.parametrize("cell", CELL_NAMES)
@@ -108,13 +108,13 @@ def big_problem(name: str, keep: float = 0.9) -> Problem:
 
 
 @pytest.mark.parametrize(
-    ("way", "tolerance"), [(TRITON, TOLERANCE), (TRITON_BF16, BF16_TOLERANCE)],
+    ("backend", "tolerance"), [(TRITON, TOLERANCE), (TRITON_BF16, BF16_TOLERANCE)],
     ids=["float32", "bf16"],
 )  # fmt: skip
 @pytest.mark.parametrize("cell", CELL_NAMES)
-def test_triton_is_plain_at_the_papers_size(cell: str, way: Way, tolerance: float) -> None:
+def test_triton_is_plain_at_the_papers_size(cell: str, backend: Backend, tolerance: float) -> None:
     problem = big_problem(cell)
-    assert_same(problem.answer(way), problem.expected(), tolerance)
+    assert_same(problem.answer(backend), problem.expected(), tolerance)
 
 
 def test_cudnn_is_plain_at_the_papers_size() -> None:
@@ -123,11 +123,11 @@ def test_cudnn_is_plain_at_the_papers_size() -> None:
     assert_same(problem.answer(CUDNN), problem.expected(), TOLERANCE)
 
 
-@pytest.mark.parametrize("way", [TRITON, TRITON_BF16], ids=["float32", "bf16"])
+@pytest.mark.parametrize("backend", [TRITON, TRITON_BF16], ids=["float32", "bf16"])
 @pytest.mark.parametrize("cell", CELL_NAMES)
-def test_triton_again_gives_the_same_bits(cell: str, way: Way) -> None:
+def test_triton_again_gives_the_same_bits(cell: str, backend: Backend) -> None:
     problem = big_problem(cell)
-    first, second = problem.answer(way), problem.answer(way)
+    first, second = problem.answer(backend), problem.answer(backend)
     for name, value in first.items():
         assert (value is None and second[name] is None) or torch.equal(value, second[name]), name
 
@@ -186,7 +186,7 @@ def test_a_graph_is_the_step(cell: str, bf16: bool) -> None:
 
 def test_a_graph_is_the_plain_loop() -> None:
     graph, plain = a_trainer("layer_norm", graphs=True), a_trainer("layer_norm", graphs=False)
-    plain.way = PLAIN
+    plain.backend = PLAIN
     assert losses(graph, range(5)) == pytest.approx(losses(plain, range(5)), rel=TOLERANCE)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from sketchrnn import strokes
-from sketchrnn.doodles import FACTORS, KINDS, Doodle, doodle, doodles, doodles_dataset, hand
+from sketchrnn.data.doodles import FACTORS, KINDS, Doodle, doodle, doodles, doodles_dataset, hand
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 

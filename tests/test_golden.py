@@ -16,10 +16,10 @@ import torch
 
 from sketchrnn.model.cells import Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCell, State
 from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Way
-from sketchrnn.training.loss import kl_loss, reconstruction_loss
+from sketchrnn.model.unroll import Backend
 from unrolling import every_way
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
@@ -179,12 +179,12 @@ def assert_close(ours: torch.Tensor, theirs: npt.NDArray[np.float32], tolerance:
 
 
 @every_way
-def test_golden_encodings(golden: Arrays, way: Way) -> None:
+def test_golden_encodings(golden: Arrays, backend: Backend) -> None:
     network = network_of(golden)
     if not network.config.conditional:
         pytest.skip("a decoder-only model has no encoder")
     lengths = tensor(golden, "input/lengths").long()
-    mu, log_variance = network.encode(tensor(golden, "input/x")[:, 1:], lengths, way=way)
+    mu, log_variance = network.encode(tensor(golden, "input/x")[:, 1:], lengths, backend=backend)
     assert_close(mu, golden["out/mu"], ENCODING_TOLERANCE)
     assert_close(log_variance, golden["out/presig"], ENCODING_TOLERANCE)
     L_KL = kl_loss(mu, log_variance).mean()
@@ -192,7 +192,7 @@ def test_golden_encodings(golden: Arrays, way: Way) -> None:
 
 
 @every_way
-def test_golden_mixture_and_states(golden: Arrays, way: Way) -> None:
+def test_golden_mixture_and_states(golden: Arrays, backend: Backend) -> None:
     network = network_of(golden)
     x = tensor(golden, "input/x")
     z = tensor(golden, "input/z") if network.config.conditional else None
@@ -200,7 +200,7 @@ def test_golden_mixture_and_states(golden: Arrays, way: Way) -> None:
         initial = to_ours(golden["out/initial_state"], network.config, network)
         for ours, theirs in zip(network.initial_state(z), initial, strict=True):
             assert_close(ours, theirs.numpy(), ENCODING_TOLERANCE)
-    mixture, state = network.decode(x[:, :-1], z, way=way)
+    mixture, state = network.decode(x[:, :-1], z, backend=backend)
     for ours, theirs in (
         (mixture.pi, "pi"),
         (mixture.mu_x, "mu1"),
@@ -227,7 +227,7 @@ def relative(ours: dict[str, torch.Tensor], theirs: Arrays) -> float:
 
 @every_way
 def test_golden_loss_and_gradients(
-    golden: Arrays, way: Way, monkeypatch: pytest.MonkeyPatch
+    golden: Arrays, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = network_of(golden)
     x = tensor(golden, "input/x")
@@ -236,7 +236,7 @@ def test_golden_loss_and_gradients(
 
     def loss_and_gradients() -> tuple[float, dict[str, torch.Tensor]]:
         network.zero_grad()
-        mixture, _ = network.decode(x[:, :-1], z, way=way)
+        mixture, _ = network.decode(x[:, :-1], z, backend=backend)
         L_R = reconstruction_loss(mixture, x[:, 1:], lengths).L_R.mean()
         L_R.backward()  # type: ignore[no-untyped-call]
         named = [*network.decoder.named_parameters(), *network.head.named_parameters("head")]

@@ -12,11 +12,11 @@ import torch
 
 from sketchrnn import cli
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
-from sketchrnn.doodles import doodles_dataset
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.cells import Settings
-from sketchrnn.experiments.howmany import Cell, Plan, make_table
+from sketchrnn.paper.cells import Settings
+from sketchrnn.paper.howmany import Cell, Plan, make_table
 from sketchrnn.runs import read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import read_log

@@ -19,10 +19,10 @@ import sketchrnn
 from hub_server import Hub, hub_server
 from sketchrnn.cli import main
 from sketchrnn.drawing.model import Model
-from sketchrnn.drawing.pretrained import FILES
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.hub import PATIENCE_S
 from sketchrnn.runs import CONFIG, MODEL, DataFacts, read_config, starter_names, weights_place
+from sketchrnn.share.hub import PATIENCE_S
+from sketchrnn.share.pretrained import FILES
 from test_model import make_model
 
 huggingface_hub = pytest.importorskip("huggingface_hub")

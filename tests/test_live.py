@@ -21,14 +21,14 @@ from sketchrnn.drawing import live
 from sketchrnn.drawing.base import PenPoint
 from sketchrnn.drawing.live import LiveDecoder, LiveModel, Row, draw_rows, load_live
 from sketchrnn.drawing.model import Model, load
-from sketchrnn.drawing.published import load_published
 from sketchrnn.drawing.sample import sample_strokes
-from sketchrnn.drawing.seeds import BLOCK, PRIOR_STREAM, normal_vectors
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model import cells, mixture, network
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts, RunConfig, save_tensors, write_config
+from sketchrnn.seeds import BLOCK, PRIOR_STREAM, normal_vectors
+from sketchrnn.share.published import load_published
 from sketchrnn.sketch import Sketch
 
 CELLS = ("lstm", "layer_norm", "hyper")

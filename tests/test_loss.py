@@ -22,15 +22,15 @@ from sketchrnn import strokes
 from sketchrnn.data.batches import Batch, evaluation_batches, make_batch, sampled_steps
 from sketchrnn.data.dataset import Drawings
 from sketchrnn.data.padding import END_STEPS, TAIL_EVERY
-from sketchrnn.model.config import ModelConfig, WayName
+from sketchrnn.model import losses as loss_module
+from sketchrnn.model.config import BackendName, ModelConfig
+from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Way
-from sketchrnn.training import loss as loss_module
+from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import Evaluation, evaluate, mean_and_stderr
 from sketchrnn.training.loop import Trainer
-from sketchrnn.training.loss import kl_loss, reconstruction_loss
 from sketchrnn.training.schedules import kl_weight
 
 NETWORK = 2e-5
@@ -536,15 +536,15 @@ def assert_close_gradients(
         torch.testing.assert_close(ours[name], gradient, rtol=0, atol=bound, msg=name)
 
 
-@pytest.mark.parametrize("way", ["plain", "auto"])
+@pytest.mark.parametrize("backend", ["plain", "auto"])
 @pytest.mark.parametrize("cell", ["lstm", "layer_norm", "hyper"])
-def test_sampled_padding_is_the_full_loss_in_the_mean(cell: str, way: WayName) -> None:
+def test_sampled_padding_is_the_full_loss_in_the_mean(cell: str, backend: BackendName) -> None:
     """Losses and gradients over all chances, each as likely as the others, average to the full."""
     batch = full_batch()
 
     def one(steps_B: np.ndarray | None) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         trainer = make_trainer({"decoder_cell": cell}, gradient_clip=math.inf)
-        trainer.way = Way(way)
+        trainer.backend = Backend(backend)
         return step_of(trainer, replace(batch, steps_B=steps_B))
 
     full, full_gradients = one(None)
@@ -598,8 +598,8 @@ def test_the_other_parts_of_sampled_padding_are_exact() -> None:
     assert sampled.L_p[2].item() == pytest.approx(full.L_p[2].item())
 
 
-@pytest.mark.parametrize("way", ["plain", "auto"])
-def test_steps_that_are_not_wanted_are_not_computed(way: WayName) -> None:
+@pytest.mark.parametrize("backend", ["plain", "auto"])
+def test_steps_that_are_not_wanted_are_not_computed(backend: BackendName) -> None:
     batch = full_batch()
     steps_B = sampled_steps(batch.lengths_B, N_MAX, 0)
     x_BT5 = batch.x_BT5.copy()
@@ -609,7 +609,7 @@ def test_steps_that_are_not_wanted_are_not_computed(way: WayName) -> None:
     results = []
     for x in (batch.x_BT5, x_BT5):
         trainer = make_trainer()
-        trainer.way = Way(way)
+        trainer.backend = Backend(backend)
         results.append(step_of(trainer, replace(batch, x_BT5=x, steps_B=steps_B)))
     (expected, gradients), (ours, others) = results
     assert ours == expected
@@ -618,7 +618,7 @@ def test_steps_that_are_not_wanted_are_not_computed(way: WayName) -> None:
         torch.from_numpy(x_BT5[:, :-1]),
         torch.zeros(len(x_BT5), 16),
         lengths_B=torch.from_numpy(steps_B),
-        way=Way(way),
+        backend=Backend(backend),
     )
     assert mixture.pen_logits.shape == (steps_B.sum(), 3)
     assert all(torch.isfinite(part).all() for part in state)

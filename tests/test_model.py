@@ -18,9 +18,9 @@ from models import random_network
 from sketchrnn.drawing import model as model_module
 from sketchrnn.drawing.model import Model
 from sketchrnn.drawing.sample import sample_strokes
-from sketchrnn.drawing.seeds import PRIOR_STREAM, normal_vectors
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts
+from sketchrnn.seeds import PRIOR_STREAM, normal_vectors
 from sketchrnn.sketch import Sketch
 
 N_MAX, Z = 10, 6

@@ -23,9 +23,9 @@ import pytest
 import torch
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.native import library as native
-from sketchrnn.model.native.library import library
-from sketchrnn.model.unroll import AUTO, PLAIN, Dropout, Stepper, Way
+from sketchrnn.model.backends.native import library as native
+from sketchrnn.model.backends.native.library import library
+from sketchrnn.model.unroll import AUTO, PLAIN, Backend, Dropout, Stepper
 from unrolling import (
     NATIVE,
     NATIVE_BF16,
@@ -109,9 +109,9 @@ def test_bf16_does_not_add_up_over_steps(name: str) -> None:
 
 
 @needs_native
-@pytest.mark.parametrize("way", [NATIVE, pytest.param(NATIVE_BF16, marks=needs_bf16)])
+@pytest.mark.parametrize("backend", [NATIVE, pytest.param(NATIVE_BF16, marks=needs_bf16)])
 @every_cell
-def test_any_number_of_threads(name: str, way: Way) -> None:
+def test_any_number_of_threads(name: str, backend: Backend) -> None:
     """Rows and columns are dealt out to threads: sums may be taken in another order, no more."""
     problem = single(name, T=6, B=7, H=80, Y=70, lengths=[6, 2, 5, 1, 6, 3, 4], keep=0.75)
     before = torch.get_num_threads()
@@ -119,7 +119,7 @@ def test_any_number_of_threads(name: str, way: Way) -> None:
     try:
         for threads in (1, 2, 3, 9):
             torch.set_num_threads(threads)
-            answers.append(problem.answer(way))
+            answers.append(problem.answer(backend))
     finally:
         torch.set_num_threads(before)
     for answer in answers[1:]:
@@ -194,10 +194,10 @@ def test_the_functions_of_gates() -> None:
 
 
 @needs_native
-@pytest.mark.parametrize("way", [NATIVE, pytest.param(NATIVE_BF16, marks=needs_bf16)])
+@pytest.mark.parametrize("backend", [NATIVE, pytest.param(NATIVE_BF16, marks=needs_bf16)])
 @pytest.mark.parametrize("where", ["x", "weights", "constant", "h", "c", "W_hh"])
 @every_cell
-def test_nan_is_passed_on(name: str, where: str, way: Way) -> None:
+def test_nan_is_passed_on(name: str, where: str, backend: Backend) -> None:
     """A weight or a number that is lost must be seen in the outputs, hence in the loss."""
     problem = single(name, T=3, B=2, H=21)
     array = {
@@ -209,10 +209,10 @@ def test_nan_is_passed_on(name: str, where: str, way: Way) -> None:
         "W_hh": problem.cell.W_hh.data,
     }[where]
     array.view(-1)[1] = float("nan")
-    ours, plain = problem.run(way), problem.run(PLAIN)
+    ours, plain = problem.run(backend), problem.run(PLAIN)
     assert ours[0].isnan().any()
     assert ours[0].isnan().any(dim=2).equal(plain[0].isnan().any(dim=2))
-    if way == NATIVE:
+    if backend == NATIVE:
         assert ours[0].isnan().equal(plain[0].isnan())
 
 
@@ -410,7 +410,7 @@ def assert_does_without() -> None:
     with pytest.raises(SketchRNNError, match="and a C compiler"):
         NATIVE.chosen(torch.zeros(1))
     with pytest.raises(SketchRNNError, match="bfloat16 products cannot be had"):
-        Way("auto", bf16=True).chosen(torch.zeros(1))
+        Backend("auto", bf16=True).chosen(torch.zeros(1))
     problem = single("hyper")
     for ours, wanted in zip(problem.run(AUTO)[1], problem.run(PLAIN)[1], strict=True):
         assert torch.equal(ours, wanted)
@@ -557,7 +557,7 @@ def test_no_folder_at_all(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -
 def test_two_processes_compile_at_once(tmp_path: Path) -> None:
     """With the real compiler, into the same empty cache; each runs what it loaded."""
     code = (
-        "from sketchrnn.model.native import library as native\n"
+        "from sketchrnn.model.backends.native import library as native\n"
         "native.FLAGS = tuple('-O0' if flag == '-O3' else flag for flag in native.FLAGS)\n"
         "print(native.library().bytes_of_panels(8, 1, 0) > 0)\n"
     )

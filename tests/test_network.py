@@ -1,7 +1,7 @@
 """The whole network: lengths, causality, z, initial weights, against the oracles' equations.
 
-Tolerances: float64, so 1e-12 where only the order of the operations differs; the compiled way is
-float32, where 1e-5 allows for the few steps there are.
+Tolerances: float64, so 1e-12 where only the order of the operations differs; the compiled backend
+is float32, where 1e-5 allows for the few steps there are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sketchrnn.model.cells import Cell
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import PLAIN, Way
+from sketchrnn.model.unroll import PLAIN, Backend
 from unrolling import assert_same, dtype_of, every_way
 
 CELLS = ("lstm", "layer_norm", "hyper")
@@ -90,8 +90,8 @@ def outputs(mixture: Mixture) -> Tensor:
     return torch.cat([getattr(mixture, part.name) for part in dataclasses.fields(mixture)], dim=-1)
 
 
-def tolerance(way: Way) -> float:
-    return FORWARD if way == PLAIN else SINGLE
+def tolerance(backend: Backend) -> float:
+    return FORWARD if backend == PLAIN else SINGLE
 
 
 def parameters(module: torch.nn.Module) -> dict[str, oracles.Array]:
@@ -104,12 +104,12 @@ def zeros(cell: Cell) -> tuple[oracles.Array, ...]:
 
 @every_way
 @every_cell
-def test_encoder_is_the_papers(cell: str, way: Way) -> None:
+def test_encoder_is_the_papers(cell: str, backend: Backend) -> None:
     """Eq. 2: each drawing by itself, forwards and backwards, its own points and no start token."""
-    network = make_network(cell).to(dtype_of(way))
+    network = make_network(cell).to(dtype_of(backend))
     points, lengths = make_points()
-    points = points.to(dtype_of(way))
-    mu, log_variance = network.encode(points, lengths, way=way)
+    points = points.to(dtype_of(backend))
+    mu, log_variance = network.encode(points, lengths, backend=backend)
     for row, length in enumerate(LENGTHS):
         own = points[row, :length].numpy()[:, None]
         finals = []
@@ -124,23 +124,25 @@ def test_encoder_is_the_papers(cell: str, way: Way) -> None:
             p = parameters(layer)
             expected = p["weight"] @ h + p["bias"]
             found = ours[row].detach().numpy()
-            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance(way))
+            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance(backend))
 
 
 @every_way
 @every_cell
-def test_decoder_is_the_papers(cell: str, way: Way) -> None:
+def test_decoder_is_the_papers(cell: str, backend: Backend) -> None:
     """Eq. 3 with [S_{i-1}; z] put side by side at every step, from tanh(W_z z + b_z)."""
-    network = make_network(cell).to(dtype_of(way))
+    network = make_network(cell).to(dtype_of(backend))
     points, _ = make_points()
-    inputs = with_start(points).to(dtype_of(way))
-    z = torch.randn(len(points), 4, generator=torch.Generator().manual_seed(2)).to(dtype_of(way))
-    mixture, final = network.decode(inputs, z, way=way)
+    inputs = with_start(points).to(dtype_of(backend))
+    z = torch.randn(len(points), 4, generator=torch.Generator().manual_seed(2)).to(
+        dtype_of(backend)
+    )
+    mixture, final = network.decode(inputs, z, backend=backend)
     p = parameters(network.to_initial_state)
     start = np.tanh(z.numpy() @ p["weight"].T + p["bias"])
     sizes = np.cumsum(network.decoder.state_sizes)[:-1]
     for ours, wanted in zip(network.initial_state(z), np.split(start, sizes, axis=1), strict=True):
-        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(way))
+        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(backend))
     x = np.concatenate([inputs.numpy(), np.repeat(z.numpy()[:, None], N_MAX, axis=1)], axis=2)
     h, state = oracles.run(
         cell,
@@ -150,39 +152,45 @@ def test_decoder_is_the_papers(cell: str, way: Way) -> None:
     )
     p = parameters(network.head)
     y = h.transpose(1, 0, 2) @ p["weight"].T + p["bias"]
-    np.testing.assert_allclose(outputs(mixture).detach().numpy(), y, rtol=0, atol=tolerance(way))
+    np.testing.assert_allclose(
+        outputs(mixture).detach().numpy(), y, rtol=0, atol=tolerance(backend)
+    )
     for ours, wanted in zip(final, state, strict=True):
-        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(way))
+        np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(backend))
 
 
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30, 3.0])
 @every_way
 @every_cell
-def test_padding_changes_no_encoding(cell: str, way: Way, garbage: float) -> None:
+def test_padding_changes_no_encoding(cell: str, backend: Backend, garbage: float) -> None:
     """A batch padded further, with anything past the lengths, gives the same numbers exactly."""
-    network = make_network(cell).to(dtype_of(way))
+    network = make_network(cell).to(dtype_of(backend))
     points, lengths = make_points()
-    points = points.to(dtype_of(way))
-    expected = network.encode(points, lengths, way=way)
+    points = points.to(dtype_of(backend))
+    expected = network.encode(points, lengths, backend=backend)
     longer = points.new_full((len(points), N_MAX + 4, 5), garbage)
     for row, length in enumerate(LENGTHS):
         longer[row, :length] = points[row, :length]
-    for ours, wanted in zip(network.encode(longer, lengths, way=way), expected, strict=True):
+    for ours, wanted in zip(
+        network.encode(longer, lengths, backend=backend), expected, strict=True
+    ):
         assert torch.equal(ours, wanted)
 
 
 @every_way
 @every_cell
-def test_neighbours_change_no_encoding(cell: str, way: Way) -> None:
+def test_neighbours_change_no_encoding(cell: str, backend: Backend) -> None:
     """A drawing encoded alone, cut to its length, as in a batch of longer ones."""
-    network = make_network(cell).to(dtype_of(way))
+    network = make_network(cell).to(dtype_of(backend))
     points, lengths = make_points()
-    points = points.to(dtype_of(way))
-    mu, log_variance = network.encode(points, lengths, way=way)
+    points = points.to(dtype_of(backend))
+    mu, log_variance = network.encode(points, lengths, backend=backend)
     for row, length in enumerate(LENGTHS):
-        alone = network.encode(points[row : row + 1, :length], lengths[row : row + 1], way=way)
-        torch.testing.assert_close(alone[0][0], mu[row], rtol=0, atol=tolerance(way))
-        torch.testing.assert_close(alone[1][0], log_variance[row], rtol=0, atol=tolerance(way))
+        alone = network.encode(
+            points[row : row + 1, :length], lengths[row : row + 1], backend=backend
+        )
+        torch.testing.assert_close(alone[0][0], mu[row], rtol=0, atol=tolerance(backend))
+        torch.testing.assert_close(alone[1][0], log_variance[row], rtol=0, atol=tolerance(backend))
 
 
 @every_cell
@@ -206,16 +214,16 @@ def test_padding_changes_no_gradient(cell: str) -> None:
 
 @every_way
 @every_cell
-def test_nan_in_the_padding_enters_no_gradient(cell: str, way: Way) -> None:
-    network = make_network(cell).to(dtype_of(way))
+def test_nan_in_the_padding_enters_no_gradient(cell: str, backend: Backend) -> None:
+    network = make_network(cell).to(dtype_of(backend))
     points, lengths = make_points()
-    points = points.to(dtype_of(way))
+    points = points.to(dtype_of(backend))
     gradients = []
     for value in (0.0, float("nan")):
         padding = torch.arange(N_MAX)[None, :, None] >= lengths[:, None, None]
         network.zero_grad()
         x = torch.where(padding, torch.tensor(value).to(points), points)
-        mu, _ = network.encode(x, lengths, way=way)
+        mu, _ = network.encode(x, lengths, backend=backend)
         mu.sum().backward()
         gradients.append([p.grad.clone() for p in network.parameters() if p.grad is not None])
     for first, second in zip(*gradients, strict=True):
@@ -238,58 +246,60 @@ def test_decoder_sees_nothing_of_the_future(cell: str) -> None:
 
 @every_way
 @every_cell
-def test_a_changed_future_changes_nothing_before(cell: str, way: Way) -> None:
-    network = make_network(cell).to(dtype_of(way))
+def test_a_changed_future_changes_nothing_before(cell: str, backend: Backend) -> None:
+    network = make_network(cell).to(dtype_of(backend))
     points, _ = make_points()
-    z = torch.randn(len(points), 4).to(dtype_of(way))
-    inputs = with_start(points).to(dtype_of(way))
-    y = outputs(network.decode(inputs, z, way=way)[0])
+    z = torch.randn(len(points), 4).to(dtype_of(backend))
+    inputs = with_start(points).to(dtype_of(backend))
+    y = outputs(network.decode(inputs, z, backend=backend)[0])
     for i in range(1, N_MAX):
         changed = inputs.clone()
         changed[:, i:] = float("nan")
-        other = outputs(network.decode(changed, z, way=way)[0])
+        other = outputs(network.decode(changed, z, backend=backend)[0])
         assert torch.equal(other[:, :i], y[:, :i])
         assert other[:, i:].isnan().all()
 
 
 @every_way
 @every_cell
-def test_decoding_what_is_wanted_alone(cell: str, way: Way) -> None:
+def test_decoding_what_is_wanted_alone(cell: str, backend: Backend) -> None:
     """With lengths: those steps of the whole, time first, and nothing of others, even of NaN."""
-    network = make_network(cell).to(dtype_of(way))
+    network = make_network(cell).to(dtype_of(backend))
     points, lengths = make_points()
-    z = torch.randn(len(points), 4).to(dtype_of(way))
-    inputs = with_start(points).to(dtype_of(way))
+    z = torch.randn(len(points), 4).to(dtype_of(backend))
+    inputs = with_start(points).to(dtype_of(backend))
     wanted = torch.arange(N_MAX)[:, None] < lengths
     results = []
     for whole in (True, False):
         network.zero_grad()
         if whole:
-            mixture, _ = network.decode(inputs, z, way=way)
+            mixture, _ = network.decode(inputs, z, backend=backend)
             y = outputs(mixture).transpose(0, 1)[wanted]
         else:
             inputs[~wanted.T] = float("nan")
-            mixture, _ = network.decode(inputs, z, lengths_B=lengths, way=way)
+            mixture, _ = network.decode(inputs, z, lengths_B=lengths, backend=backend)
             y = outputs(mixture)
         (y * torch.linspace(-1, 1, y.numel()).to(y).view(y.shape)).sum().backward()
         named = {name: p.grad for name, p in network.named_parameters()}
         results.append({"y": y.detach(), **named})
-    assert_same(results[1], results[0], 10 * tolerance(way))
+    assert_same(results[1], results[0], 10 * tolerance(backend))
 
 
 @pytest.mark.parametrize("conditional", [True, False])
 @every_way
 @every_cell
-def test_decoding_step_by_step_is_decoding_at_once(cell: str, way: Way, conditional: bool) -> None:
-    network = make_network(cell, conditional=conditional).to(dtype_of(way))
+def test_decoding_step_by_step_is_decoding_at_once(
+    cell: str, backend: Backend, conditional: bool
+) -> None:
+    network = make_network(cell, conditional=conditional).to(dtype_of(backend))
     points, _ = make_points()
-    z = torch.randn(len(points), 4).to(dtype_of(way)) if conditional else None
-    inputs = with_start(points).to(dtype_of(way))
-    y = outputs(network.decode(inputs, z, way=way)[0])
+    z = torch.randn(len(points), 4).to(dtype_of(backend)) if conditional else None
+    inputs = with_start(points).to(dtype_of(backend))
+    y = outputs(network.decode(inputs, z, backend=backend)[0])
     state = None
     for i in range(N_MAX):
-        mixture, state = network.decode(inputs[:, i : i + 1], z, state, way=way)
-        torch.testing.assert_close(outputs(mixture)[:, 0], y[:, i], rtol=0, atol=tolerance(way))
+        mixture, state = network.decode(inputs[:, i : i + 1], z, state, backend=backend)
+        torch.testing.assert_close(outputs(mixture)[:, 0], y[:, i], rtol=0, atol=tolerance(backend))
 
 
 @every_cell
@@ -410,21 +420,21 @@ def test_dropout_of_its_own_for_each_part(cell: str) -> None:
 
 @every_way
 @every_cell
-def test_dropout_is_that_of_the_cells(cell: str, way: Way) -> None:
+def test_dropout_is_that_of_the_cells(cell: str, backend: Backend) -> None:
     """The decoder's masks step by step, and each encoder direction's own."""
-    network = make_network(cell).to(dtype_of(way))
+    network = make_network(cell).to(dtype_of(backend))
     points, lengths = make_points()
-    points = points.to(dtype_of(way))
+    points = points.to(dtype_of(backend))
     encoder, decoder = network.draw_dropout(4, N_MAX, 0.5, torch.Generator().manual_seed(1))
-    inputs = with_start(points).to(dtype_of(way))
-    z = torch.randn(4, 4).to(dtype_of(way))
-    y = outputs(network.decode(inputs, z, dropout=decoder, way=way)[0])
+    inputs = with_start(points).to(dtype_of(backend))
+    z = torch.randn(4, 4).to(dtype_of(backend))
+    y = outputs(network.decode(inputs, z, dropout=decoder, backend=backend)[0])
     state = network.initial_state(z)
     for i in range(N_MAX):
         state = network.decoder(torch.cat([inputs[:, i], z], dim=1), state, decoder.factors(i))
         wanted = network.head(state[0])
-        torch.testing.assert_close(y[:, i], wanted, rtol=0, atol=10 * tolerance(way))
-    mu, _ = network.encode(points, lengths, encoder, way=way)
+        torch.testing.assert_close(y[:, i], wanted, rtol=0, atol=10 * tolerance(backend))
+    mu, _ = network.encode(points, lengths, encoder, backend=backend)
     for row, length in enumerate(LENGTHS):
         own, finals = points[row : row + 1, :length], []
         for part, dropout, steps in (
@@ -436,22 +446,22 @@ def test_dropout_is_that_of_the_cells(cell: str, way: Way) -> None:
                 state = part(own[:, step], state, dropout.factors(i)[row : row + 1])
             finals.append(state[0])
         wanted = network.to_mu(torch.cat(finals, dim=1))[0]
-        torch.testing.assert_close(mu[row], wanted, rtol=0, atol=10 * tolerance(way))
+        torch.testing.assert_close(mu[row], wanted, rtol=0, atol=10 * tolerance(backend))
 
 
 @every_way
 @every_cell
-def test_encoding_with_masks_longer_than_the_drawings(cell: str, way: Way) -> None:
+def test_encoding_with_masks_longer_than_the_drawings(cell: str, backend: Backend) -> None:
     """Masks have N_max steps; a batch whose longest drawing is shorter uses the first of them."""
-    network = make_network(cell).to(dtype_of(way))
+    network = make_network(cell).to(dtype_of(backend))
     points, _ = make_points()
-    points = points.to(dtype_of(way))
+    points = points.to(dtype_of(backend))
     lengths = torch.tensor([2, 4, 1, 3])
     (forward, backward), _ = network.draw_dropout(4, N_MAX, 0.5, torch.Generator().manual_seed(1))
-    mu, _ = network.encode(points, lengths, (forward, backward), way=way)
+    mu, _ = network.encode(points, lengths, (forward, backward), backend=backend)
     shorter = (forward.first(4), backward.first(4))
-    expected, _ = network.encode(points, lengths, shorter, way=PLAIN)
-    torch.testing.assert_close(mu, expected, rtol=0, atol=tolerance(way))
+    expected, _ = network.encode(points, lengths, shorter, backend=PLAIN)
+    torch.testing.assert_close(mu, expected, rtol=0, atol=tolerance(backend))
 
 
 @pytest.mark.parametrize(

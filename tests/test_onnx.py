@@ -23,10 +23,10 @@ import sketchrnn
 from models import random_network
 from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.interop.onnx_export import FACTS, MIXTURE, export_onnx
 from sketchrnn.model.config import CELL_NAMES
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.runs import DataFacts, starter_names
+from sketchrnn.share.onnx_export import FACTS, MIXTURE, export_onnx
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -185,7 +185,7 @@ def test_what_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(SketchRNNError, match="file: is no folder"):
         export_onnx(make_model(), tmp_path / "file")
-    monkeypatch.setattr("sketchrnn.interop.onnx_export.LIMIT_BYTES", 100)
+    monkeypatch.setattr("sketchrnn.share.onnx_export.LIMIT_BYTES", 100)
     with pytest.raises(SketchRNNError, match="over 2 GB of weights"):
         export_onnx(make_model(), tmp_path / "large")
     monkeypatch.setitem(sys.modules, "onnx", None)

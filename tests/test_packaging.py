@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import sketchrnn
-from sketchrnn.model.native.library import SOURCES
+from sketchrnn.model.backends.native.library import SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSION_HOME = "src/sketchrnn/__init__.py"
@@ -192,7 +192,7 @@ def test_the_search_for_private_names_finds_them() -> None:
 
 def test_no_drawings_and_no_weights_but_our_own_are_in_the_repository(tracked: list[Path]) -> None:
     found = [path for path in tracked if path.suffix in DRAWINGS_AND_WEIGHTS]
-    starters = ROOT / "src" / "sketchrnn" / "starters"
+    starters = ROOT / "src" / "sketchrnn" / "share" / "starters"
     assert {path for path in found if path.parent.parent != starters} == set()
     for path in found:  # what we trained comes with a card
         assert path.with_name("card.md") in tracked

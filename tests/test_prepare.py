@@ -17,12 +17,12 @@ from sketchrnn.cli import data as verb
 from sketchrnn.data.clean import Cleaning, Outliers, preprocess
 from sketchrnn.data.copies import Copies
 from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.data.doodles import doodles
 from sketchrnn.data.effects import Gallery
 from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.formats.records import Skipped
 from sketchrnn.data.prepare import Report, Settings, _Item, _Spool, prepare
 from sketchrnn.data.sources import read_source
-from sketchrnn.doodles import doodles
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -112,7 +112,7 @@ def test_every_kind_of_source_in_one_file(tmp_path: Path) -> None:
 
 
 def test_doodles_keep_their_factors(tmp_path: Path) -> None:
-    from sketchrnn.doodles import FACTORS, doodles
+    from sketchrnn.data.doodles import FACTORS, doodles
 
     prepare(["doodles:50:7"], tmp_path / "a.sketches")
     data = read(tmp_path / "a.sketches")

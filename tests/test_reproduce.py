@@ -17,12 +17,13 @@ import scipy.stats
 import torch
 
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
 from sketchrnn.data.sources import read_source
-from sketchrnn.doodles import doodles_dataset
 from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.cells import (
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.paper.cells import (
     LOSSES,
     TEST,
     Settings,
@@ -30,13 +31,12 @@ from sketchrnn.experiments.cells import (
     find_data,
     read_table,
 )
-from sketchrnn.experiments.figures import beginning, hybrid, ranks, wishes
-from sketchrnn.experiments.orders import COMPARISONS, Measured, verdicts
-from sketchrnn.experiments.panels import Panels
-from sketchrnn.experiments.published import COLUMNS, DECODER_ONLY, TABLE_1, published_row
-from sketchrnn.experiments.table1 import CSV, MARKDOWN, make_table
-from sketchrnn.experiments.tradeoff import curves_of, trade_off
-from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.paper.figures import beginning, hybrid, ranks, wishes
+from sketchrnn.paper.orders import COMPARISONS, Measured, verdicts
+from sketchrnn.paper.panels import Panels
+from sketchrnn.paper.published import COLUMNS, DECODER_ONLY, TABLE_1, published_row
+from sketchrnn.paper.table1 import CSV, MARKDOWN, make_table
+from sketchrnn.paper.tradeoff import curves_of, trade_off
 from sketchrnn.runs import read_config
 from sketchrnn.sketch import Sketch
 from sketchrnn.training import loop

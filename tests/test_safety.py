@@ -32,8 +32,8 @@ from sketchrnn.data import download, formats
 from sketchrnn.data.formats import npz
 from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.interop.magenta import read_published
 from sketchrnn.runs import DataFacts, load_tensors, read_config
+from sketchrnn.share.magenta import read_published
 from test_download import Server, fails
 from tiny import Shell, listing
 
@@ -575,7 +575,7 @@ def test_weights_are_floats(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e38, -1e38])
 def test_a_model_of_wild_weights_draws_or_refuses(tmp_path: Path, value: float) -> None:
     """No exception but ours, and no drawing that is not finite."""
-    from sketchrnn.drawing.published import import_published
+    from sketchrnn.share.published import import_published
 
     (tmp_path / "a.json").write_bytes(next(iter(TARGETS["magenta"].seeds())))
     import_published(tmp_path / "a.json", tmp_path / "run")

@@ -21,7 +21,12 @@ from sketchrnn import strokes
 from sketchrnn.drawing import sample
 from sketchrnn.drawing.base import check_temperature
 from sketchrnn.drawing.sample import most_likely, sample_point, sample_strokes
-from sketchrnn.drawing.seeds import (
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.mixture import Mixture
+from sketchrnn.model.network import Network
+from sketchrnn.model.unroll import Backend
+from sketchrnn.seeds import (
     BLOCK,
     NORMALS,
     POINT_STREAM,
@@ -30,11 +35,6 @@ from sketchrnn.drawing.seeds import (
     generator,
     normal_vectors,
 )
-from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.mixture import Mixture
-from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Way
 
 CELLS = ("lstm", "layer_norm", "hyper")
 ROWS = 200_000
@@ -99,7 +99,7 @@ def test_temperature(temperature: float) -> None:
         np.testing.assert_allclose(own.var(axis=0), variance, rtol=4.5 * math.sqrt(2 / n))
         rho = np.corrcoef(own.T)[0, 1]
         assert abs(rho - RHO[component]) < 4.5 * (1 - RHO[component] ** 2) / math.sqrt(n)
-        # and normal all the way, not only in its moments
+        # and normal all the backend, not only in its moments
         assert stats.kstest(own[:, 1] / np.sqrt(variance[1]), "norm").pvalue > 1e-4
 
 
@@ -372,7 +372,7 @@ def test_long_drawings_take_block_after_block() -> None:
 
 def skip_without_bf16() -> None:
     try:
-        Way(bf16=True).chosen(torch.zeros(1))
+        Backend(bf16=True).chosen(torch.zeros(1))
     except SketchRNNError as error:
         pytest.skip(str(error))
 

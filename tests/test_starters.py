@@ -11,10 +11,10 @@ from safetensors.numpy import load_file
 
 import sketchrnn
 from sketchrnn.cli import main
-from sketchrnn.doodles import doodles
+from sketchrnn.data.doodles import doodles
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.reader import ANIMALS, examine, train_reader
-from sketchrnn.experiments.truth import (
+from sketchrnn.paper.reader import ANIMALS, examine, train_reader
+from sketchrnn.paper.truth import (
     CROSSINGS,
     LEAST_ACCURACY,
     PROBABILITY_TOLERANCE,
@@ -24,7 +24,7 @@ from sketchrnn.experiments.truth import (
     interpolation,
 )
 from sketchrnn.runs import BEST, CONFIG, STARTERS, find_run, starter_names
-from sketchrnn.starters import ABOUT, CARD, SHEET, starter, starters
+from sketchrnn.share.starters import ABOUT, CARD, SHEET, starter, starters
 
 LIMIT_BYTES = 8_000_000  # of all together
 NAMES = starter_names()

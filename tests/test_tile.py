@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from shapely.geometry.base import BaseGeometry
 
-from sketchrnn.doodles import doodles
+from sketchrnn.data.doodles import doodles
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lattice import unit_circle
 from sketchrnn.figures.tile import MOST_PIXELS, Tile, check_repeat

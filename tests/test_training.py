@@ -30,18 +30,18 @@ from sketchrnn import cli
 from sketchrnn.data import batches
 from sketchrnn.data.batches import make_batch
 from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
 from sketchrnn.data.sources import read_sources
-from sketchrnn.doodles import doodles_dataset
 from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.losses import ReconstructionLoss, reconstruction_loss
 from sketchrnn.runs import BEST, CONFIG, LAST, LOG, SHEETS, TENSORBOARD, load_tensors, read_config
 from sketchrnn.training import loop
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, read_log
 from sketchrnn.training.loop import Trainer, train
-from sketchrnn.training.loss import ReconstructionLoss, reconstruction_loss
 from sketchrnn.training.progress import Progress
 
 MODEL = ModelConfig(

@@ -15,16 +15,16 @@ import shapely
 import torch
 from scipy.stats import spearmanr
 
-from sketchrnn.doodles import doodle, doodles
+from sketchrnn.data.doodles import doodle, doodles
 from sketchrnn.drawing.complete import complete
 from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments import reader as reading
-from sketchrnn.experiments import truth
-from sketchrnn.experiments.reader import ANIMALS, NONE, Examined, Reader, Reading
-from sketchrnn.experiments.spoil import WAYS, loosened, spoilt
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
+from sketchrnn.paper import reader as reading
+from sketchrnn.paper import truth
+from sketchrnn.paper.reader import ANIMALS, NONE, Examined, Reader, Reading
+from sketchrnn.paper.spoil import WAYS, loosened, spoilt
 from sketchrnn.runs import DataFacts, load_tensors, save_tensors
 from sketchrnn.sketch import Sketch
 

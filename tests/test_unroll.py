@@ -1,4 +1,4 @@
-"""Running a cell over time: what `unroll` promises, whichever way it goes.
+"""Running a cell over time: what `unroll` promises, whichever backend it goes.
 
 Tolerances, relative to the largest entry: the plain loop runs in float64, the same operations in
 another order, so 1e-12 (gradients 1e-11). C runs in float32, whose eps is 6e-8: over some ten steps
@@ -23,11 +23,11 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model import unroll as unrolling_module
 from sketchrnn.model.unroll import (
     AUTO,
+    BACKEND_NAMES,
     PLAIN,
-    WAY_NAMES,
+    Backend,
     Dropout,
     Stepper,
-    Way,
     random_dropout,
     reverse_by_length,
     unroll,
@@ -50,8 +50,8 @@ from unrolling import (
 dropout_or_not = pytest.mark.parametrize("keep", [1.0, 0.75], ids=["all kept", "dropout"])
 
 
-def tolerance(way: Way) -> float:
-    return 1e-11 if way == PLAIN else 1e-5
+def tolerance(backend: Backend) -> float:
+    return 1e-11 if backend == PLAIN else 1e-5
 
 
 def tensors(result: tuple[Tensor, tuple[Tensor, ...]]) -> list[Tensor]:
@@ -61,7 +61,7 @@ def tensors(result: tuple[Tensor, tuple[Tensor, ...]]) -> list[Tensor]:
 @dropout_or_not
 @every_way
 @every_cell
-def test_it_is_the_papers_equations(name: str, way: Way, keep: float) -> None:
+def test_it_is_the_papers_equations(name: str, backend: Backend, keep: float) -> None:
     """Each row alone, for its own number of steps, in float64 NumPy; the z-part stands still.
 
     The input is [point; z] to the papers, the point alone to `unroll`. Gradients of the oracle are
@@ -70,14 +70,14 @@ def test_it_is_the_papers_equations(name: str, way: Way, keep: float) -> None:
     T, B, D, H, Z = 3, 3, 2, 3, 1
     lengths = [2, 3, 1]
     problem = random_problem(name, T=T, B=B, D=D, H=H, Y=2, E=2, lengths=lengths, keep=keep)
-    problem = problem.to(dtype_of(way))
-    cell = random_cell(name, D + Z, H, Y=2, E=2).to(dtype_of(way))
-    z = torch.randn(B, Z).to(dtype_of(way)).requires_grad_()
+    problem = problem.to(dtype_of(backend))
+    cell = random_cell(name, D + Z, H, Y=2, E=2).to(dtype_of(backend))
+    z = torch.randn(B, Z).to(dtype_of(backend)).requires_grad_()
     weights, bias = cell.input_weights()
     constant = z @ weights[D:] + (0 if bias is None else bias)
     state = tuple(part.requires_grad_() for part in problem.state)
     problem = replace(problem, cell=cell, weights_DP=weights[:D], constant=constant)
-    h, final = problem.run(way)
+    h, final = problem.run(backend)
     random_loss(h, final).backward()
 
     leaves = {"z": z, **{f"state {part}": value for part, value in enumerate(state)}}
@@ -115,21 +115,21 @@ def test_it_is_the_papers_equations(name: str, way: Way, keep: float) -> None:
     numbers = {key: value.detach().double().numpy() for key, value in leaves.items()}
     found = {str(key): value.detach() for key, value in enumerate(tensors((h, final)))}
     wanted = {str(key): torch.tensor(value) for key, value in enumerate(oracle(numbers))}
-    assert_same(found, wanted, tolerance(way))
+    assert_same(found, wanted, tolerance(backend))
     found = {key: value.grad for key, value in leaves.items()}
     slopes = oracles.gradient(oracle_loss, numbers)
-    assert_same(found, {key: torch.tensor(v) for key, v in slopes.items()}, tolerance(way))
+    assert_same(found, {key: torch.tensor(v) for key, v in slopes.items()}, tolerance(backend))
 
 
 @every_way
-def test_the_lstm_is_torch_lstm(way: Way) -> None:
+def test_the_lstm_is_torch_lstm(backend: Backend) -> None:
     """Rows of different lengths, packed as torch packs them; torch's gates are i, f, g, o."""
     T, B, D, H = 9, 6, 3, 21
-    problem = random_problem("lstm", T=T, B=B, D=D, H=H, lengths=ragged(T, B)).to(dtype_of(way))
+    problem = random_problem("lstm", T=T, B=B, D=D, H=H, lengths=ragged(T, B)).to(dtype_of(backend))
     cell = problem.cell
     weights, bias = cell.input_weights()
     problem = replace(problem, weights_DP=weights, constant=bias)
-    theirs = nn.LSTM(D, H).to(dtype_of(way))
+    theirs = nn.LSTM(D, H).to(dtype_of(backend))
 
     def to_torch(value: Tensor) -> Tensor:
         """[..., 4H] in our order -> [4H, ...] in torch's."""
@@ -151,7 +151,7 @@ def test_the_lstm_is_torch_lstm(way: Way) -> None:
     for which in ("ours", "theirs"):
         h0, c0 = (part.clone().requires_grad_() for part in problem.state)
         if which == "ours":
-            h, final = replace(problem, state=(h0, c0)).run(way)
+            h, final = replace(problem, state=(h0, c0)).run(backend)
         else:
             packed = pack_padded_sequence(problem.x_TBD, problem.lengths_B, enforce_sorted=False)
             rows, last = theirs(packed, (h0[None], c0[None]))
@@ -161,7 +161,7 @@ def test_the_lstm_is_torch_lstm(way: Way) -> None:
         results.append({str(key): value for key, value in enumerate(values)})
     results[0] |= {str(its.shape): to_torch(ours.grad) for ours, its in pairs}
     results[1] |= {str(its.shape): its.grad for _, its in pairs}
-    assert_same(*results, tolerance(way))
+    assert_same(*results, tolerance(backend))
 
 
 @pytest.mark.parametrize("lengths", [None, [1, 2]], ids=["whole", "ragged"])
@@ -185,13 +185,13 @@ def test_plain_gradcheck(name: str, lengths: list[int] | None) -> None:
 
 @every_way
 @every_cell
-def test_the_gradient_is_the_slope(name: str, way: Way) -> None:
+def test_the_gradient_is_the_slope(name: str, backend: Backend) -> None:
     """A step along the gradient changes the loss by what the gradient says, by central differences.
 
     In float32 losses of size 1 are known to 1e-7: steps of 1e-3 give slopes to 1e-3.
     """
-    problem = random_problem(name, T=5, B=3, lengths=[5, 2, 4], keep=0.75).to(dtype_of(way))
-    answer = problem.answer(way)
+    problem = random_problem(name, T=5, B=3, lengths=[5, 2, 4], keep=0.75).to(dtype_of(backend))
+    answer = problem.answer(backend)
     step = 1e-3
     with torch.no_grad():
         for key, value in problem.learning().items():
@@ -202,7 +202,7 @@ def test_the_gradient_is_the_slope(name: str, way: Way) -> None:
             start, losses = value.clone(), []
             for sign in (1, -1):
                 value.copy_(start + sign * step * direction)
-                losses.append(float(random_loss(*problem.run(way))))
+                losses.append(float(random_loss(*problem.run(backend))))
             value.copy_(start)
             slope = (losses[0] - losses[1]) / (2 * step)
             assert slope == pytest.approx(float(gradient.norm()), rel=2e-2, abs=2e-3), key
@@ -211,42 +211,42 @@ def test_the_gradient_is_the_slope(name: str, way: Way) -> None:
 @dropout_or_not
 @every_way
 @every_cell
-def test_step_by_step_is_unrolled(name: str, way: Way, keep: float) -> None:
-    problem = random_problem(name, keep=keep).to(dtype_of(way))
-    h, final = problem.run(way)
+def test_step_by_step_is_unrolled(name: str, backend: Backend, keep: float) -> None:
+    problem = random_problem(name, keep=keep).to(dtype_of(backend))
+    h, final = problem.run(backend)
     state = problem.state
     for t, x in enumerate(problem.x_TBD):
         mask = None if problem.dropout is None else problem.dropout.factors(t)
         projected = x @ problem.weights_DP + problem.constant
         state = problem.cell.step(projected, state, mask)
-        torch.testing.assert_close(h[t], state[0], rtol=0, atol=tolerance(way))
+        torch.testing.assert_close(h[t], state[0], rtol=0, atol=tolerance(backend))
     for ours, wanted in zip(final, state, strict=True):
-        torch.testing.assert_close(ours, wanted, rtol=0, atol=tolerance(way))
+        torch.testing.assert_close(ours, wanted, rtol=0, atol=tolerance(backend))
 
 
 @every_way
 @every_cell
-def test_a_stepper_is_unroll(name: str, way: Way) -> None:
-    problem = random_problem(name).to(dtype_of(way))
-    h, final = problem.run(way)
-    stepper = Stepper(problem.cell, problem.weights_DP, way)
+def test_a_stepper_is_unroll(name: str, backend: Backend) -> None:
+    problem = random_problem(name).to(dtype_of(backend))
+    h, final = problem.run(backend)
+    stepper = Stepper(problem.cell, problem.weights_DP, backend)
     state = problem.state
     before = [part.clone() for part in state]
     for t, x in enumerate(problem.x_TBD):
         state = stepper.step(x, problem.constant, state)
-        torch.testing.assert_close(state[0], h[t], rtol=0, atol=tolerance(way))
+        torch.testing.assert_close(state[0], h[t], rtol=0, atol=tolerance(backend))
     for ours, wanted in zip(state, final, strict=True):
-        torch.testing.assert_close(ours, wanted, rtol=0, atol=tolerance(way))
+        torch.testing.assert_close(ours, wanted, rtol=0, atol=tolerance(backend))
     assert all(map(torch.equal, problem.state, before))
 
 
 @pytest.mark.parametrize("lengths", [None, [7, 3, 4, 1]], ids=["whole", "ragged"])
 @every_way
 @every_cell
-def test_two_halves_are_the_whole(name: str, way: Way, lengths: list[int] | None) -> None:
+def test_two_halves_are_the_whole(name: str, backend: Backend, lengths: list[int] | None) -> None:
     """Going on from the returned state gives the same outputs and the same gradients."""
-    problem = random_problem(name, B=4, keep=0.75, lengths=lengths).to(dtype_of(way))
-    whole = problem.answer(way)
+    problem = random_problem(name, B=4, keep=0.75, lengths=lengths).to(dtype_of(backend))
+    whole = problem.answer(backend)
     for value in problem.learning().values():
         value.grad = None
     if lengths is None:
@@ -259,7 +259,7 @@ def test_two_halves_are_the_whole(name: str, way: Way, lengths: list[int] | None
         x_TBD=problem.x_TBD[:3],
         dropout=problem.dropout.first(3),
         lengths_B=ends,
-    ).run(way)
+    ).run(backend)
     second, after = replace(
         problem,
         x_TBD=problem.x_TBD[3:, going],
@@ -267,7 +267,7 @@ def test_two_halves_are_the_whole(name: str, way: Way, lengths: list[int] | None
         state=tuple(part[going] for part in between),
         dropout=Dropout(problem.dropout.kept_TBm[3:, going], 0.75),
         lengths_B=None if lengths is None else problem.lengths_B[going] - 3,
-    ).run(way)
+    ).run(backend)
     rest = torch.zeros(4, 4, first.shape[2], dtype=first.dtype).index_copy(1, going, second)
     final = tuple(part.index_copy(0, going, new) for part, new in zip(between, after, strict=True))
     h = torch.cat([first, rest])
@@ -275,33 +275,35 @@ def test_two_halves_are_the_whole(name: str, way: Way, lengths: list[int] | None
     found: Answer = {"h": h.detach()}
     found |= {f"final {part}": value.detach() for part, value in enumerate(final)}
     found |= {f"d {key}": value.grad for key, value in problem.learning().items()}
-    assert_same(found, whole, tolerance(way))
+    assert_same(found, whole, tolerance(backend))
 
 
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30])
 @every_way
 @every_cell
-def test_what_stands_past_the_ends_is_not_read(name: str, way: Way, garbage: float) -> None:
+def test_what_stands_past_the_ends_is_not_read(name: str, backend: Backend, garbage: float) -> None:
     """Not by the outputs and not by a gradient; h is 0 there, the state that of the last step."""
     lengths = [4, 7, 1, 3]
-    problem = random_problem(name, lengths=lengths, keep=0.75).to(dtype_of(way))
-    expected = problem.answer(way)
+    problem = random_problem(name, lengths=lengths, keep=0.75).to(dtype_of(backend))
+    expected = problem.answer(backend)
     past = torch.arange(7)[:, None] >= problem.lengths_B
     for row, length in enumerate(lengths):
         assert torch.equal(expected["final 0"][row], expected["h"][length - 1, row])
     assert (expected["h"][past] == 0).all()
     problem.x_TBD[past] = garbage
     other = replace(problem.dropout, kept_TBm=problem.dropout.kept_TBm ^ past[..., None])
-    answer = replace(problem, dropout=other).answer(way)
+    answer = replace(problem, dropout=other).answer(backend)
     for key, value in expected.items():
         assert value is answer[key] is None or torch.equal(answer[key], value), key
 
 
 @every_way
 @every_cell
-def test_rows_do_not_see_each_other(name: str, way: Way) -> None:
-    problem = random_problem(name, T=6, B=5, lengths=[3, 6, 1, 4, 6], keep=0.75).to(dtype_of(way))
-    h, final = problem.run(way)
+def test_rows_do_not_see_each_other(name: str, backend: Backend) -> None:
+    problem = random_problem(name, T=6, B=5, lengths=[3, 6, 1, 4, 6], keep=0.75).to(
+        dtype_of(backend)
+    )
+    h, final = problem.run(backend)
     for row, length in enumerate(problem.lengths_B.tolist()):
         one = slice(row, row + 1)
         alone = replace(
@@ -311,18 +313,18 @@ def test_rows_do_not_see_each_other(name: str, way: Way) -> None:
             state=tuple(part[one] for part in problem.state),
             dropout=Dropout(problem.dropout.kept_TBm[:length, one], 0.75),
             lengths_B=None,
-        ).run(way)
-        torch.testing.assert_close(alone[0], h[:length, one], rtol=0, atol=tolerance(way))
+        ).run(backend)
+        torch.testing.assert_close(alone[0], h[:length, one], rtol=0, atol=tolerance(backend))
         for ours, wanted in zip(alone[1], final, strict=True):
-            torch.testing.assert_close(ours, wanted[one], rtol=0, atol=tolerance(way))
+            torch.testing.assert_close(ours, wanted[one], rtol=0, atol=tolerance(backend))
 
 
 @every_way
 @every_cell
-def test_any_layout_is_read(name: str, way: Way) -> None:
+def test_any_layout_is_read(name: str, backend: Backend) -> None:
     """Inputs that are views: time and batch exchanged, states cut from one tensor, weights too."""
-    problem = random_problem(name, keep=0.75, lengths=ragged(7, 4)).to(dtype_of(way))
-    expected = problem.answer(way)
+    problem = random_problem(name, keep=0.75, lengths=ragged(7, 4)).to(dtype_of(backend))
+    expected = problem.answer(backend)
 
     def turned(value: Tensor) -> Tensor:
         value = value.detach().transpose(0, 1).contiguous().transpose(0, 1)
@@ -340,9 +342,9 @@ def test_any_layout_is_read(name: str, way: Way) -> None:
         lengths_B=torch.stack([problem.lengths_B] * 2, dim=1)[:, 0],
     )
     assert not views.state[0].is_contiguous()
-    h, final = views.run(way)
+    h, final = views.run(backend)
     for ours, wanted in zip((h, *final), list(expected.values())[: 1 + len(final)], strict=True):
-        torch.testing.assert_close(ours.detach(), wanted, rtol=0, atol=tolerance(way))
+        torch.testing.assert_close(ours.detach(), wanted, rtol=0, atol=tolerance(backend))
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["parameters", "frozen"])
@@ -351,17 +353,19 @@ def test_any_layout_is_read(name: str, way: Way) -> None:
 @every_way
 @every_cell
 def test_without_gradients(
-    name: str, way: Way, T: int, context: Callable[[], torch.no_grad], frozen: bool
+    name: str, backend: Backend, T: int, context: Callable[[], torch.no_grad], frozen: bool
 ) -> None:
     """The same numbers exactly where buffers are used over and over; inputs stay as they were."""
-    problem = random_problem(name, T=T, keep=0.75, lengths=ragged(T, 4)).to(dtype_of(way))
-    with_gradients = [value.detach() for value in tensors(problem.run(way))]
-    before = problem.to(dtype_of(way))
+    problem = random_problem(name, T=T, keep=0.75, lengths=ragged(T, 4)).to(dtype_of(backend))
+    with_gradients = [value.detach() for value in tensors(problem.run(backend))]
+    before = problem.to(dtype_of(backend))
     problem.cell.requires_grad_(not frozen)
     with context():
-        first = tensors(problem.run(way))
+        first = tensors(problem.run(backend))
         copies = [value.clone() for value in first]
-        replace(problem, x_TBD=problem.x_TBD + 1).run(way)  # must not write into those of the first
+        replace(problem, x_TBD=problem.x_TBD + 1).run(
+            backend
+        )  # must not write into those of the first
         assert not any(value.requires_grad for value in first)
         assert all(map(torch.equal, first, copies))
         assert all(map(torch.equal, first, with_gradients))
@@ -411,28 +415,28 @@ def test_without_gradients_nothing_is_kept(name: str, context: Callable[[], torc
 )
 @every_way
 @every_cell
-def test_losses_of_parts_of_the_outputs(name: str, way: Way, loss: Loss) -> None:
-    problem = random_problem(name, keep=0.75, lengths=ragged(7, 4)).to(dtype_of(way))
-    assert_same(problem.answer(way, loss), problem.expected(loss), tolerance(way))
+def test_losses_of_parts_of_the_outputs(name: str, backend: Backend, loss: Loss) -> None:
+    problem = random_problem(name, keep=0.75, lengths=ragged(7, 4)).to(dtype_of(backend))
+    assert_same(problem.answer(backend, loss), problem.expected(loss), tolerance(backend))
 
 
 @every_way
 @every_cell
-def test_only_what_needs_a_gradient_gets_one(name: str, way: Way) -> None:
+def test_only_what_needs_a_gradient_gets_one(name: str, backend: Backend) -> None:
     """Each thing learned alone: its gradient is as if all were learned, and no other has one."""
-    problem = random_problem(name, T=4, B=3, lengths=[4, 2, 3], keep=0.75).to(dtype_of(way))
-    full = problem.answer(way)
+    problem = random_problem(name, T=4, B=3, lengths=[4, 2, 3], keep=0.75).to(dtype_of(backend))
+    full = problem.answer(backend)
     learning = problem.learning()
     for value in learning.values():
         value.requires_grad_(False).grad = None
     for key, value in learning.items():
         value.requires_grad_()
-        h, final = problem.run(way)
+        h, final = problem.run(backend)
         if full[f"d {key}"] is None:  # the input weights, which are read as `weights`
             assert not h.requires_grad
         else:
             random_loss(h, final).backward()
-            assert_same({key: value.grad}, {key: full[f"d {key}"]}, tolerance(way))
+            assert_same({key: value.grad}, {key: full[f"d {key}"]}, tolerance(backend))
         value.requires_grad_(False).grad = None
         assert all(other.grad is None for other in learning.values())
 
@@ -548,16 +552,16 @@ def test_auto_computes_float64_too() -> None:
 
 def test_ways_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     single, double = torch.zeros(1), torch.zeros(1, dtype=torch.float64)
-    with pytest.raises(SketchRNNError, match="the native way needs float32 on the CPU"):
+    with pytest.raises(SketchRNNError, match="the native backend needs float32 on the CPU"):
         NATIVE.chosen(double)
-    for way in (Way("plain", bf16=True), Way("auto", bf16=True)):
+    for backend in (Backend("plain", bf16=True), Backend("auto", bf16=True)):
         with pytest.raises(SketchRNNError, match="bfloat16 products cannot be had here"):
-            way.chosen(double)
+            backend.chosen(double)
     monkeypatch.setattr(unrolling_module, "has_bf16", lambda: False)
     monkeypatch.setattr(unrolling_module, "library", object)
-    for way in (Way("native", bf16=True), Way("auto", bf16=True)):
+    for backend in (Backend("native", bf16=True), Backend("auto", bf16=True)):
         with pytest.raises(SketchRNNError, match="bfloat16 products cannot be had here"):
-            way.chosen(single)
+            backend.chosen(single)
     monkeypatch.setattr(unrolling_module, "library", lambda: None)
     with pytest.raises(SketchRNNError, match="and a C compiler"):
         NATIVE.chosen(single)
@@ -569,9 +573,9 @@ def test_ways_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
             problem.weights_DP,
             problem.constant,
             problem.state,
-            way=NATIVE,
+            backend=NATIVE,
         )
 
 
 def test_the_names_of_ways() -> None:
-    assert {"auto", "plain", "native"} <= set(WAY_NAMES)
+    assert {"auto", "plain", "native"} <= set(BACKEND_NAMES)

@@ -14,19 +14,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from sketchrnn.model.backends.native.library import has_bf16, library
 from sketchrnn.model.cells import Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCell
-from sketchrnn.model.native.library import has_bf16, library
-from sketchrnn.model.unroll import PLAIN, Dropout, Way, unroll
+from sketchrnn.model.unroll import PLAIN, Backend, Dropout, unroll
 
 CELLS = ("lstm", "layer_norm", "hyper")
-NATIVE = Way("native")
-NATIVE_BF16 = Way("native", bf16=True)
+NATIVE = Backend("native")
+NATIVE_BF16 = Backend("native", bf16=True)
 
 needs_native = pytest.mark.skipif(library() is None, reason="no C compiler here")
 needs_bf16 = pytest.mark.skipif(not has_bf16(), reason="no bfloat16 products in C here")
 every_cell = pytest.mark.parametrize("name", CELLS)
 every_way = pytest.mark.parametrize(
-    "way",
+    "backend",
     [pytest.param(PLAIN, id="plain"), pytest.param(NATIVE, id="native", marks=needs_native)],
 )
 
@@ -34,9 +34,9 @@ Answer = dict[str, Tensor]
 Loss = Callable[[Tensor, tuple[Tensor, ...]], Tensor]
 
 
-def dtype_of(way: Way) -> torch.dtype:
-    """The finest type that a way takes."""
-    return torch.float64 if way == PLAIN else torch.float32
+def dtype_of(backend: Backend) -> torch.dtype:
+    """The finest type that a backend takes."""
+    return torch.float64 if backend == PLAIN else torch.float32
 
 
 def random_loss(h: Tensor, final: tuple[Tensor, ...]) -> Tensor:
@@ -76,7 +76,7 @@ class Problem:
             state=tuple(map(own, self.state)),
         )
 
-    def run(self, way: Way) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def run(self, backend: Backend) -> tuple[Tensor, tuple[Tensor, ...]]:
         return unroll(
             self.cell,
             self.x_TBD,
@@ -85,7 +85,7 @@ class Problem:
             self.state,
             dropout=self.dropout,
             lengths_B=self.lengths_B,
-            way=way,
+            backend=backend,
         )
 
     def learning(self) -> dict[str, Tensor]:
@@ -94,11 +94,11 @@ class Problem:
         named |= {f"state {part}": value for part, value in enumerate(self.state)}
         return named | dict(self.cell.named_parameters())
 
-    def answer(self, way: Way, loss: Loss = random_loss) -> Answer:
+    def answer(self, backend: Backend, loss: Loss = random_loss) -> Answer:
         """h, the last state, and every gradient of the loss (None where there is none)."""
         for value in self.learning().values():
             value.requires_grad_().grad = None
-        h, final = self.run(way)
+        h, final = self.run(backend)
         loss(h, final).backward()
         found = {"h": h.detach()}
         found |= {f"final {part}": value.detach() for part, value in enumerate(final)}

@@ -26,8 +26,8 @@ from sketchrnn.figures.page import Section, write_page
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig
+from sketchrnn.share.starters import starters
 from sketchrnn.sketch import Sketch
-from sketchrnn.starters import starters
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import read_log

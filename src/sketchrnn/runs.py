@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # a run is described, and drawn from live, without waiting fo
     from torch import Tensor, nn
 
 FORMAT = 1
-STARTERS = Path(__file__).with_name("starters")  # models that come with the package
+STARTERS = Path(__file__).with_name("share") / "starters"  # models that come with the package
 CONFIG, BEST, LAST, LOG = "config.json", "best.safetensors", "last.safetensors", "log.jsonl"
 MODEL = "model.safetensors"
 SHEETS, TENSORBOARD = "sheets", "tensorboard"

@@ -22,9 +22,9 @@ from sketchrnn.bench.work import flops_of, point_products
 from sketchrnn.drawing.live import LiveDecoder, draw_rows
 from sketchrnn.drawing.sample import sample_point, sample_strokes
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.backends.native.library import has_bf16
 from sketchrnn.model.config import PEN_STATES, ModelConfig
 from sketchrnn.model.mixture import Mixture
-from sketchrnn.model.native.library import has_bf16
 from sketchrnn.model.network import Network
 from sketchrnn.runs import BEST, DataFacts, RunConfig, save_tensors, write_config
 from sketchrnn.training.config import TrainingConfig

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from sketchrnn import __version__
-from sketchrnn.model.native.library import has_bf16, library
+from sketchrnn.model.backends.native.library import has_bf16, library
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from sketchrnn.bench.timing import Task, Times
 from sketchrnn.bench.ways import TypeName
 from sketchrnn.bench.work import Product, flops_of
 from sketchrnn.devices import use_exact_onednn_products
+from sketchrnn.model.backends.native.library import has_bf16, library
+from sketchrnn.model.backends.native.unroll import Gradients
 from sketchrnn.model.config import GATES
-from sketchrnn.model.native.library import has_bf16, library
-from sketchrnn.model.native.unroll import Gradients
 
 LEAST_FLOPS = 2e9  # a smaller product is repeated, so that it takes milliseconds
 MOST_FLOPS = 10e9  # a gradient is formed over fewer rows than a step has, but never fewer than ...

@@ -87,7 +87,7 @@ class Stepper:
         self._data = StepData(spec)
         self._way = way
         self._trainer = Trainer(spec.model, training, self._data.scale, device)
-        self._trainer.way, self._trainer.graphs = way.way, way.graph
+        self._trainer.backend, self._trainer.graphs = way.way, way.graph
 
     def __call__(self) -> None:
         """One step: batch made, forward, backward, clip, Adam."""

@@ -244,7 +244,7 @@ def _decoder_alone(
         def task() -> None:
             forget_gradients()
             weights, constant = network.input_product(z_BZ, B)
-            h_TBH, _ = unroll(network.decoder, x_TB5, weights, constant, state, way=way.way)
+            h_TBH, _ = unroll(network.decoder, x_TB5, weights, constant, state, backend=way.way)
             h_TBH.backward(adjoint_TBH)  # type: ignore[no-untyped-call]
 
         return task

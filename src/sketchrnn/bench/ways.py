@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import WAY_NAMES
-from sketchrnn.model.unroll import Way
+from sketchrnn.model.config import BACKEND_NAMES
+from sketchrnn.model.unroll import Backend
 
 TypeName = Literal["float32", "bf16"]
 
@@ -23,7 +23,7 @@ NO_DROPOUT = "cudnn"  # has none, so it cannot take a whole training step
 class MeasuredWay:
     """A way, and whether the whole step is one CUDA graph."""
 
-    way: Way
+    way: Backend
     graph: bool = False
 
     @property
@@ -49,11 +49,11 @@ class MeasuredWay:
 
 WAYS = {
     measured.name: measured
-    for name in WAY_NAMES
+    for name in BACKEND_NAMES
     if name != "auto"
     for bf16 in (False, True)
     for graph in (False, True)
-    if (measured := MeasuredWay(Way(name, bf16), graph))  # type: ignore[arg-type]
+    if (measured := MeasuredWay(Backend(name, bf16), graph))  # type: ignore[arg-type]
 }
 
 

@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
     from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.base import check_count
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import analogy_sheet
+    from sketchrnn.seeds import choose_seed
 
     check_drawings(arguments)
     temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)

@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " beside hyper and at the paper's size an lstm",
     )
     parser.add_argument(
-        "--way",
+        "--backend",
         nargs="+",
         metavar="WAY",
         help="of training steps: plain, native, ... (default: all that there are)",
@@ -94,6 +94,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(
         **given,
         cells=arguments.cell and tuple(arguments.cell),
-        ways=arguments.way and tuple(arguments.way),
+        ways=arguments.backend and tuple(arguments.backend),
         memory=not arguments.no_memory,
     )

@@ -78,8 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.cli.inputs import read_given
     from sketchrnn.drawing.base import check_count
     from sketchrnn.drawing.complete import check_share
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import completion_sheet, temperature_labels
+    from sketchrnn.seeds import choose_seed
 
     check_drawings(arguments)
     temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.data.sources import read_sources
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.drawing.model import load
-    from sketchrnn.drawing.seeds import choose_seed
+    from sketchrnn.seeds import choose_seed
     from sketchrnn.training.config import TrainingConfig
     from sketchrnn.training.evaluate import evaluate_split
 

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.kind == "magenta":
         _magenta(arguments, model)
     else:
-        from sketchrnn.interop.onnx_export import export_onnx
+        from sketchrnn.share.onnx_export import export_onnx
 
         for path in export_onnx(model, arguments.output):
             print(f"wrote {path}")
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _magenta(arguments: argparse.Namespace, model: Model) -> None:
-    from sketchrnn.drawing.published import export_published
+    from sketchrnn.share.published import export_published
 
     clipped = export_published(model, arguments.output, name=arguments.name, clip=arguments.clip)
     if clipped:

@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.stream:
         return _stream(arguments)
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import temperature_sheet
+    from sketchrnn.seeds import choose_seed
 
     arguments.output = arguments.output or arguments.usual_output
     check_drawings(arguments)
@@ -75,7 +75,7 @@ def _load(arguments: argparse.Namespace) -> Drawer:
 def _stream(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.base import check_count, check_temperature
     from sketchrnn.drawing.live import load_live
-    from sketchrnn.drawing.seeds import choose_seed
+    from sketchrnn.seeds import choose_seed
 
     if arguments.output not in (None, STANDARD_OUTPUT):
         raise SketchRNNError(

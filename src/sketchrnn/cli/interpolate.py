@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
     from sketchrnn.cli.grids import write_grid
     from sketchrnn.cli.inputs import mixed, read_inputs
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import interpolation_sheet
+    from sketchrnn.seeds import choose_seed
 
     count = len(arguments.drawings)
     if not 2 <= count <= 4:

@@ -10,7 +10,7 @@ from sketchrnn.cli.output import check_output, write_sheet
 from sketchrnn.pictures import ENDINGS
 
 if TYPE_CHECKING:
-    from sketchrnn.starters import Starter
+    from sketchrnn.share.starters import Starter
 
 SHOWN = 8
 
@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.data.tables import text_table
     from sketchrnn.drawing.base import check_temperature
     from sketchrnn.drawing.live import load_live
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.figures.sheet import SketchSheet
-    from sketchrnn.starters import starter, starters
+    from sketchrnn.seeds import choose_seed
+    from sketchrnn.share.starters import starter, starters
 
     if arguments.name is not None:
         print(starter(arguments.name).card, end="")

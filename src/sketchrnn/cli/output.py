@@ -16,9 +16,9 @@ from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_
 
 if TYPE_CHECKING:
     from sketchrnn.cli.inputs import Input
-    from sketchrnn.experiments.panels import Panels
     from sketchrnn.figures.paper import Page, Paper
     from sketchrnn.figures.sheet import SketchSheet
+    from sketchrnn.paper.panels import Panels
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be

@@ -54,8 +54,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Reconstruct and write."""
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import beside_inputs
+    from sketchrnn.seeds import choose_seed
 
     check_drawings(arguments)
     temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)

@@ -20,7 +20,7 @@ from sketchrnn.cli.options import (
 )
 from sketchrnn.cli.output import check_output, write_sheet
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import WAY_NAMES, ModelConfig
+from sketchrnn.model.config import BACKEND_NAMES, ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
 
 if TYPE_CHECKING:
@@ -143,8 +143,8 @@ def _add_training_options(parser: argparse.ArgumentParser, *, skip: Sequence[str
         "--device", default="auto", help="auto (default), cpu, cuda, ...: where to compute"
     )
     parser.add_argument(
-        "--way",
-        choices=WAY_NAMES,
+        "--backend",
+        choices=BACKEND_NAMES,
         default="auto",
         help="how the cells are run over time; see train (default auto)",
     )
@@ -165,8 +165,8 @@ def _settings(arguments: argparse.Namespace) -> tuple[dict[str, Any], TrainingCo
 def _table1(arguments: argparse.Namespace) -> int:
     model, training = _settings(arguments)
     from sketchrnn.devices import choose_device, prepare_cpu
-    from sketchrnn.experiments.cells import Settings, cells_of, find_data
-    from sketchrnn.experiments.table1 import CSV, MARKDOWN, make_table, write_table
+    from sketchrnn.paper.cells import Settings, cells_of, find_data
+    from sketchrnn.paper.table1 import CSV, MARKDOWN, make_table, write_table
     from sketchrnn.training.progress import Progress, StopSignals
 
     data, missing = find_data(arguments.data, arguments.datasets)
@@ -181,7 +181,7 @@ def _table1(arguments: argparse.Namespace) -> int:
         data,
         Settings(model, training, arguments.max_points),
         device=device,
-        way=arguments.way,
+        backend=arguments.backend,
         should_stop=stop,
     )
     with stop:
@@ -223,7 +223,7 @@ def _add_fig4(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _fig4(arguments: argparse.Namespace) -> int:
     check_output(arguments.output)
-    from sketchrnn.experiments.tradeoff import figure_4
+    from sketchrnn.paper.tradeoff import figure_4
 
     left, right = figure_4(arguments.table, arguments.output, arguments.dataset)
     _say(f"wrote {arguments.output}: {', '.join(left)}; curves of {right}")
@@ -251,8 +251,8 @@ def _add_truth(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 def _truth(arguments: argparse.Namespace) -> int:
     from sketchrnn.devices import prepare_cpu
     from sketchrnn.drawing.model import load
-    from sketchrnn.drawing.seeds import choose_seed
-    from sketchrnn.experiments.truth import MARKDOWN, SHEET, truth
+    from sketchrnn.paper.truth import MARKDOWN, SHEET, truth
+    from sketchrnn.seeds import choose_seed
 
     seed = choose_seed(arguments.seed)
     models = [load(name) for name in arguments.model]
@@ -307,8 +307,8 @@ def _howmany(arguments: argparse.Namespace) -> int:
     model, training = _settings(arguments)
     from sketchrnn.data.sources import read_sources
     from sketchrnn.devices import choose_device, prepare_cpu
-    from sketchrnn.experiments.cells import Settings
-    from sketchrnn.experiments.howmany import COUNTS, MARKDOWN, TUNED, WAYS, Plan, make_table
+    from sketchrnn.paper.cells import Settings
+    from sketchrnn.paper.howmany import COUNTS, MARKDOWN, TUNED, WAYS, Plan, make_table
     from sketchrnn.training.progress import Progress, StopSignals
 
     data = read_sources(arguments.data)
@@ -327,7 +327,7 @@ def _howmany(arguments: argparse.Namespace) -> int:
     stop = StopSignals()
     with stop:
         table = make_table(
-            arguments.output, plan, device=device, way=arguments.way, should_stop=stop
+            arguments.output, plan, device=device, backend=arguments.backend, should_stop=stop
         )
         for cell, numbers, records in table:
             _say(cell.title)
@@ -404,8 +404,8 @@ def _figure(arguments: argparse.Namespace) -> int:
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.drawing.base import check_count
     from sketchrnn.drawing.model import load
-    from sketchrnn.drawing.seeds import choose_seed
-    from sketchrnn.experiments import figures
+    from sketchrnn.paper import figures
+    from sketchrnn.seeds import choose_seed
 
     n = check_count(getattr(arguments, "n", about.n))
     seed, device = choose_seed(arguments.seed), choose_device(arguments.device)
@@ -433,7 +433,7 @@ def _inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[Sketch]
     """The drawings that are named, or those that the figure would have of the data files."""
     from sketchrnn.cli.inputs import fitted, is_data, read_given, read_inputs
     from sketchrnn.data.formats.drawing import Given
-    from sketchrnn.experiments import figures
+    from sketchrnn.paper import figures
 
     figure = arguments.what
     named = [spec for spec in arguments.data if not is_data(spec)]
@@ -470,7 +470,7 @@ def _typical(arguments: argparse.Namespace, model: Model, n: int) -> tuple[list[
     """DRAWING specs out of whole data files, and whether the last is not of the model's kind."""
     from sketchrnn.cli.inputs import TYPICAL_AMONG
     from sketchrnn.data.sources import doodles_source, read_source
-    from sketchrnn.experiments import figures
+    from sketchrnn.paper import figures
 
     sources = list(arguments.data) or [
         source

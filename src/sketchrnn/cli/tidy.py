@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.base import SketchList, check_count
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import tidy_sheet
+    from sketchrnn.seeds import choose_seed
 
     check_drawings(arguments)
     temperature, seed = one_temperature(arguments), choose_seed(arguments.seed)

@@ -108,9 +108,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.blend import check_spread
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.figures.sheet import INK, PAPER
     from sketchrnn.figures.tile import Tile, check_bounds, check_places, check_repeat
+    from sketchrnn.seeds import choose_seed
 
     check_output(arguments.output, arguments.each, (".svg", ".png", ".pdf", ".json"))
     temperature, seed = one_temperature(arguments), choose_seed(arguments.seed)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sketchrnn.cli.flags import add_fields, flag, given_fields
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import WAY_NAMES, ModelConfig
+from sketchrnn.model.config import BACKEND_NAMES, ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
 
 DERIVED = ("N_max", "conditional")  # of the drawings, and of --unconditional
@@ -63,8 +63,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--device", default="auto", help="auto (default), cpu, cuda, ...: where to compute"
     )
     parser.add_argument(
-        "--way",
-        choices=WAY_NAMES,
+        "--backend",
+        choices=BACKEND_NAMES,
         default="auto",
         help="how the cells are run over time: native, compiled C on the CPU; triton, kernels on a"
         " GPU; plain, the loop that all others must equal; auto (default) native where a C compiler"
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         model,
         training,
         device=device,
-        way=arguments.way,
+        backend=arguments.backend,
         sources=tuple(_absolute(source) for source in sources),
         max_points=max_points,
         resume=arguments.resume,

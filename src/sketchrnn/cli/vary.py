@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.base import check_count
     from sketchrnn.drawing.blend import check_spread
-    from sketchrnn.drawing.seeds import choose_seed
     from sketchrnn.drawing.sheets import variation_sheet
+    from sketchrnn.seeds import choose_seed
 
     count = len(arguments.drawings)
     if count not in (1, 3, 4):

@@ -47,7 +47,7 @@ def read_source(source: str) -> Dataset:
     parsed = doodles_source(source)
     if parsed is None:
         return read(source)
-    from sketchrnn.doodles import KINDS, doodles_dataset
+    from sketchrnn.data.doodles import KINDS, doodles_dataset
 
     count, seed, kinds = parsed
     held_out = max(1, round(count * HELD_OUT_SHARE))

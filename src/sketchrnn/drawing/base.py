@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
-from sketchrnn.drawing.seeds import PRIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.runs import DataFacts
+from sketchrnn.seeds import PRIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:

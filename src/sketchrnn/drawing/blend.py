@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from sketchrnn.drawing import latent
 from sketchrnn.drawing.base import SketchList, check_count
-from sketchrnn.drawing.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:

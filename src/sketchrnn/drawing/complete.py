@@ -22,9 +22,9 @@ from sketchrnn.drawing.base import Latent, SketchList, check_count, check_temper
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.sample import choose, sample_strokes, state_before_last
-from sketchrnn.drawing.seeds import PEN_STREAM, choose_seed, generator
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.mixture import Mixture
+from sketchrnn.seeds import PEN_STREAM, choose_seed, generator
 from sketchrnn.sketch import Polyline, Sketch
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import torch
 from sketchrnn import strokes
 from sketchrnn.drawing.base import Latent
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.network import kl_terms
+from sketchrnn.model.losses import kl_terms
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:

@@ -40,7 +40,6 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.drawing.base import Drawer, Latent, PenPoint, check_number, check_temperature
-from sketchrnn.drawing.seeds import POINT_STREAM, choose_seed, generator, point_numbers
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import (
     FORGET_BIAS,
@@ -52,6 +51,7 @@ from sketchrnn.model.config import (
     ModelConfig,
 )
 from sketchrnn.runs import DataFacts, find_run, load_arrays, read_config, weights_place
+from sketchrnn.seeds import POINT_STREAM, choose_seed, generator, point_numbers
 
 Array = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sketchrnn import hub, strokes
+from sketchrnn import strokes
 from sketchrnn.devices import choose_device
 from sketchrnn.drawing import blend
 from sketchrnn.drawing.base import Drawer, Latent, PenPoint, SketchList
@@ -20,10 +20,7 @@ from sketchrnn.drawing.complete import fit_part as _fit_part
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood as _likelihood
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
-from sketchrnn.drawing.pretrained import push_to_hub as _push_to_hub
-from sketchrnn.drawing.pretrained import save_pretrained as _save_pretrained
 from sketchrnn.drawing.sample import sample_strokes
-from sketchrnn.drawing.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.drawing.tidy import tidy as _tidy
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
@@ -36,6 +33,10 @@ from sketchrnn.runs import (
     read_config,
     weights_place,
 )
+from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
+from sketchrnn.share import hub
+from sketchrnn.share.pretrained import push_to_hub as _push_to_hub
+from sketchrnn.share.pretrained import save_pretrained as _save_pretrained
 from sketchrnn.sketch import Sketch
 
 ENCODE_BATCH = 256

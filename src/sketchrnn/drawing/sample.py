@@ -20,12 +20,12 @@ from torch import Tensor
 
 from sketchrnn import strokes
 from sketchrnn.drawing.base import check_temperature
-from sketchrnn.drawing.seeds import BLOCK, POINT_STREAM, generator, point_numbers
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.cells import State
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import AUTO, PLAIN, Stepper, Way, unroll
+from sketchrnn.model.unroll import AUTO, PLAIN, Backend, Stepper, unroll
+from sketchrnn.seeds import BLOCK, POINT_STREAM, generator, point_numbers
 
 ENDED_SHARE = 1 / 8  # finished drawings leave the batch once they are this part of it
 CPU_CHECK, GPU_CHECK = 1, 16  # steps between looks at what has ended: each waits for the GPU
@@ -70,8 +70,8 @@ def sample_strokes(
         With a prefix the rows after it, N >= 0 and K + N <= N_max.
 
     Raises:
-        SketchRNNError: a temperature that is none; bf16 where `model.unroll.Way` cannot have it; a
-            prefix of N_max rows or more, or that has ended.
+        SketchRNNError: a temperature that is none; bf16 where no backend has it; a prefix of N_max
+            rows or more, or that has ended.
     """
     check_temperature(temperature)
     N_max = network.config.N_max
@@ -88,14 +88,14 @@ def sample_strokes(
     network.eval()
     with torch.inference_mode():
         weights_5P, constant_AP = network.input_product(z_nZ, count)
-        # a GPU has no way prepared for one step
-        way = Way(bf16=bf16) if bf16 or device.type == "cpu" else PLAIN
-        stepper = Stepper(network.decoder, weights_5P, way)
+        # a GPU has no backend prepared for one step
+        backend = Backend(bf16=bf16) if bf16 or device.type == "cpu" else PLAIN
+        stepper = Stepper(network.decoder, weights_5P, backend)
         x_A5 = torch.from_numpy(strokes.START_TOKEN).to(device).repeat(count, 1)
         if prefix is None:
             state = network.initial_state(z_nZ, count)
         else:
-            state = state_before_last(network, z_nZ, count, prefix, way)
+            state = state_before_last(network, z_nZ, count, prefix, backend)
             x_A5[:] = torch.from_numpy(prefix[-1])
             if lifted is not None:
                 lifted_A = torch.tensor(lifted, device=device).to(x_A5)
@@ -154,7 +154,7 @@ def state_before_last(
     z_nZ: Tensor | None,
     count: int,
     prefix: npt.NDArray[np.float32],
-    way: Way = AUTO,
+    backend: Backend = AUTO,
 ) -> State:
     """The decoder's state for `count` drawings once it has read all rows [K, 5] but the last.
 
@@ -172,7 +172,7 @@ def state_before_last(
             x_K5[:, None].expand(-1, different, -1),
             *network.input_product(z_nZ, different),
             network.initial_state(z_nZ, different),
-            way=way,
+            backend=backend,
         )
     return tuple(part.expand(count, -1).contiguous() for part in state)
 

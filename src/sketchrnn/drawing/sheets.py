@@ -9,10 +9,10 @@ import numpy as np
 
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.drawing.base import Drawer
-from sketchrnn.drawing.seeds import generator
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, REST, blend, heat
 from sketchrnn.figures.sheet import INK, SketchSheet
+from sketchrnn.seeds import generator
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:

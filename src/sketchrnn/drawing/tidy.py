@@ -14,7 +14,7 @@ import numpy as np
 from sketchrnn.drawing.base import SketchList
 from sketchrnn.drawing.blend import placed_as
 from sketchrnn.drawing.likelihood import nats_per_point
-from sketchrnn.drawing.seeds import choose_seed
+from sketchrnn.seeds import choose_seed
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:

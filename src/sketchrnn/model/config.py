@@ -18,9 +18,9 @@ LAYER_NORM_EPSILON = 1e-3
 PEN_STATES = 3
 PARAMETERS = 6  # pi, mu_x, mu_y, log sigma_x, log sigma_y, rho: M numbers each
 
-# How a cell is run over time (`model.unroll.Way`): no part of a model, any will do for any.
-WayName = Literal["auto", "plain", "native", "triton", "cudnn"]
-WAY_NAMES: tuple[str, ...] = get_args(WayName)
+# How a cell is run over time (`model.unroll.Backend`): no part of a model, any will do for any.
+BackendName = Literal["auto", "plain", "native", "triton", "cudnn"]
+BACKEND_NAMES: tuple[str, ...] = get_args(BackendName)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from sketchrnn.model.config import POINT, ModelConfig
 from sketchrnn.model.mixture import Mixture, head_size
 from sketchrnn.model.unroll import (
     AUTO,
+    Backend,
     Dropout,
     Run,
-    Way,
     random_dropout,
     reverse_by_length,
+    steps_run,
     unroll,
     unroll_beside,
 )
@@ -54,7 +55,7 @@ class Network(nn.Module):
         lengths_B: Tensor,
         dropout: tuple[Dropout | None, Dropout | None] = (None, None),
         *,
-        way: Way = AUTO,
+        backend: Backend = AUTO,
     ) -> tuple[Tensor, Tensor]:
         """Drawings -> mu and log-variance of q(z | S) (eq. 2 and the line after it).
 
@@ -62,14 +63,14 @@ class Network(nn.Module):
             points_BT5: stroke-5 rows without the start token; what lies past a length is not read.
             lengths_B: true numbers of points N_s, at least 1.
             dropout: recurrent dropout of the two directions, of at least the longest length.
-            way: how the cells are run over time.
+            backend: how the cells are run over time.
 
         Returns:
             mu_BZ and log_variance_BZ.
         """
-        way = way.chosen(points_BT5)
+        backend = backend.chosen(points_BT5)
         T = points_BT5.shape[1]
-        if way.name != "triton":  # there, where the longest is not known without waiting
+        if backend.name != "triton":  # there, where the longest is not known without waiting
             T = int(lengths_B.max())
         x_TB5 = points_BT5[:, :T].transpose(0, 1)
         directions = (
@@ -82,7 +83,7 @@ class Network(nn.Module):
             constant = weights.new_zeros(weights.shape[1]) if bias is None else bias
             masks = None if masks is None else masks.first(T)
             runs.append(Run(cell, x, weights, constant, cell.zero_state(points_BT5), masks))
-        results = unroll_beside(runs, lengths_B=lengths_B, way=way)
+        results = unroll_beside(runs, lengths_B=lengths_B, backend=backend)
         h_B2H = torch.cat([h_BH for _, (h_BH, *_) in results], dim=1)
         return self.to_mu(h_B2H), self.to_log_variance(h_B2H)
 
@@ -103,7 +104,7 @@ class Network(nn.Module):
         dropout: Dropout | None = None,
         lengths_B: Tensor | None = None,
         *,
-        way: Way = AUTO,
+        backend: Backend = AUTO,
     ) -> tuple[Mixture, State]:
         """The distribution of each next point, given the points before it.
 
@@ -113,7 +114,7 @@ class Network(nn.Module):
             state: to go on from; by default the initial state of z.
             dropout: recurrent dropout of the T steps.
             lengths_B: how many steps of each row are wanted, at least 1; None for T.
-            way: how the cell is run over time.
+            backend: how the cell is run over time.
 
         Returns:
             Mixture with leading shape [B, T], and the state after the last step. With `lengths_B`
@@ -132,7 +133,7 @@ class Network(nn.Module):
             state,
             dropout=dropout,
             lengths_B=lengths_B,
-            way=way,
+            backend=backend,
         )
         if lengths_B is None:
             return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), state
@@ -174,20 +175,6 @@ class Network(nn.Module):
         if not self.config.conditional:
             return (None, None), draw(self.decoder)
         return (draw(self.encoder_forward), draw(self.encoder_backward)), draw(self.decoder)
-
-
-def kl_terms(mu_BZ: Tensor, log_variance_BZ: Tensor) -> Tensor:
-    """What each number of z gives to the KL divergence of N(mu, sigma^2) from N(0, 1): [B, Z].
-
-    -(1 + s - mu^2 - e^s) / 2 with s the log-variance: the supplement's eq. 2 (eq. 10 of the paper
-    prints s^2 for s; docs/deviations.md, row 1).
-    """
-    return -0.5 * (1 + log_variance_BZ - mu_BZ.square() - log_variance_BZ.exp())
-
-
-def steps_run(T: int, lengths_B: Tensor) -> Tensor:
-    """Which of T steps rows of these lengths take part in: bool [T, B]."""
-    return torch.arange(T, device=lengths_B.device)[:, None] < lengths_B
 
 
 def _small_linear(inputs: int, outputs: int) -> nn.Linear:

@@ -1,6 +1,6 @@
-"""Running a cell over time: the plain loop, and faster ways that give the plain loop's answer.
+"""Running a cell over time: the plain loop, and faster backends that give the plain loop's answer.
 
-The plain loop is the reference: every other way has its outputs and gradients, within the
+The plain loop is the reference: every other backend has its outputs and gradients, within the
 tolerances of tests/test_unroll.py.
 
 Shapes: T steps (first, so that a step is contiguous), B batch, D columns of the input that change
@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.backends.cudnn import unroll_cudnn
+from sketchrnn.model.backends.native.library import has_bf16, library
+from sketchrnn.model.backends.native.unroll import Inputs, NativeCell, pack_weights, unroll_native
+from sketchrnn.model.backends.triton.unroll import has_bf16_products, triton_runs, unroll_gpu
 from sketchrnn.model.cells import Cell, LSTMCell, State
-from sketchrnn.model.config import WAY_NAMES, WayName
-from sketchrnn.model.gpu.cudnn import unroll_cudnn
-from sketchrnn.model.gpu.unroll import has_bf16_products, triton_runs, unroll_gpu
-from sketchrnn.model.native.library import has_bf16, library
-from sketchrnn.model.native.unroll import Inputs, NativeCell, pack_weights, unroll_native
+from sketchrnn.model.config import BACKEND_NAMES, BackendName
 
 
 @dataclass(frozen=True)
-class Way:
+class Backend:
     """How a cell is run over time.
 
     Attributes:
@@ -38,18 +38,20 @@ class Way:
             else stay float32. Never for `plain`.
     """
 
-    name: WayName = "auto"
+    name: BackendName = "auto"
     bf16: bool = False
 
     def __post_init__(self) -> None:
-        if self.name not in WAY_NAMES:
-            raise SketchRNNError(f"unknown way {self.name!r}: choose one of {', '.join(WAY_NAMES)}")
+        if self.name not in BACKEND_NAMES:
+            raise SketchRNNError(
+                f"unknown backend {self.name!r}: choose one of {', '.join(BACKEND_NAMES)}"
+            )
 
-    def chosen(self, x: Tensor) -> Way:
-        """The way that `auto` means for inputs like x.
+    def chosen(self, x: Tensor) -> Backend:
+        """The backend that `auto` means for inputs like x.
 
         Raises:
-            SketchRNNError: a way that cannot be had for such inputs on this machine.
+            SketchRNNError: a backend that cannot be had for such inputs on this machine.
         """
         float32 = x.dtype == torch.float32
         native = float32 and x.device.type == "cpu" and library() is not None
@@ -65,18 +67,18 @@ class Way:
         }
         here, what = needs.get(self.name, (True, ""))
         if not here:
-            raise SketchRNNError(f"the {self.name} way needs {what}")
+            raise SketchRNNError(f"the {self.name} backend needs {what}")
         bf16 = {"native": has_bf16, "triton": has_bf16_products}.get(self.name)
         if self.bf16 and (bf16 is None or not bf16()):
             raise SketchRNNError(
                 "bfloat16 products cannot be had here: they need a processor with AVX512-BF16 and"
-                " a C compiler, or a GPU with the triton way and PyTorch 2.8; use float32"
+                " a C compiler, or a GPU with the triton backend and PyTorch 2.8; use float32"
             )
         return self
 
 
-AUTO = Way()
-PLAIN = Way("plain")
+AUTO = Backend()
+PLAIN = Backend("plain")
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def unroll(
     *,
     dropout: Dropout | None = None,
     lengths_B: Tensor | None = None,
-    way: Way = AUTO,
+    backend: Backend = AUTO,
 ) -> tuple[Tensor, State]:
     """Run a cell over T steps: step t takes x_TBD[t] @ weights_DP + constant as its projection.
 
@@ -145,22 +147,22 @@ def unroll(
         state: before the first step.
         dropout: recurrent dropout masks.
         lengths_B: int64 [B], each from 1 to T; None for T.
-        way: how.
+        backend: how.
 
     Returns:
         h of every step [T, B, H], and each row's state after its own last step.
     """
-    if way.name == "auto" and x_TBD.requires_grad and torch.is_grad_enabled():
-        way = PLAIN  # the other ways have no gradient for x
-    way = way.chosen(x_TBD)
-    if way.name == "native":
-        return _native(cell, x_TBD, weights_DP, constant, state, dropout, lengths_B, way.bf16)
-    if way.name == "triton":
+    if backend.name == "auto" and x_TBD.requires_grad and torch.is_grad_enabled():
+        backend = PLAIN  # the other backends have no gradient for x
+    backend = backend.chosen(x_TBD)
+    if backend.name == "native":
+        return _native(cell, x_TBD, weights_DP, constant, state, dropout, lengths_B, backend.bf16)
+    if backend.name == "triton":
         run = Run(cell, x_TBD, weights_DP, constant, state, dropout)
-        return unroll_beside([run], lengths_B=lengths_B, way=way)[0]
-    if way.name == "cudnn":
+        return unroll_beside([run], lengths_B=lengths_B, backend=backend)[0]
+    if backend.name == "cudnn":
         if not isinstance(cell, LSTMCell) or dropout is not None:
-            raise SketchRNNError("the cudnn way is for an LSTM without recurrent dropout")
+            raise SketchRNNError("the cudnn backend is for an LSTM without recurrent dropout")
         return unroll_cudnn(cell, x_TBD, weights_DP, constant, state, lengths_B)
     T = len(x_TBD)
     if lengths_B is not None:  # zeros past the ends: nothing from there may reach a gradient
@@ -187,19 +189,19 @@ class Stepper:
     What can be prepared from the weights is prepared once.
     """
 
-    def __init__(self, cell: Cell, weights_DP: Tensor, way: Way = AUTO) -> None:
+    def __init__(self, cell: Cell, weights_DP: Tensor, backend: Backend = AUTO) -> None:
         self._cell = cell
         self._weights_DP = weights_DP
-        self._way = way.chosen(weights_DP)
+        self._backend = backend.chosen(weights_DP)
         self._packed = None
-        if self._way.name == "native":
+        if self._backend.name == "native":
             assert isinstance(cell, NativeCell)
-            self._packed = pack_weights(cell, self._way.bf16)
+            self._packed = pack_weights(cell, self._backend.bf16)
 
     @torch.inference_mode()
     def step(self, x_BD: Tensor, constant_BP: Tensor, state: State) -> State:
         """The state after one step whose projection is x_BD @ weights_DP + constant_BP."""
-        if self._way.name != "native":
+        if self._backend.name != "native":
             projected = torch.addmm(constant_BP, x_BD, self._weights_DP)
             return self._cell.step(projected, state, None)
         inputs = Inputs(
@@ -207,7 +209,7 @@ class Stepper:
             lengths_B=torch.ones(len(x_BD), dtype=torch.int64),
             kept_TBm=None,
             keep=1.0,
-            half=self._way.bf16,
+            half=self._backend.bf16,
             learning=False,
             packed=self._packed,
         )
@@ -252,11 +254,11 @@ class Run:
 
 
 def unroll_beside(
-    runs: Sequence[Run], *, lengths_B: Tensor | None = None, way: Way = AUTO
+    runs: Sequence[Run], *, lengths_B: Tensor | None = None, backend: Backend = AUTO
 ) -> list[tuple[Tensor, State]]:
     """`unroll` for cells of one kind and size over the same rows; on a GPU all of them at once."""
-    way = way.chosen(runs[0].x_TBD)
-    if way.name != "triton":
+    backend = backend.chosen(runs[0].x_TBD)
+    if backend.name != "triton":
         return [
             unroll(
                 run.cell,
@@ -266,7 +268,7 @@ def unroll_beside(
                 run.state,
                 dropout=run.dropout,
                 lengths_B=lengths_B,
-                way=way,
+                backend=backend,
             )
             for run in runs
         ]
@@ -281,7 +283,7 @@ def unroll_beside(
         kept_GTBm=_stacked([dropout.kept_TBm for dropout in dropouts]) if dropouts else None,
         keep=dropouts[0].keep if dropouts else 1.0,
         lengths_B=lengths_B,
-        bf16=way.bf16,
+        bf16=backend.bf16,
     )
     return [(h_TBH, tuple(parts)) for h_TBH, *parts in zip(h_GTBH, *state, strict=True)]
 
@@ -297,3 +299,8 @@ def reverse_by_length(x_TB: Tensor, lengths_B: Tensor) -> Tensor:
     backward = lengths_B[None, :] - 1 - step
     index_TB = torch.where(backward >= 0, backward, step)
     return x_TB[index_TB, torch.arange(x_TB.shape[1], device=x_TB.device)]
+
+
+def steps_run(T: int, lengths_B: Tensor) -> Tensor:
+    """Which of T steps rows of these lengths take part in: bool [T, B]."""
+    return torch.arange(T, device=lengths_B.device)[:, None] < lengths_B

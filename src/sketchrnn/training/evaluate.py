@@ -14,8 +14,8 @@ import torch
 from sketchrnn.data.batches import Batch, evaluation_batches
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
-from sketchrnn.training.loss import kl_loss, reconstruction_loss
 
 if TYPE_CHECKING:
     from sketchrnn.drawing.model import Model

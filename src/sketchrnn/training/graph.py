@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sketchrnn.data.batches import Batch
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Way
+from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.step import clip_gradients, step_losses
 
@@ -42,7 +42,7 @@ class DeviceStep:
         adam: torch.optim.Adam,
         config: TrainingConfig,
         generator: torch.Generator,
-        way: Way,
+        backend: Backend,
         shape_BT5: tuple[int, ...],
     ) -> None:
         self.shape_BT5 = shape_BT5
@@ -50,7 +50,7 @@ class DeviceStep:
         self._adam = adam
         self._config = config
         self._generator = generator
-        self._way = way
+        self._backend = backend
         device = generator.device
         self._on_gpu = device.type == "cuda"
         self._x_BT5 = torch.zeros(shape_BT5, device=device)
@@ -117,7 +117,7 @@ class DeviceStep:
             self._weight,
             self._config,
             self._generator,
-            way=self._way,
+            backend=self._backend,
         )
         losses.loss.backward()  # type: ignore[no-untyped-call]
         norm = clip_gradients(network, self._config)

@@ -23,9 +23,9 @@ from torch import Tensor
 from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig, WayName
+from sketchrnn.model.config import BackendName, ModelConfig
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Way
+from sketchrnn.model.unroll import Backend
 from sketchrnn.runs import (
     BEST,
     CONFIG,
@@ -66,12 +66,14 @@ class Trainer:
         training: TrainingConfig,
         scale: float,
         device: torch.device,
-        way: WayName = "auto",
+        backend: BackendName = "auto",
     ) -> None:
         self.training = training
         self.scale = scale
         self.device = device
-        self.way = Way(way, training.precision == "bf16").chosen(torch.zeros(1, device=device))
+        self.backend = Backend(backend, training.precision == "bf16").chosen(
+            torch.zeros(1, device=device)
+        )
         with torch.random.fork_rng():
             torch.manual_seed(training.seed)
             self.network = Network(model).to(device)
@@ -124,7 +126,7 @@ class Trainer:
             self.training,
             self.generator,
             steps_B=steps_B,
-            way=self.way,
+            backend=self.backend,
         )
         if not torch.isfinite(losses.loss):
             return None
@@ -143,7 +145,7 @@ class Trainer:
         return (
             self.graphs
             and self.device.type == "cuda"
-            and self.way.name == "triton"
+            and self.backend.name == "triton"
             and batch.x_BT5.shape[:2] == whole
         )
 
@@ -156,7 +158,7 @@ class Trainer:
                 self.adam,
                 self.training,
                 self.generator,
-                self.way,
+                self.backend,
                 batch.x_BT5.shape,
             )
         self._graph.start(batch, seed=seed, rate=rate, weight=weight)
@@ -267,7 +269,7 @@ def train(
     training: TrainingConfig,
     *,
     device: torch.device | None = None,
-    way: WayName = "auto",
+    backend: BackendName = "auto",
     sources: tuple[str, ...] = (),
     max_points: int | None = None,
     resume: bool = False,
@@ -286,7 +288,7 @@ def train(
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
         model, training: the configs; stored in the folder.
         device: where to compute.
-        way: how the cells are run over time (`model.unroll.Way`); no part of what is stored.
+        backend: how the cells are run over time (`model.unroll.Backend`); not stored.
         sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
             sources replace those stored, if any are named.
         resume: go on from the last checkpoint of the folder.
@@ -306,7 +308,7 @@ def train(
             f"{folder}: holds a run already; go on with --resume, or name another folder"
         )
     facts = describe(dataset, sources, max_points)
-    trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"), way)
+    trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"), backend)
     if resume:
         stored = read_config(folder)
         if stored.data.fingerprint != facts.fingerprint:

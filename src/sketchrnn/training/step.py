@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Way
+from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.loss import kl_loss, reconstruction_loss
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def step_losses(
     generator: torch.Generator,
     *,
     steps_B: Tensor | None = None,
-    way: Way,
+    backend: Backend,
 ) -> StepLosses:
     """The losses of a training step (eq. 9; supplement, eq. 2 to 4), with dropout and z drawn.
 
@@ -53,7 +53,7 @@ def step_losses(
         config: for dropout and the floor of L_KL.
         generator: of the masks and z, in this order.
         steps_B: see `Batch`.
-        way: how the cells are run over time.
+        backend: how the cells are run over time.
     """
     encoder_dropout, decoder_dropout = network.draw_dropout(
         len(x_BT5), x_BT5.shape[1] - 1, config.recurrent_keep, generator
@@ -61,12 +61,12 @@ def step_losses(
     z_BZ: Tensor | None = None
     L_KL: Tensor | None = None
     if network.config.conditional:
-        mu, log_variance = network.encode(x_BT5[:, 1:], lengths_B, encoder_dropout, way=way)
+        mu, log_variance = network.encode(x_BT5[:, 1:], lengths_B, encoder_dropout, backend=backend)
         noise = torch.randn(mu.shape, generator=generator, device=mu.device)
         z_BZ = mu + torch.exp(log_variance / 2) * noise
         L_KL = kl_loss(mu, log_variance).mean()
     mixture, _ = network.decode(
-        x_BT5[:, :-1], z_BZ, dropout=decoder_dropout, lengths_B=steps_B, way=way
+        x_BT5[:, :-1], z_BZ, dropout=decoder_dropout, lengths_B=steps_B, backend=backend
     )
     parts = reconstruction_loss(
         mixture, x_BT5[:, 1:], lengths_B, steps_B, N_max=network.config.N_max

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.cells import Result, Table, cells_of, column_title, read_table
-from sketchrnn.experiments.published import COLUMNS, DECODER_ONLY, W_KL_COLUMNS
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.curves import PNG_WIDTH_PX, STYLE
 from sketchrnn.figures.png import svg_to_png
 from sketchrnn.figures.sheet import INK, PAPER, QUIET
 from sketchrnn.files import write_bytes, write_text
+from sketchrnn.paper.cells import Result, Table, cells_of, column_title, read_table
+from sketchrnn.paper.published import COLUMNS, DECODER_ONLY, W_KL_COLUMNS
 from sketchrnn.training.logs import read_log
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import torch
 
-from sketchrnn.experiments.cells import (
+from sketchrnn.files import write_text
+from sketchrnn.model.config import BackendName
+from sketchrnn.paper.cells import (
     LOSSES,
     Cell,
     Result,
@@ -25,10 +27,8 @@ from sketchrnn.experiments.cells import (
     read_table,
     train_cell,
 )
-from sketchrnn.experiments.orders import COMPARISONS, Measured, Verdict, verdicts
-from sketchrnn.experiments.published import COLUMNS, DECODER_ONLY, published_row
-from sketchrnn.files import write_text
-from sketchrnn.model.config import WayName
+from sketchrnn.paper.orders import COMPARISONS, Measured, Verdict, verdicts
+from sketchrnn.paper.published import COLUMNS, DECODER_ONLY, published_row
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import Record
 
@@ -61,7 +61,7 @@ def make_table(
     settings: Settings,
     *,
     device: torch.device,
-    way: WayName = "auto",
+    backend: BackendName = "auto",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Work]:
     """Make what is left of a table, cell by cell; the files are written after each.
@@ -70,7 +70,7 @@ def make_table(
         out: the folder; what it holds already stays as it is.
         data: the files of each data set (`cells.find_data`).
         settings: the same as in the calls before.
-        device, way, should_stop: as in `training.loop.train`.
+        device, backend, should_stop: as in `training.loop.train`.
 
     Raises:
         SketchRNNError: other settings or drawings than before, or a training that fails.
@@ -89,7 +89,12 @@ def make_table(
                 continue
             if not cell.is_trained():
                 records = train_cell(
-                    cell, prepared, settings, device=device, way=way, should_stop=should_stop
+                    cell,
+                    prepared,
+                    settings,
+                    device=device,
+                    backend=backend,
+                    should_stop=should_stop,
                 )
                 training = cell.training(settings)
                 minutes_left = _minutes_left(out, len(left), training)

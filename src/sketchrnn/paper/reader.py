@@ -1,6 +1,7 @@
 """A reader of drawings: which animal, with or without a body, and what it was drawn from.
 
-It judges what a model draws where the truth is known, on the cats and pigs of `sketchrnn.doodles`:
+It judges what a model draws where the truth is known, on the cats and pigs of
+`sketchrnn.data.doodles`:
 a small convolutional network of ours that sees the drawing as a picture, so neither the order of
 the strokes nor the number of their points tells it anything. Beside the four kinds it knows
 "none", learned from other doodles and from animals spoilt on purpose (`spoil`). Its own accuracy is
@@ -21,11 +22,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sketchrnn.doodles import KINDS as DOODLE_KINDS
-from sketchrnn.doodles import Doodle, doodles
-from sketchrnn.doodles.kinds import RANGES
+from sketchrnn.data.doodles import KINDS as DOODLE_KINDS
+from sketchrnn.data.doodles import Doodle, doodles
+from sketchrnn.data.doodles.kinds import RANGES
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.spoil import WAYS, loosened, spoilt
+from sketchrnn.paper.spoil import WAYS, loosened, spoilt
 from sketchrnn.runs import load_tensors, save_tensors
 from sketchrnn.sketch import Sketch
 

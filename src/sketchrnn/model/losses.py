@@ -13,7 +13,7 @@ from torch import Tensor
 from sketchrnn import strokes
 from sketchrnn.data.padding import END_STEPS, TAIL_EVERY
 from sketchrnn.model.mixture import Mixture
-from sketchrnn.model.network import kl_terms, steps_run
+from sketchrnn.model.unroll import steps_run
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,15 @@ def reconstruction_loss(
 def kl_loss(mu_BZ: Tensor, log_variance_BZ: Tensor) -> Tensor:
     """KL divergence of N(mu, sigma^2) from N(0, 1), mean over the N_z numbers of z: [B].
 
-    Eq. 10, as the supplement has it; see `model.network.kl_terms`.
+    Eq. 10, as the supplement has it; see `kl_terms`.
     """
     return kl_terms(mu_BZ, log_variance_BZ).mean(dim=1)
+
+
+def kl_terms(mu_BZ: Tensor, log_variance_BZ: Tensor) -> Tensor:
+    """What each number of z gives to the KL divergence of N(mu, sigma^2) from N(0, 1): [B, Z].
+
+    -(1 + s - mu^2 - e^s) / 2 with s the log-variance: the supplement's eq. 2 (eq. 10 of the paper
+    prints s^2 for s; docs/deviations.md, row 1).
+    """
+    return -0.5 * (1 + log_variance_BZ - mu_BZ.square() - log_variance_BZ.exp())

@@ -462,7 +462,7 @@ class _Lstm:
         cls, inputs: Inputs, c0: Tensor, norms: tuple[Tensor, ...], after: _Lstm | None = None
     ) -> _Lstm:
         """Room for it; its columns follow those of another one that it is computed with."""
-        from sketchrnn.model.gpu.kernels import STATISTICS
+        from sketchrnn.model.backends.triton.kernels import STATISTICS
 
         _, T, B, _ = inputs.sizes
         G, _, H = c0.shape
@@ -525,7 +525,7 @@ class _Lstm:
         out: Tensor | None = None, scales: Tensor | None = None, shifts: Tensor | None = None,
     ) -> None:  # fmt: skip
         """Step t, after its product."""
-        from sketchrnn.model.gpu.kernels import forward_step
+        from sketchrnn.model.backends.triton.kernels import forward_step
 
         scaled, learning = scales is not None, self.inputs.learning
         self.launcher(forward_step, SCALED=scaled, LEARNING=learning, OUT=out is not None)(
@@ -561,7 +561,7 @@ class _LstmAdjoints:
         d_carried: Tensor, d_product: Tensor, d_constant: Tensor, scaling: _Scaling | None = None,
     ) -> None:  # fmt: skip
         """Step t: from the adjoint of h after it, d_carried + d_more, to that of its product."""
-        from sketchrnn.model.gpu.kernels import backward_step
+        from sketchrnn.model.backends.triton.kernels import backward_step
 
         lstm, unread = self.lstm, self.d_c
         d_projection, d_scales = unread, unread

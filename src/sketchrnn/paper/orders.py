@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import stdev
 
-from sketchrnn.experiments.published import DECODER_ONLY, W_KL_COLUMNS
+from sketchrnn.paper.published import DECODER_ONLY, W_KL_COLUMNS
 
 SURE = 2.0  # standard errors
 

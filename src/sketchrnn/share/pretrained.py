@@ -16,12 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Unpack
 
-from sketchrnn import hub
-from sketchrnn.drawing.card import CardWords, model_card
 from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text, write_together
 from sketchrnn.runs import BEST, CONFIG, LAST, MODEL, RunConfig, save_tensors, write_config
+from sketchrnn.share import hub
+from sketchrnn.share.card import CardWords, model_card
 
 if TYPE_CHECKING:
     from sketchrnn.drawing.model import Model

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sketchrnn.model.backends.native.library import KINDS, Gated, Gradient, Task, Unroll, library
 from sketchrnn.model.cells import (
     EMBEDDINGS,
     HyperLSTMCell,
@@ -24,7 +25,6 @@ from sketchrnn.model.cells import (
     State,
 )
 from sketchrnn.model.config import GATES
-from sketchrnn.model.native.library import KINDS, Gated, Gradient, Task, Unroll, library
 
 COLUMNS = 64  # parts of a product are cut at multiples of this
 

@@ -1,4 +1,4 @@
-"""The GPU's ways to run a cell and the step that a CUDA graph holds, as far as a CPU can test them.
+"""The GPU's backends, and the step that a CUDA graph holds, as far as a CPU can test them.
 
 On a machine with a GPU everything here runs on it; elsewhere the kernels go through Triton's
 interpreter, which runs their code but does not compile it. That they compile is a test of its own,
@@ -26,9 +26,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sketchrnn.data.batches import Batch
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.backends.cudnn import unroll_cudnn
 from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.gpu.cudnn import unroll_cudnn
-from sketchrnn.model.unroll import PLAIN, Dropout, Run, Way, unroll_beside
+from sketchrnn.model.unroll import PLAIN, Backend, Dropout, Run, unroll_beside
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.graph import DeviceStep
 from sketchrnn.training.loop import Trainer
@@ -39,7 +39,7 @@ ON_GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if ON_GPU else "cpu")
 TOLERANCE = 1e-4 if ON_GPU else 1e-5
 BF16_TOLERANCE = 0.05
-TRITON, CUDNN = Way("triton"), Way("cudnn")
+TRITON, CUDNN = Backend("triton"), Backend("cudnn")
 
 AGAIN = 1e-6 if ON_GPU else 0.0  # the same step by another graph
 needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
@@ -74,8 +74,8 @@ def on_cpu(answer: Answer) -> Answer:
     return {name: None if value is None else value.cpu() for name, value in answer.items()}
 
 
-def assert_is_plain(problem: Problem, way: Way, tolerance: float = TOLERANCE) -> None:
-    assert_same(on_cpu(here(problem).answer(way)), problem.expected(), tolerance)
+def assert_is_plain(problem: Problem, backend: Backend, tolerance: float = TOLERANCE) -> None:
+    assert_same(on_cpu(here(problem).answer(backend)), problem.expected(), tolerance)
 
 
 # --- kernels --------------------------------------------------------------------------------------
@@ -110,7 +110,9 @@ def test_gradients_are_summed_in_pieces(name: str, monkeypatch: pytest.MonkeyPat
     """Where adjoints of all steps do not fit: here those of two of three do."""
     problem = random_problem(name, T=3, B=2, H=4, Y=4, lengths=[3, 1])
     columns = 4 * (4 + 4) + 4 * 4 + 12 * 4 if name == "hyper" else 4 * 4
-    monkeypatch.setattr("sketchrnn.model.gpu.unroll.ADJOINT_BYTES", 2 * 2 * columns * 4 + 1)
+    monkeypatch.setattr(
+        "sketchrnn.model.backends.triton.unroll.ADJOINT_BYTES", 2 * 2 * columns * 4 + 1
+    )
     assert_is_plain(problem, TRITON)
 
 
@@ -119,17 +121,17 @@ def test_gradients_are_summed_in_pieces(name: str, monkeypatch: pytest.MonkeyPat
 @every_cell
 def test_cells_side_by_side(name: str, bf16: bool) -> None:
     """Two at once give what each gives alone."""
-    way = Way("triton", bf16)
+    backend = Backend("triton", bf16)
     problems = [
         here(random_problem(name, T=2, B=2, H=6, lengths=[1, 2], keep=0.7, seed=seed))
         for seed in (1, 2)
     ]
-    alone = [problem.answer(way) for problem in problems]
+    alone = [problem.answer(backend) for problem in problems]
     for problem in problems:
         for value in problem.learning().values():
             value.requires_grad_().grad = None
     runs = [Run(p.cell, p.x_TBD, p.weights_DP, p.constant, p.state, p.dropout) for p in problems]
-    results = unroll_beside(runs, lengths_B=problems[0].lengths_B, way=way)
+    results = unroll_beside(runs, lengths_B=problems[0].lengths_B, backend=backend)
     sum(random_loss(h, final) for h, final in results).backward()
     for problem, (h, final), expected in zip(problems, results, alone, strict=True):
         found = {"h": h.detach()} | {f"final {n}": part.detach() for n, part in enumerate(final)}
@@ -142,7 +144,7 @@ def test_cells_side_by_side(name: str, bf16: bool) -> None:
 def test_products_of_bfloat16(name: str) -> None:
     """Near the plain loop, and not float32's answer."""
     problem = random_problem(name, T=3, B=2, H=8, lengths=[3, 2], keep=0.8)
-    ours = on_cpu(here(problem).answer(Way("triton", bf16=True)))
+    ours = on_cpu(here(problem).answer(Backend("triton", bf16=True)))
     assert_same(ours, problem.expected(), BF16_TOLERANCE)
     exact = on_cpu(here(problem).answer(TRITON))
     assert float((ours["h"] - exact["h"]).abs().max()) > 1e-4
@@ -189,7 +191,7 @@ COMPILE = """
 import sys
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
-from sketchrnn.model.gpu import kernels
+from sketchrnn.model.backends.triton import kernels
 
 SIZES = {"t", "T", "B", "P", "first", "N", "product_first", "mask_row", "mask_first", "K",
          "factor_first", "more_group", "d_product_group", "d_projection_group", "d_scales_group"}
@@ -241,7 +243,7 @@ def test_triton_is_imported_by_nothing_else() -> None:
 def test_triton_is_refused_where_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     with pytest.raises(
-        SketchRNNError, match="the triton way needs float32 on an NVIDIA GPU, and Triton"
+        SketchRNNError, match="the triton backend needs float32 on an NVIDIA GPU, and Triton"
     ):
         TRITON.chosen(torch.zeros(1))
     with pytest.raises(SketchRNNError, match="needs float32"):
@@ -254,9 +256,9 @@ def test_triton_is_refused_where_it_cannot_run(monkeypatch: pytest.MonkeyPatch) 
 class CudnnProblem(Problem):
     """By PyTorch's LSTM: on the CPU its own, on a GPU cuDNN's."""
 
-    def run(self, way: Way) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if way == PLAIN:
-            return super().run(way)
+    def run(self, backend: Backend) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if backend == PLAIN:
+            return super().run(backend)
         return unroll_cudnn(
             self.cell, self.x_TBD, self.weights_DP, self.constant, self.state, self.lengths_B
         )
@@ -285,7 +287,7 @@ def test_cudnn_stands_still_and_does_not_read_on() -> None:
 
 
 def test_cudnn_is_refused_where_it_cannot_run() -> None:
-    with pytest.raises(SketchRNNError, match="the cudnn way needs float32 on an NVIDIA GPU"):
+    with pytest.raises(SketchRNNError, match="the cudnn backend needs float32 on an NVIDIA GPU"):
         CUDNN.chosen(torch.zeros(1))
 
 
@@ -322,28 +324,28 @@ def a_batch(seed: int) -> Batch:
 
 
 def trainer_and_step(
-    model: ModelConfig, training: TrainingConfig, way: Way
+    model: ModelConfig, training: TrainingConfig, backend: Backend
 ) -> tuple[Trainer, DeviceStep]:
     trainer = Trainer(model, training, 1.0, DEVICE)
-    trainer.way = way
-    parts = (trainer.network, trainer.adam, training, trainer.generator, way)
+    trainer.backend = backend
+    parts = (trainer.network, trainer.adam, training, trainer.generator, backend)
     return trainer, DeviceStep(*parts, (2, model.N_max + 1, 5))
 
 
-@pytest.mark.parametrize("way", [
+@pytest.mark.parametrize("backend", [
     pytest.param(PLAIN, id="plain", marks=pytest.mark.skipif(ON_GPU, reason="encode waits")),
     pytest.param(TRITON, id="triton", marks=needs_triton),
 ])  # fmt: skip
 @pytest.mark.parametrize("clip_by", ["value", "norm"])
 @pytest.mark.parametrize("conditional", [True, False])
-def test_device_step_is_the_trainers(conditional: bool, clip_by: str, way: Way) -> None:
+def test_device_step_is_the_trainers(conditional: bool, clip_by: str, backend: Backend) -> None:
     """Three steps: the same losses, and then the same weights; on a GPU from a graph."""
     model = replace(MODEL, conditional=conditional)
     training = TrainingConfig(
         batch_size=2, learning_rate=0.01, clip_by=clip_by, gradient_clip=0.05, R=0.5  # type: ignore[arg-type]
     )  # fmt: skip
     plain, _ = trainer_and_step(model, training, PLAIN)
-    trainer, device_step = trainer_and_step(model, training, way)
+    trainer, device_step = trainer_and_step(model, training, backend)
     for step in range(3):
         batch = a_batch(step)
         seed, rate, weight = step_numbers(training, step)
@@ -362,15 +364,15 @@ def step_numbers(training: TrainingConfig, step: int) -> tuple[int, float, float
     return 1000 + step, rate, kl_weight(step, training.w_KL, training.eta_min, training.R)
 
 
-@pytest.mark.parametrize("way", [
+@pytest.mark.parametrize("backend", [
     pytest.param(PLAIN, id="plain", marks=pytest.mark.skipif(ON_GPU, reason="encode waits")),
     pytest.param(TRITON, id="triton", marks=needs_triton),
 ])  # fmt: skip
-def test_a_step_that_is_not_finite_does_nothing(way: Way) -> None:
+def test_a_step_that_is_not_finite_does_nothing(backend: Backend) -> None:
     """Weights, moments and Adam's count stay; the next step is as if it had not been."""
     training = TrainingConfig(batch_size=2)
-    trainer, device_step = trainer_and_step(MODEL, training, way)
-    other, undisturbed = trainer_and_step(MODEL, training, way)
+    trainer, device_step = trainer_and_step(MODEL, training, backend)
+    other, undisturbed = trainer_and_step(MODEL, training, backend)
     bad = a_batch(5)
     bad.x_BT5[0, 2, 0] = np.nan
 

@@ -25,10 +25,10 @@ from sketchrnn.data.copies import Copies, copied
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.cells import TEST, Settings, is_trained
-from sketchrnn.experiments.orders import Measured
 from sketchrnn.files import write_text
-from sketchrnn.model.config import ModelConfig, WayName
+from sketchrnn.model.config import BackendName, ModelConfig
+from sketchrnn.paper.cells import TEST, Settings, is_trained
+from sketchrnn.paper.orders import Measured
 from sketchrnn.runs import CONFIG, find_run, read_config
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
@@ -155,7 +155,7 @@ def make_table(
     plan: Plan,
     *,
     device: torch.device,
-    way: WayName = "auto",
+    backend: BackendName = "auto",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Cell, TrainingConfig, Iterator[Record]]]:
     """Make what is left of a table, model by model; howmany.md is written after each.
@@ -175,7 +175,7 @@ def make_table(
                     plan.model(cell),
                     training,
                     device=device,
-                    way=way,
+                    backend=backend,
                     max_points=plan.settings.max_points,
                     resume=(cell.run / CONFIG).exists(),
                     begin_with=plan.begin_with if cell.way == TUNED else None,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sketchrnn import __version__
-from sketchrnn.doodles import kinds as _kinds
-from sketchrnn.doodles.hand import EPSILON_PX, Hand, finish
-from sketchrnn.doodles.kinds import FACTORS, KINDS
+from sketchrnn.data.doodles import kinds as _kinds
+from sketchrnn.data.doodles.hand import EPSILON_PX, Hand, finish
+from sketchrnn.data.doodles.kinds import FACTORS, KINDS
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 

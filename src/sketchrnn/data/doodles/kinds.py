@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sketchrnn.doodles.hand import Hand, Part, Point, Stroke
+from sketchrnn.data.doodles.hand import Hand, Part, Point, Stroke
 
 Factors = Mapping[str, float]
 

@@ -20,9 +20,9 @@ from sketchrnn.drawing.sheets import (
     reconstruction_sheet,
 )
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.panels import Panels
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.sheet import INK, SketchSheet
+from sketchrnn.paper.panels import Panels
 from sketchrnn.sketch import Polyline, Sketch
 
 COLD, WARM = "#1670d6", "#d3111f"  # low and high temperatures, as in the paper

@@ -21,12 +21,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn.doodles import doodle
+from sketchrnn.data.doodles import doodle
 from sketchrnn.drawing.complete import complete
 from sketchrnn.drawing.latent import analogy, path
 from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.reader import (
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.files import write_text
+from sketchrnn.paper.reader import (
     ANIMALS,
     RANGES_OF,
     Examined,
@@ -34,8 +36,6 @@ from sketchrnn.experiments.reader import (
     examine,
     get_reader,
 )
-from sketchrnn.figures.sheet import SketchSheet
-from sketchrnn.files import write_text
 from sketchrnn.sketch import Sketch
 
 STEPS = 10  # T: drawings along an interpolation, both ends included

@@ -18,7 +18,6 @@ from sketchrnn.devices import choose_device
 from sketchrnn.drawing.model import Model, network_with
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replaced_by
-from sketchrnn.interop.magenta import PublishedModel, read_published, write_published
 from sketchrnn.runs import (
     BEST,
     CONFIG,
@@ -29,6 +28,7 @@ from sketchrnn.runs import (
     save_tensors,
     write_config,
 )
+from sketchrnn.share.magenta import PublishedModel, read_published, write_published
 
 IMPORTED = "imported"  # of the facts in the weight file: from what
 # Drawings of the model's own, whose median size stands for that of the training drawings: at most

@@ -20,10 +20,10 @@ from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import read_sources
 from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.experiments.orders import Measured
-from sketchrnn.experiments.published import COLUMNS, DECODER_ONLY, TABLE_1
 from sketchrnn.files import write_text
-from sketchrnn.model.config import ModelConfig, WayName
+from sketchrnn.model.config import BackendName, ModelConfig
+from sketchrnn.paper.orders import Measured
+from sketchrnn.paper.published import COLUMNS, DECODER_ONLY, TABLE_1
 from sketchrnn.runs import CONFIG, LOG, read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
@@ -278,7 +278,7 @@ def train_cell(
     settings: Settings,
     *,
     device: torch.device,
-    way: WayName = "auto",
+    backend: BackendName = "auto",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Record]:
     """Train a cell, or go on with it; yields what `training.loop.train` does.
@@ -292,7 +292,7 @@ def train_cell(
         cell.model(settings, prepared.N_max),
         cell.training(settings),
         device=device,
-        way=way,
+        backend=backend,
         sources=prepared.sources,
         max_points=settings.max_points,
         resume=cell.is_begun,
