@@ -82,7 +82,7 @@ def assert_same_distributions(made: Network, rows: np.ndarray) -> None:
     """Every parameter of every step, and the state at the end, from live steps and from torch."""
     z = normal_vectors(7, 0, 1, made.config.z_size)[0] if made.config.conditional else None
     with torch.inference_mode():
-        expected, state = made.decode(
+        expected, memory = made.decode(
             torch.from_numpy(rows)[None], None if z is None else torch.from_numpy(z)[None]
         )
     drawing = decoder_of(made).start(z)
@@ -93,8 +93,8 @@ def assert_same_distributions(made: Network, rows: np.ndarray) -> None:
             wanted = getattr(expected, name)[0, number].numpy()
             assert value.shape == wanted.shape
             np.testing.assert_allclose(value, wanted, rtol=CLOSE, atol=CLOSE, err_msg=name)
-    assert len(drawing.parts) == len(state)
-    for part, wanted in zip(drawing.parts, state, strict=True):
+    assert len(drawing.parts) == len(memory.state)
+    for part, wanted in zip(drawing.parts, memory.state, strict=True):
         np.testing.assert_allclose(part, wanted[0].numpy(), rtol=CLOSE, atol=CLOSE)
 
 

@@ -21,7 +21,7 @@ from sketchrnn.data.simplify import fewest_rows
 from sketchrnn.drawing.base import Latent, SketchList, check_count, check_temperature
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
-from sketchrnn.drawing.sample import choose, sample_strokes, state_before_last
+from sketchrnn.drawing.sample import before_last, choose, sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.seeds import PEN_STREAM, choose_seed, generator
@@ -269,9 +269,9 @@ def _choose_pens(
     seed: int,
 ) -> list[bool]:
     """For each drawing, whether the pen is lifted after the last given row."""
-    state = state_before_last(model.network, z_nZ, n, prefix)
+    h_nH, _ = before_last(model.network, z_nZ, n, prefix)
     with torch.inference_mode():
-        pen_logits_n3 = Mixture.from_head(model.network.head(state[0])).pen_logits
+        pen_logits_n3 = Mixture.from_head(model.network.head(h_nH)).pen_logits
         logits_n2 = pen_logits_n3[:, :2]  # down and up, as the stroke-5 columns are ordered
         if temperature == 0:
             chosen_n = logits_n2.argmax(dim=1)
