@@ -17,13 +17,14 @@ import pytest
 import torch
 
 from sketchrnn import strokes
-from sketchrnn.drawing import live
+from sketchrnn.drawing import point as live
 from sketchrnn.drawing.base import PenPoint
-from sketchrnn.drawing.live import LiveDecoder, LiveModel, Row, draw_rows, load_live
+from sketchrnn.drawing.live import LiveDecoder, LiveModel, load_live
 from sketchrnn.drawing.model import Model, load
+from sketchrnn.drawing.point import Row, draw_rows
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model import cells, mixture, network
+from sketchrnn.model import cells, mixture, network, numpy_cells
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts, RunConfig, save_tensors, write_config
@@ -140,9 +141,9 @@ def test_distributions_of_published_weights(shared: Path) -> None:
 
 
 def test_constants_are_the_models() -> None:
-    assert live.GATES == cells.GATES
-    assert live.FORGET_BIAS == cells.FORGET_BIAS
-    assert live.LAYER_NORM_EPSILON == cells.LAYER_NORM_EPSILON
+    assert numpy_cells.GATES == cells.GATES
+    assert numpy_cells.FORGET_BIAS == cells.FORGET_BIAS
+    assert numpy_cells.LAYER_NORM_EPSILON == cells.LAYER_NORM_EPSILON
     assert live.POINT == network.POINT
     assert live.PEN_STATES == mixture.PEN_STATES
     assert live.PARAMETERS == mixture.PARAMETERS

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 import numpy as np
@@ -21,17 +20,15 @@ from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood as _likelihood
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
 from sketchrnn.drawing.sample import sample_strokes
+from sketchrnn.drawing.stepping import NetworkDecoder, load_network
 from sketchrnn.drawing.tidy import tidy as _tidy
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
+from sketchrnn.model.numpy_cells import CELLS
 from sketchrnn.runs import (
     DataFacts,
     find_run,
-    load_tensors,
-    load_weights,
     read_config,
-    weights_place,
 )
 from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.share import hub
@@ -82,9 +79,10 @@ class Model(Drawer):
 
     def live(self) -> LiveModel:
         """The same model for live drawing, its weights as they are now; takes some milliseconds."""
-        weights = {
-            name: value.numpy(force=True) for name, value in self.network.state_dict().items()
-        }
+        if self.config.decoder_cell not in CELLS:
+            return LiveModel(NetworkDecoder(self.network), self.facts, self.name)
+        state = self.network.state_dict()
+        weights = {name: value.numpy(force=True) for name, value in state.items()}
         return LiveModel(LiveDecoder(self.config, weights, self.name), self.facts, self.name)
 
     def stream(
@@ -248,18 +246,6 @@ class Model(Drawer):
         )
 
 
-def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where: Path) -> Network:
-    """A network of just these weights: nothing is drawn at random, nor allocated, to be replaced.
-
-    Raises:
-        SketchRNNError: the weights do not fit the config.
-    """
-    with torch.device("meta"):
-        network = Network(config)
-    load_weights(network, weights, where, assign=True)
-    return network
-
-
 def load(
     run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best", bf16: bool = False
 ) -> Model:
@@ -275,17 +261,8 @@ def load(
         SketchRNNError: no such folder, or something in it is missing or damaged.
     """
     folder = find_run(run)
-    config = read_config(folder)
-    path, prefix = weights_place(folder, which)
-    tensors, _ = load_tensors(path)
-    weights = {
-        name.removeprefix(prefix): value.float()  # starters are stored in 16 bits
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
-    network = network_with(config.model, weights, path)
-    name = folder.resolve().name
-    return Model(network.to(choose_device(device)), config.data, name, bf16=bf16)
+    network = load_network(folder, which).to(choose_device(device))
+    return Model(network, read_config(folder).data, folder.resolve().name, bf16=bf16)
 
 
 from_pretrained = Model.from_pretrained

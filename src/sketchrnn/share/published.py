@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing.model import Model, network_with
+from sketchrnn.drawing.model import Model
+from sketchrnn.drawing.stepping import network_with
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replaced_by
 from sketchrnn.runs import (
