@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from models import random_network
 from sketchrnn import strokes
+from sketchrnn.api import Model
 from sketchrnn.drawing import sample
 from sketchrnn.drawing.complete import (
     SAMPLED_SHARE,
@@ -31,7 +32,6 @@ from sketchrnn.drawing.complete import (
 )
 from sketchrnn.drawing.fit import fit
 from sketchrnn.drawing.likelihood import likelihood
-from sketchrnn.drawing.model import Model
 from sketchrnn.drawing.sample import before_last, sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import REST

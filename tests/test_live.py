@@ -17,10 +17,10 @@ import pytest
 import torch
 
 from sketchrnn import strokes
+from sketchrnn.api import Model, load
 from sketchrnn.drawing import point as live
 from sketchrnn.drawing.base import PenPoint
 from sketchrnn.drawing.live import LiveDecoder, LiveModel, load_live
-from sketchrnn.drawing.model import Model, load
 from sketchrnn.drawing.point import Row, draw_rows
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.errors import SketchRNNError

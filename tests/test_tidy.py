@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import distributions
 
-from sketchrnn.drawing.model import Model
+from sketchrnn.api import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 from test_model import (

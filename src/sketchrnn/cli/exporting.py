@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sketchrnn.cli.options import MODEL_HELP
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.api import Model
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +57,7 @@ def _add_common(parser: argparse.ArgumentParser, metavar: str, output: str) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Load and write."""
-    from sketchrnn.drawing.model import load
+    from sketchrnn.api import load
 
     model = load(arguments.model, which=arguments.which)
     if arguments.kind == "magenta":

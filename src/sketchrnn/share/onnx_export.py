@@ -37,7 +37,7 @@ from sketchrnn.model.config import (
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.drawing.coder import Coder
 
 Weights = Mapping[str, npt.NDArray[np.float32]]  # of one cell or layer, by its own names
 Shape = list[int | str]
@@ -57,7 +57,7 @@ STATES = {  # parts of a cell's state, in the order of `Cell.state_sizes`
 }
 
 
-def export_onnx(model: Model, folder: Path) -> list[Path]:
+def export_onnx(model: Coder, folder: Path) -> list[Path]:
     """Write the model into `folder`, made where it is missing: all files, or none.
 
     Points and mixtures are in scaled units; times `scale` of sketchrnn.json they are in the user's.
