@@ -71,9 +71,8 @@ class Trainer:
         self.training = training
         self.scale = scale
         self.device = device
-        self.backend = Backend(backend, training.precision == "bf16").chosen(
-            torch.zeros(1, device=device)
-        )
+        self.backend = Backend(backend, training.precision == "bf16")
+        self.backend.chosen(torch.zeros(1, device=device))  # what cannot be had is told at once
         with torch.random.fork_rng():
             torch.manual_seed(training.seed)
             self.network = Network(model).to(device)
