@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -82,6 +83,14 @@ class SketchList(list[Sketch]):
         from sketchrnn.figures.sheet import SketchSheet
 
         return SketchSheet.grid(self, columns=columns)
+
+    def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
+        """Write the drawings as a sheet; see `SketchSheet.save`.
+
+        >>> import sketchrnn
+        >>> sketchrnn.load("sun").generate(4, temperature=0.3, seed=1).save("suns.svg")
+        """
+        self.sheet().save(path, seconds=seconds)
 
     def _repr_svg_(self) -> str:
         return self.sheet().to_svg()
