@@ -28,7 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from sketchrnn.data import download, formats
+from sketchrnn.data import download, formats, transfer
 from sketchrnn.data.formats import npz
 from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
@@ -661,7 +661,7 @@ def test_an_answer_without_an_end_does_not_fill_the_disk(
         while not handler.server.over.is_set():
             handler.wfile.write(b"3e8\r\n" + bytes(1000) + b"\r\n")
 
-    monkeypatch.setattr(download, "SIZE_LIMIT_BYTES", 100_000)
+    monkeypatch.setattr(transfer, "SIZE_LIMIT_BYTES", 100_000)
     server.script = [endless]
     assert "sends more than 100,000 bytes" in refusal(server, tmp_path)
     assert not (tmp_path / "cat.npz.part").exists()
