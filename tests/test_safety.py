@@ -575,7 +575,7 @@ def test_weights_are_floats(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e38, -1e38])
 def test_a_model_of_wild_weights_draws_or_refuses(tmp_path: Path, value: float) -> None:
     """No exception but ours, and no drawing that is not finite."""
-    from sketchrnn.share.published import import_published
+    from sketchrnn.share.magenta import import_published
 
     (tmp_path / "a.json").write_bytes(next(iter(TARGETS["magenta"].seeds())))
     import_published(tmp_path / "a.json", tmp_path / "run")

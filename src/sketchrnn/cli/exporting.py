@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _magenta(arguments: argparse.Namespace, model: Model) -> None:
-    from sketchrnn.share.published import export_published
+    from sketchrnn.share.magenta import export_published
 
     clipped = export_published(model, arguments.output, name=arguments.name, clip=arguments.clip)
     if clipped:

@@ -42,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, check and write."""
-    from sketchrnn.share.published import import_published
+    from sketchrnn.share.magenta import import_published
 
     model = import_published(arguments.file, arguments.output, scale=arguments.scale)
     kind = "a VAE" if model.conditional else "decoder only"
