@@ -282,35 +282,32 @@ class Client:
     ) -> None:
         """Append the body: what the file has from byte `received` on."""
         offset = received
+        limit = SIZE_LIMIT_BYTES if total is None else total
         if total is not None:
             # http.client would stop at Content-Length in silence: read to the end, and count.
             response._original_response.length = None  # type: ignore[attr-defined]
         self.progress(TransferProgress(file.path, received, total, "receiving"))
-        with file.part.open("ab") as part:
-            while block := self._block(response, received, total):
-                if received + len(block) > (SIZE_LIMIT_BYTES if total is None else total):
-                    file.discard()
-                    most = f"{SIZE_LIMIT_BYTES:,} bytes, which no file of drawings has"
-                    if total is not None:
-                        most = f"the {total - offset:,} bytes that it promised"
-                    raise SketchRNNError(
-                        f"{file.url}: the server sends more than {most}; refused, nothing is kept"
-                    )
-                part.write(block)
-                received += len(block)
-                self.progress(TransferProgress(file.path, received, total, "receiving"))
+        try:
+            with file.part.open("ab") as part:
+                while block := response.read1(BLOCK_BYTES):
+                    if received + len(block) > limit:
+                        file.discard()
+                        most = f"the {limit - offset:,} bytes that it promised"
+                        if total is None:
+                            most = f"{limit:,} bytes, which no file of drawings has"
+                        raise SketchRNNError(
+                            f"{file.url}: the server sends more than {most}; refused, nothing is"
+                            " kept"
+                        )
+                    part.write(block)
+                    received += len(block)
+                    self.progress(TransferProgress(file.path, received, total, "receiving"))
+        except exceptions.HTTPError as error:
+            if received != total:  # else all is there, only the connection was not closed properly
+                reason = _reason(error)
+                raise _BrokenError(f"the transfer broke at {received:,} bytes: {reason}") from None
         if total is not None and received < total:
             raise _BrokenError(f"the server broke off at {received:,} of {total:,} bytes")
-
-    def _block(self, response: BaseHTTPResponse, received: int, total: int | None) -> bytes:
-        """What comes next of the body; nothing at its end."""
-        try:
-            return response.read1(BLOCK_BYTES)
-        except exceptions.HTTPError as error:
-            if received == total:
-                return b""  # all is there, only the connection was not closed properly
-            reason = _reason(error)
-            raise _BrokenError(f"the transfer broke at {received:,} bytes: {reason}") from None
 
     def _finish(self, file: RemoteFile) -> None:
         """Check FILE.part and rename it."""

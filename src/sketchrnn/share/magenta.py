@@ -236,7 +236,7 @@ def export_published(
         "scale_factor": model.facts.scale,
     }
     shapes = [list(array.shape) for array in weights.values()]
-    blobs = [base64.b64encode(_quantise(array)).decode("ascii") for array in weights.values()]
+    blobs = [_quantise(array) for array in weights.values()]
     write_text(target, json.dumps([info, shapes, blobs], separators=(",", ":")))
     return beyond
 
@@ -263,16 +263,11 @@ def read_published(path: str | os.PathLike[str]) -> PublishedModel:
         document = json.loads(content)
     except (ValueError, RecursionError):
         raise SketchRNNError(f"{target}: not a JSON file of published weights") from None
-    if not (
-        isinstance(document, list)
-        and len(document) == 3
-        and isinstance(document[0], dict)
-        and isinstance(document[1], list)
-        and isinstance(document[2], list)
-        and len(document[1]) == len(document[2])
-    ):
-        raise SketchRNNError(f"{target}: expected a JSON array [info, shapes, blobs]")
-    info, shapes, blobs = document
+    match document:
+        case [dict() as info, list() as shapes, list() as blobs] if len(shapes) == len(blobs):
+            pass
+        case _:
+            raise SketchRNNError(f"{target}: expected a JSON array [info, shapes, blobs]")
     names = {len(DECODER_ONLY): DECODER_ONLY, len(VAE): VAE}.get(len(blobs))
     if names is None:
         raise SketchRNNError(
@@ -295,11 +290,10 @@ def read_published(path: str | os.PathLike[str]) -> PublishedModel:
         raise SketchRNNError(
             f"{target}: its name must be a line of at most {NAME_LIMIT} characters"
         )
-    numbers = {key: _number(info.get(key)) for key in RECORDED}
     recorded = {
         key: number
-        for key, number in numbers.items()
-        if number is not None and math.isfinite(number)
+        for key in RECORDED
+        if (number := _number(info.get(key))) is not None and math.isfinite(number)
     }
     config = _config(weights, int(N_max), target)
     ours = {key: _to_ours(key, array) for key, array in weights.items()}
@@ -322,10 +316,8 @@ def _number(value: Any) -> float | None:
 
 def _check_cells(config: ModelConfig) -> None:
     """Only LSTM cells fit: the format has no place for the gains of a layer norm, nor for more."""
-    cells = {"decoder": config.decoder_cell}
-    if config.conditional:
-        cells = {"encoder": config.encoder_cell, **cells}
-    for part, cell in cells.items():
+    cells = {"encoder": config.encoder_cell} if config.conditional else {}
+    for part, cell in {**cells, "decoder": config.decoder_cell}.items():
         if cell != "lstm":
             raise SketchRNNError(
                 f"the {part} has {cell} cells, and the format holds the weights of lstm cells only;"
@@ -335,27 +327,30 @@ def _check_cells(config: ModelConfig) -> None:
 
 def _beyond(weights: Mapping[str, Array]) -> str:
     """Which weights are not numbers of the format, in words; "" for none."""
-    counts = {}
-    largest = 0.0
+    over = {}
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise SketchRNNError(f"{name} has weights that are not finite")
-        steps = np.rint(_in_quanta(array))
-        counts[name] = int(((steps < -QUANTA - 1) | (steps > QUANTA)).sum())
-        if counts[name]:
-            largest = max(largest, float(np.abs(array).max()))
-    parts = ", ".join(f"{count} in {name}" for name, count in counts.items() if count)
-    total = sum(counts.values())
-    return f"{total} beyond it ({parts}), up to {largest:.4g}" if total else ""
+        steps = _in_quanta(array)
+        count = int(((steps < -QUANTA - 1) | (steps > QUANTA)).sum())
+        if count:
+            over[name] = count
+    if not over:
+        return ""
+    parts = ", ".join(f"{count} in {name}" for name, count in over.items())
+    largest = max(float(np.abs(weights[name]).max()) for name in over)
+    return f"{sum(over.values())} beyond it ({parts}), up to {largest:.4g}"
 
 
 def _in_quanta(array: Array) -> npt.NDArray[np.float64]:
-    return array.astype(np.float64) * QUANTA / BOUND
+    """The nearest whole steps: of what `_dequantise` gives, those that it was made of."""
+    return np.rint(array.astype(np.float64) * QUANTA / BOUND)
 
 
-def _quantise(array: Array) -> bytes:
-    """Little-endian int16, each the nearest to a weight: what `_dequantise` gives comes back."""
-    return np.clip(np.rint(_in_quanta(array)), -QUANTA - 1, QUANTA).astype("<i2").tobytes()
+def _quantise(array: Array) -> str:
+    """Little-endian int16 as base64; what is beyond them is moved to the bound."""
+    steps = np.clip(_in_quanta(array), -QUANTA - 1, QUANTA).astype("<i2")
+    return base64.b64encode(steps.tobytes()).decode("ascii")
 
 
 def _dequantise(blob: Any, shape: Any, where: str) -> Array:
