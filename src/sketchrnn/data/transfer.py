@@ -218,16 +218,14 @@ class Client:
         New is what goes beyond the farthest byte so far, so that a server that can only start
         anew, and always breaks off, does not keep us for ever.
         """
-        failures = 0
-        farthest = file.part_bytes
+        failures, farthest = 0, file.part_bytes
         while True:
             try:
                 return attempt()
             except _BrokenError as error:
                 received = file.part_bytes
-                if received > farthest:
-                    farthest, failures = received, 0
-                failures += 1
+                failures = 1 if received > farthest else failures + 1
+                farthest = max(received, farthest)
                 if failures > self.retries:
                     kept = f"; {received:,} bytes are kept in {file.part}" if received else ""
                     raise SketchRNNError(
@@ -242,9 +240,7 @@ class Client:
 
     def _transfer(self, file: RemoteFile) -> None:
         """One try to bring what is missing into FILE.part."""
-        version = Version.remembered(file)
-        received = file.part_bytes
-        total: int | None
+        version, received = Version.remembered(file), file.part_bytes
         headers = {}
         if version and file.part.exists():
             if received == version.total:
@@ -253,11 +249,11 @@ class Client:
                 headers = {"Range": f"bytes={received}-", "If-Range": version.validator}
         with self._open(file, "GET", headers) as response:
             if response.status == HTTPStatus.PARTIAL_CONTENT and version and headers:
-                found = _validator(response.headers) or version.validator
-                if found != version.validator:  # a server without If-Range
-                    file.discard()
+                if _validator(response.headers) not in (None, version.validator):
+                    file.discard()  # a server without If-Range
                     raise _BrokenError("the file has changed on the server")
                 total = checked_total(file, response.headers, received, version.total)
+                self._receive(file, response, received, total)
             elif response.status == HTTPStatus.OK:
                 version = Version.announced(file.url, response.headers)
                 if version.total is None and "Transfer-Encoding" not in response.headers:
@@ -265,17 +261,16 @@ class Client:
                         f"{file.url}: the server does not say how long the file is, so it could not"
                         " be checked; refused"
                     )
-                received, total = 0, version.total
                 # Emptied before the record changes: old bytes never belong to a new record.
                 file.part.parent.mkdir(parents=True, exist_ok=True)
                 file.part.write_bytes(b"")
                 write_text(file.record, json.dumps(asdict(version)) + "\n")
+                self._receive(file, response, 0, version.total)
             else:
                 raise SketchRNNError(
                     f"{file.url}: the server answers {response.status} {response.reason:.100} to a"
                     " request for a file; refused"
                 )
-            self._receive(file, response, received, total)
 
     def _receive(
         self, file: RemoteFile, response: BaseHTTPResponse, received: int, total: int | None
@@ -333,10 +328,13 @@ class Client:
             raise SketchRNNError(
                 f"{file.path}: is in the way and is no file; choose another folder"
             )
-        size = file.path.stat().st_size
-        note = "it is the server's file, by its size"
+
+        def announced() -> Version:
+            with self._open(file, "HEAD", {}) as response:
+                return Version.announced(file.url, response.headers)
+
         try:
-            version = self._patiently(file, lambda: self._announced(file))
+            version = self._patiently(file, announced)
         except UnreachableError as error:
             note = f"but not checked: {error}"
         else:
@@ -347,12 +345,9 @@ class Client:
                     " or choose another folder"
                 )
             file.discard()  # of an earlier, unfinished call
-            note += " and MD5" if version.md5 else ""
+            note = f"it is the server's file, by its size{' and MD5' if version.md5 else ''}"
+        size = file.path.stat().st_size
         self.progress(TransferProgress(file.path, size, size, "kept", note))
-
-    def _announced(self, file: RemoteFile) -> Version:
-        with self._open(file, "HEAD", {}) as response:
-            return Version.announced(file.url, response.headers)
 
     def _open(self, file: RemoteFile, method: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
         """Send one request; the answer is a good one (status 2xx), to be closed by the caller."""
