@@ -46,15 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     model = import_published(arguments.file, arguments.output, scale=arguments.scale)
     kind = "a VAE" if model.conditional else "decoder only"
+    size = "its drawings were too long to measure their size"
+    if model.facts.size is not None:
+        size = f"drawings of about {model.facts.size:.0f} px"
     print(
         f"{model.name}: {kind}, N_max {model.N_max}, {model.config.decoder_size} units,"
-        f" scale {model.facts.scale:.4g} px, {_size(model.facts.size)}"
+        f" scale {model.facts.scale:.4g} px, {size}"
     )
     print(f"wrote {arguments.output}")
     return 0
-
-
-def _size(size: float | None) -> str:
-    if size is None:
-        return "its drawings were too long to measure their size"
-    return f"drawings of about {size:.0f} px"

@@ -53,10 +53,8 @@ def model_card(
     """The card, Markdown, with the front matter that the hub reads.
 
     Args:
-        model: that it is of.
         load_as: what `sketchrnn.from_pretrained` takes.
-        picture: name of the file with its drawings.
-        caption: under it.
+        picture: name of the file with its drawings; `caption` is under it.
         licence, data_licence, about, datasets, measured: see `CardWords`.
     """
     config, facts = model.config, model.facts

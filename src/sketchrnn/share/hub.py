@@ -8,7 +8,7 @@ network.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -100,23 +100,9 @@ def _check_files(repository: str, sizes: Mapping[str, int | None]) -> None:
 
 
 def send(
-    folder: Path,
-    names: Sequence[str],
-    repository: str,
-    *,
-    private: bool | None = None,
-    token: str | None = None,
-    message: str,
+    folder: Path, repository: str, *, private: bool | None, token: str | None, message: str
 ) -> str:
-    """Send the files of these names to the hub in one commit; its address.
-
-    Args:
-        folder: that has them.
-        names: of the files; nothing else is sent.
-        repository: OWNER/NAME; made where missing.
-        private: whether a new one is; None: as its owner has set.
-        token: that may write; None for the one that the machine is logged in with.
-        message: of the commit.
+    """Send all files of a folder to the hub in one commit; the address. As `push_to_hub` says.
 
     Raises:
         SketchRNNError: no network, no permission, or the hub refuses.
@@ -125,12 +111,7 @@ def send(
     try:
         api = hub.HfApi(token=token)
         address = api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(
-            repo_id=repository,
-            folder_path=folder,
-            allow_patterns=list(names),
-            commit_message=message,
-        )
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message=message)
     except Exception as error:
         raise SketchRNNError(
             f"{repository}: could not be sent: {_reason(error)}; to write, log in with `hf auth"
