@@ -254,6 +254,23 @@ def test_the_environment_names_another_place(
     assert server.paths == [f"GET /mirror{CAT}"]
 
 
+@pytest.mark.parametrize("account", ["", "ann:p%40ss@"])
+def test_the_environment_names_a_proxy(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: str
+) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", f"http://{account}127.0.0.1:{server.server_port}")
+    assert fetch(server, tmp_path, base_url="http://files.example").read_bytes() == CONTENT
+    assert server.paths == [f"GET http://files.example{CAT}"]
+    basic = base64.b64encode(b"ann:p@ss").decode()
+    expected = f"Basic {basic}" if account else None
+    assert server.requests[0][2].get("proxy-authorization") == expected
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+    assert "the proxy of the environment is none for HTTP" in refusal(
+        server, tmp_path, "pig", base_url="http://files.example"
+    )
+
+
 def test_progress_counts_up_to_the_whole(server: Server, tmp_path: Path) -> None:
     events: list[TransferProgress] = []
     path = fetch(server, tmp_path, progress=events.append)

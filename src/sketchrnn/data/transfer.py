@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3 import exceptions
@@ -41,6 +41,13 @@ LONGEST_WAIT_S = 60.0
 _Result = TypeVar("_Result")
 
 PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+# What urllib3 raises where no connection was made; its other errors come of one that was.
+NO_CONNECTION = (
+    exceptions.NewConnectionError,
+    exceptions.ConnectTimeoutError,
+    exceptions.ProxyError,
+    exceptions.SSLError,
+)
 
 _SIZE = re.compile("[0-9]{1,18}")  # in bytes; what is longer is no size of a file
 
@@ -353,21 +360,21 @@ class Client:
         """Send one request; the answer is a good one (status 2xx), to be closed by the caller."""
         try:
             response = follow(self.pool, method, file.url, headers)
-        except (exceptions.ReadTimeoutError, exceptions.ProtocolError) as error:
-            self.answered = True
-            raise _BrokenError(f"no answer from the server: {_reason(error)}") from None
         except SketchRNNError:
             raise
         except (exceptions.LocationValueError, ValueError) as error:
             raise SketchRNNError(
                 f"{file.url}: the server redirects to what is no address ({error!s:.100}); refused"
             ) from None
-        except exceptions.HTTPError as error:  # no connection
+        except NO_CONNECTION as error:
             if self.answered:
                 reason = _reason(error)
                 raise _BrokenError(f"cannot reach the server any more: {reason}") from None
             host = urlsplit(file.url).netloc
             raise UnreachableError(f"cannot reach {host}: {_reason(error)}") from None
+        except exceptions.HTTPError as error:
+            self.answered = True
+            raise _BrokenError(f"no answer from the server: {_reason(error)}") from None
         self.answered = True
         code, encoding = response.status, response.headers.get("Content-Encoding", "identity")
         if 200 <= code < 300 and encoding == "identity":
@@ -456,9 +463,21 @@ def connections(base_url: str, timeout_s: float) -> urllib3.PoolManager:
 
     Args:
         timeout_s: seconds without a byte after which a connection counts as broken.
+
+    Raises:
+        SketchRNNError: that is no HTTP proxy.
     """
     place = urlsplit(base_url)
     proxy = urllib.request.getproxies().get(place.scheme)
-    if proxy and not urllib.request.proxy_bypass(place.netloc):
-        return urllib3.ProxyManager(proxy, timeout=timeout_s)
-    return urllib3.PoolManager(timeout=timeout_s)
+    if not proxy or urllib.request.proxy_bypass(place.netloc):
+        return urllib3.PoolManager(timeout=timeout_s)
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        account = unquote(urllib3.util.parse_url(address).auth or "") or None
+        headers = urllib3.make_headers(proxy_basic_auth=account)
+        return urllib3.ProxyManager(address, proxy_headers=headers, timeout=timeout_s)
+    except (exceptions.LocationValueError, exceptions.ProxySchemeUnknown):
+        raise SketchRNNError(
+            f"the proxy of the environment is none for HTTP; it is http://host:port, or set"
+            f" no_proxy={place.hostname}"
+        ) from None
