@@ -215,7 +215,7 @@ def test_what_needs_no_torch_does_not_import_it() -> None:
 def test_nothing_is_compiled_on_import() -> None:
     """The C and GPU parts are made at first use: who does not compute waits for no compiler."""
     said = python(
-        "from sketchrnn.drawing.model import Model\n"
+        "from sketchrnn.api import Model\n"
         "from sketchrnn.training import loop\n"
         "from sketchrnn.model.backends.native.library import library\n"
         "print(library.cache_info().currsize)"

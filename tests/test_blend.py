@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sketchrnn.api import Model
 from sketchrnn.drawing.blend import placed_as
-from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 from test_latent import white_2016

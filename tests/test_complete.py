@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from models import random_network
 from sketchrnn import strokes
+from sketchrnn.api import Model
 from sketchrnn.drawing import sample
 from sketchrnn.drawing.complete import (
     SAMPLED_SHARE,
@@ -31,12 +32,11 @@ from sketchrnn.drawing.complete import (
 )
 from sketchrnn.drawing.fit import fit
 from sketchrnn.drawing.likelihood import likelihood
-from sketchrnn.drawing.model import Model
-from sketchrnn.drawing.sample import sample_strokes, state_before_last
+from sketchrnn.drawing.sample import before_last, sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import REST
+from sketchrnn.model.decoder import Recurrent
 from sketchrnn.model.mixture import Mixture
-from sketchrnn.model.unroll import Stepper
 from sketchrnn.runs import DataFacts
 from sketchrnn.seeds import (
     BLOCK,
@@ -128,26 +128,25 @@ def test_reading_at_once_is_reading_step_by_step(cell: str, conditional: bool) -
         latents = [torch.randn(1, Z, generator=torch.Generator().manual_seed(1)).repeat(n, 1)]
         latents.append(torch.randn(n, Z, generator=torch.Generator().manual_seed(2)))
     for z_nZ in latents:
-        at_once = state_before_last(network, z_nZ, n, prefix)
+        h_nH, at_once = before_last(network, z_nZ, n, prefix)
         with torch.no_grad():
-            state = network.initial_state(z_nZ, n)
-            weights, constant = network.input_product(z_nZ, n)
-            stepper = Stepper(network.decoder, weights)
+            memory = network.begin(z_nZ, n)
             for row in [strokes.START_TOKEN, *prefix[:-1]]:
-                state = stepper.step(torch.from_numpy(row).repeat(n, 1), constant, state)
-        for ours, expected in zip(at_once, state, strict=True):
+                h, memory = network.decoding.step(torch.from_numpy(row).repeat(n, 1), memory)
+        torch.testing.assert_close(h_nH, h, rtol=0, atol=STATE)
+        for ours, expected in zip(at_once.state, memory.state, strict=True):
             torch.testing.assert_close(ours, expected, rtol=0, atol=STATE)
 
 
 @pytest.mark.parametrize(("differ", "rows"), [(False, 1), (True, 5)])
 def test_one_z_is_read_once(differ: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, unroll = [], sample.unroll
+    read, unroll = [], Recurrent.unroll
 
-    def counting(cell: Any, x_TBD: torch.Tensor, *rest: Any, **options: Any) -> Any:
-        read.append(x_TBD.shape[:2])
-        return unroll(cell, x_TBD, *rest, **options)
+    def counting(self: Recurrent, x_TB5: torch.Tensor, *rest: Any, **options: Any) -> Any:
+        read.append(x_TB5.shape[:2])
+        return unroll(self, x_TB5, *rest, **options)
 
-    monkeypatch.setattr(sample, "unroll", counting)
+    monkeypatch.setattr(Recurrent, "unroll", counting)
     z = torch.from_numpy(normal_vectors(1, 0, 5, Z)) if differ else torch.ones(5, Z)
     prefix = prefix_of(PART, lifted=False)
     sample_strokes(make_model().network, z, 5, temperature=0.5, seed=1, prefix=prefix)

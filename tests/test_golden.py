@@ -198,9 +198,9 @@ def test_golden_mixture_and_states(golden: Arrays, backend: Backend) -> None:
     z = tensor(golden, "input/z") if network.config.conditional else None
     if z is not None:
         initial = to_ours(golden["out/initial_state"], network.config, network)
-        for ours, theirs in zip(network.initial_state(z), initial, strict=True):
+        for ours, theirs in zip(network.begin(z).state, initial, strict=True):
             assert_close(ours, theirs.numpy(), ENCODING_TOLERANCE)
-    mixture, state = network.decode(x[:, :-1], z, backend=backend)
+    mixture, memory = network.decode(x[:, :-1], z, backend=backend)
     for ours, theirs in (
         (mixture.pi, "pi"),
         (mixture.mu_x, "mu1"),
@@ -212,7 +212,7 @@ def test_golden_mixture_and_states(golden: Arrays, backend: Backend) -> None:
     ):
         assert_close(ours, golden[f"out/{theirs}"], ENCODING_TOLERANCE)
     final = to_ours(golden["out/final_state"], network.config, network)
-    for ours, theirs in zip(state, final, strict=True):
+    for ours, theirs in zip(memory.state, final, strict=True):
         assert_close(ours, theirs.numpy(), ENCODING_TOLERANCE)
 
 

@@ -27,8 +27,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sketchrnn.data.batches import Batch
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.backends.cudnn import unroll_cudnn
+from sketchrnn.model.backends.plain import Dropout, Run
 from sketchrnn.model.config import ModelConfig
-from sketchrnn.model.unroll import PLAIN, Backend, Dropout, Run, unroll_beside
+from sketchrnn.model.unroll import PLAIN, Backend, unroll_beside
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.graph import DeviceStep
 from sketchrnn.training.loop import Trainer
@@ -111,7 +112,7 @@ def test_gradients_are_summed_in_pieces(name: str, monkeypatch: pytest.MonkeyPat
     problem = random_problem(name, T=3, B=2, H=4, Y=4, lengths=[3, 1])
     columns = 4 * (4 + 4) + 4 * 4 + 12 * 4 if name == "hyper" else 4 * 4
     monkeypatch.setattr(
-        "sketchrnn.model.backends.triton.unroll.ADJOINT_BYTES", 2 * 2 * columns * 4 + 1
+        "sketchrnn.model.backends.triton.arrays.ADJOINT_BYTES", 2 * 2 * columns * 4 + 1
     )
     assert_is_plain(problem, TRITON)
 
@@ -259,9 +260,8 @@ class CudnnProblem(Problem):
     def run(self, backend: Backend) -> tuple[Tensor, tuple[Tensor, ...]]:
         if backend == PLAIN:
             return super().run(backend)
-        return unroll_cudnn(
-            self.cell, self.x_TBD, self.weights_DP, self.constant, self.state, self.lengths_B
-        )
+        run = Run(self.cell, self.x_TBD, self.weights_DP, self.constant, self.state)
+        return unroll_cudnn(run, self.lengths_B)
 
 
 def cudnn_problem(**arguments: Any) -> CudnnProblem:

@@ -17,8 +17,8 @@ import torch
 
 import sketchrnn
 from hub_server import Hub, hub_server
+from sketchrnn.api import Model
 from sketchrnn.cli import main
-from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import CONFIG, MODEL, DataFacts, read_config, starter_names, weights_place
 from sketchrnn.share.hub import PATIENCE_S

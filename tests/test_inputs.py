@@ -13,6 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sketchrnn.api import Model
 from sketchrnn.cli.inputs import (
     Input,
     first_part,
@@ -24,7 +25,6 @@ from sketchrnn.cli.inputs import (
 )
 from sketchrnn.data.formats import read
 from sketchrnn.data.formats.drawing import Given, parse
-from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.model.config import ModelConfig

@@ -17,10 +17,10 @@ from torch.distributions import Normal, kl_divergence
 
 import oracles
 from models import random_network
+from sketchrnn.api import Model
 from sketchrnn.data.dataset import Drawings
 from sketchrnn.drawing import likelihood as likelihood_module
 from sketchrnn.drawing.likelihood import Likelihood, badness, likelihood, nats_per_point
-from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts
 from sketchrnn.sketch import Sketch

@@ -17,13 +17,14 @@ import pytest
 import torch
 
 from sketchrnn import strokes
-from sketchrnn.drawing import live
+from sketchrnn.api import Model, load
+from sketchrnn.drawing import point as live
 from sketchrnn.drawing.base import PenPoint
-from sketchrnn.drawing.live import LiveDecoder, LiveModel, Row, draw_rows, load_live
-from sketchrnn.drawing.model import Model, load
+from sketchrnn.drawing.live import LiveDecoder, LiveModel, load_live
+from sketchrnn.drawing.point import Row, draw_rows
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model import cells, mixture, network
+from sketchrnn.model import cells, mixture, network, numpy_cells
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts, RunConfig, save_tensors, write_config
@@ -82,7 +83,7 @@ def assert_same_distributions(made: Network, rows: np.ndarray) -> None:
     """Every parameter of every step, and the state at the end, from live steps and from torch."""
     z = normal_vectors(7, 0, 1, made.config.z_size)[0] if made.config.conditional else None
     with torch.inference_mode():
-        expected, state = made.decode(
+        expected, memory = made.decode(
             torch.from_numpy(rows)[None], None if z is None else torch.from_numpy(z)[None]
         )
     drawing = decoder_of(made).start(z)
@@ -93,8 +94,8 @@ def assert_same_distributions(made: Network, rows: np.ndarray) -> None:
             wanted = getattr(expected, name)[0, number].numpy()
             assert value.shape == wanted.shape
             np.testing.assert_allclose(value, wanted, rtol=CLOSE, atol=CLOSE, err_msg=name)
-    assert len(drawing.parts) == len(state)
-    for part, wanted in zip(drawing.parts, state, strict=True):
+    assert len(drawing.parts) == len(memory.state)
+    for part, wanted in zip(drawing.parts, memory.state, strict=True):
         np.testing.assert_allclose(part, wanted[0].numpy(), rtol=CLOSE, atol=CLOSE)
 
 
@@ -140,9 +141,9 @@ def test_distributions_of_published_weights(shared: Path) -> None:
 
 
 def test_constants_are_the_models() -> None:
-    assert live.GATES == cells.GATES
-    assert live.FORGET_BIAS == cells.FORGET_BIAS
-    assert live.LAYER_NORM_EPSILON == cells.LAYER_NORM_EPSILON
+    assert numpy_cells.GATES == cells.GATES
+    assert numpy_cells.FORGET_BIAS == cells.FORGET_BIAS
+    assert numpy_cells.LAYER_NORM_EPSILON == cells.LAYER_NORM_EPSILON
     assert live.POINT == network.POINT
     assert live.PEN_STATES == mixture.PEN_STATES
     assert live.PARAMETERS == mixture.PARAMETERS

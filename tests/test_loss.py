@@ -614,14 +614,14 @@ def test_steps_that_are_not_wanted_are_not_computed(backend: BackendName) -> Non
     (expected, gradients), (ours, others) = results
     assert ours == expected
     assert all(torch.equal(others[name], gradients[name]) for name in gradients)
-    mixture, state = trainer.network.decode(
+    mixture, memory = trainer.network.decode(
         torch.from_numpy(x_BT5[:, :-1]),
         torch.zeros(len(x_BT5), 16),
         lengths_B=torch.from_numpy(steps_B),
         backend=Backend(backend),
     )
     assert mixture.pen_logits.shape == (steps_B.sum(), 3)
-    assert all(torch.isfinite(part).all() for part in state)
+    assert all(torch.isfinite(part).all() for part in memory.state)
 
 
 def test_padding_cut_for_the_whole_batch_is_divided_by_N_max() -> None:

@@ -17,7 +17,7 @@ import torch
 
 import sketchrnn
 from models import random_network
-from sketchrnn.drawing.model import Model
+from sketchrnn.api import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture

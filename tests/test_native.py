@@ -25,7 +25,8 @@ import torch
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.backends.native import library as native
 from sketchrnn.model.backends.native.library import library
-from sketchrnn.model.unroll import AUTO, PLAIN, Backend, Dropout, Stepper
+from sketchrnn.model.backends.plain import Dropout
+from sketchrnn.model.unroll import AUTO, PLAIN, Backend, Stepper
 from unrolling import (
     NATIVE,
     NATIVE_BF16,

@@ -137,11 +137,11 @@ def test_decoder_is_the_papers(cell: str, backend: Backend) -> None:
     z = torch.randn(len(points), 4, generator=torch.Generator().manual_seed(2)).to(
         dtype_of(backend)
     )
-    mixture, final = network.decode(inputs, z, backend=backend)
+    mixture, memory = network.decode(inputs, z, backend=backend)
     p = parameters(network.to_initial_state)
     start = np.tanh(z.numpy() @ p["weight"].T + p["bias"])
     sizes = np.cumsum(network.decoder.state_sizes)[:-1]
-    for ours, wanted in zip(network.initial_state(z), np.split(start, sizes, axis=1), strict=True):
+    for ours, wanted in zip(network.begin(z).state, np.split(start, sizes, axis=1), strict=True):
         np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(backend))
     x = np.concatenate([inputs.numpy(), np.repeat(z.numpy()[:, None], N_MAX, axis=1)], axis=2)
     h, state = oracles.run(
@@ -155,7 +155,7 @@ def test_decoder_is_the_papers(cell: str, backend: Backend) -> None:
     np.testing.assert_allclose(
         outputs(mixture).detach().numpy(), y, rtol=0, atol=tolerance(backend)
     )
-    for ours, wanted in zip(final, state, strict=True):
+    for ours, wanted in zip(memory.state, state, strict=True):
         np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=0, atol=tolerance(backend))
 
 
@@ -296,9 +296,9 @@ def test_decoding_step_by_step_is_decoding_at_once(
     z = torch.randn(len(points), 4).to(dtype_of(backend)) if conditional else None
     inputs = with_start(points).to(dtype_of(backend))
     y = outputs(network.decode(inputs, z, backend=backend)[0])
-    state = None
+    memory = None
     for i in range(N_MAX):
-        mixture, state = network.decode(inputs[:, i : i + 1], z, state, backend=backend)
+        mixture, memory = network.decode(inputs[:, i : i + 1], z, memory, backend=backend)
         torch.testing.assert_close(outputs(mixture)[:, 0], y[:, i], rtol=0, atol=tolerance(backend))
 
 
@@ -310,7 +310,7 @@ def test_decoder_only(cell: str) -> None:
     assert network.decoder.input_size == 5
     points, _ = make_points()
     inputs = with_start(points)
-    start = network.initial_state(None, len(points))
+    start = network.begin(None, len(points)).state
     assert [tuple(part.shape) for part in start] == [
         (len(points), size) for size in network.decoder.state_sizes
     ]
@@ -429,7 +429,7 @@ def test_dropout_is_that_of_the_cells(cell: str, backend: Backend) -> None:
     inputs = with_start(points).to(dtype_of(backend))
     z = torch.randn(4, 4).to(dtype_of(backend))
     y = outputs(network.decode(inputs, z, dropout=decoder, backend=backend)[0])
-    state = network.initial_state(z)
+    state = network.begin(z).state
     for i in range(N_MAX):
         state = network.decoder(torch.cat([inputs[:, i], z], dim=1), state, decoder.factors(i))
         wanted = network.head(state[0])

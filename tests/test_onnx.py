@@ -21,7 +21,7 @@ import torch
 
 import sketchrnn
 from models import random_network
-from sketchrnn.drawing.model import Model
+from sketchrnn.api import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import CELL_NAMES
 from sketchrnn.model.mixture import Mixture
@@ -89,13 +89,15 @@ def assert_steps_alike(model: Model, folder: Path, B: int) -> None:
     assert list(begun) == list(sizes)
     points_BT5, _ = random_drawings(B, STEPS)
     with torch.inference_mode():
-        state = model.network.initial_state(z_BZ, B)
+        memory = model.network.begin(z_BZ, B)
+        state = memory.state
         for part, value in zip(state, begun.values(), strict=True):
             np.testing.assert_allclose(value, part.numpy(), rtol=CLOSE, atol=CLOSE)
         for point in np.swapaxes(points_BT5, 0, 1):
             inputs = {name: part.numpy() for name, part in zip(sizes, state, strict=True)}
             found = step({"point": point, **given, **inputs})
-            mixture, state = model.network.decode(torch.tensor(point)[:, None], z_BZ, state)
+            mixture, memory = model.network.decode(torch.tensor(point)[:, None], z_BZ, memory)
+            state = memory.state
             expected = {name: getattr(mixture, name)[:, 0] for name in MIXTURE}
             expected |= {f"next_{name}": part for name, part in zip(sizes, state, strict=True)}
             assert list(found) == list(expected)

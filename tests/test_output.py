@@ -471,7 +471,7 @@ def test_verbs_refuse_before_the_model_is_read(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, line: str, says: str
 ) -> None:
     loaded: list[object] = []
-    monkeypatch.setattr("sketchrnn.drawing.model.load", lambda *_, **__: loaded.append(1))
+    monkeypatch.setattr("sketchrnn.api.load", lambda *_, **__: loaded.append(1))
     monkeypatch.setattr("sketchrnn.drawing.live.load_live", lambda *_, **__: loaded.append(1))
     assert shell(*line.split()) == 2
     assert says in shell.err

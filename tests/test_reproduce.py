@@ -16,11 +16,11 @@ import pytest
 import scipy.stats
 import torch
 
+from sketchrnn.api import load
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
 from sketchrnn.data.sources import read_source
-from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.paper.cells import (

@@ -28,9 +28,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from sketchrnn.api import load
 from sketchrnn.data import download, formats, transfer
 from sketchrnn.data.formats import npz
-from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts, load_tensors, read_config
 from sketchrnn.share.magenta import read_published

@@ -25,7 +25,6 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Backend
 from sketchrnn.seeds import (
     BLOCK,
     NORMALS,
@@ -35,6 +34,7 @@ from sketchrnn.seeds import (
     generator,
     normal_vectors,
 )
+from unrolling import needs_bf16
 
 CELLS = ("lstm", "layer_norm", "hyper")
 ROWS = 200_000
@@ -370,18 +370,10 @@ def test_long_drawings_take_block_after_block() -> None:
         np.testing.assert_allclose(drawing, np.concatenate(blocks)[:N_max], rtol=1e-5, atol=1e-5)
 
 
-def skip_without_bf16() -> None:
-    try:
-        Backend(bf16=True).chosen(torch.zeros(1))
-    except SketchRNNError as error:
-        pytest.skip(str(error))
-
-
+@needs_bf16
 @pytest.mark.parametrize("cell", CELLS)
 def test_bf16_is_nearly_the_same_model(cell: str) -> None:
     """Most likely points, all else exact: bfloat16 keeps 8 bits, so a percent after a few steps."""
-    if cell != "lstm":  # whose products are PyTorch's
-        skip_without_bf16()
     network = make_network(cell, end=-1e9, N_max=4)
     exact = np.array(draw(network, 5, temperature=0))
     rounded = np.array(draw(network, 5, temperature=0, bf16=True))

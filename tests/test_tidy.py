@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import distributions
 
-from sketchrnn.drawing.model import Model
+from sketchrnn.api import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 from test_model import (
@@ -30,7 +30,7 @@ def nats_per_point(model: Model, sketch: Sketch, z: np.ndarray) -> float:
     rows[:, :2] /= SCALE
     N = len(rows) - 1  # the last one says that the drawing ends
     network = model.network
-    state = None
+    memory = None
     x = torch.tensor([[[0.0, 0, 1, 0, 0]]])
     z_1Z = torch.tensor(z)[None]
     nats = 0.0
@@ -38,7 +38,7 @@ def nats_per_point(model: Model, sketch: Sketch, z: np.ndarray) -> float:
         if step == N_MAX:
             break  # no step is left to end in
         with torch.inference_mode():
-            mixture, state = network.decode(x, z_1Z, state)
+            mixture, memory = network.decode(x, z_1Z, memory)
         pen = distributions.Categorical(logits=mixture.pen_logits[0, 0].double())
         nats -= pen.log_prob(torch.tensor(row[2:].argmax())).item()
         if step < N:

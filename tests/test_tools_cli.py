@@ -583,7 +583,7 @@ def test_the_output_is_looked_at_first(
     (tmp_path / "a_file").touch()
     before = listing(tmp_path)
     loaded: list[object] = []
-    monkeypatch.setattr("sketchrnn.drawing.model.load", lambda *_, **__: loaded.append(1))
+    monkeypatch.setattr("sketchrnn.api.load", lambda *_, **__: loaded.append(1))
     monkeypatch.setattr("sketchrnn.drawing.live.load_live", lambda *_, **__: loaded.append(1))
     for line in (*LINES.values(), "generate @run"):
         assert shell(f"{line} {options}") == 2

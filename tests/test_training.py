@@ -27,13 +27,13 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from sketchrnn import cli
+from sketchrnn.api import load
 from sketchrnn.data import batches
 from sketchrnn.data.batches import make_batch
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
 from sketchrnn.data.sources import read_sources
-from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.losses import ReconstructionLoss, reconstruction_loss

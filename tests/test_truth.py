@@ -15,9 +15,9 @@ import shapely
 import torch
 from scipy.stats import spearmanr
 
+from sketchrnn.api import Model
 from sketchrnn.data.doodles import doodle, doodles
 from sketchrnn.drawing.complete import complete
-from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network

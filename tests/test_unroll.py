@@ -20,13 +20,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import oracles
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model import unroll as unrolling_module
+from sketchrnn.model.backends.native import library as library_module
+from sketchrnn.model.backends.plain import Dropout
+from sketchrnn.model.config import BACKEND_NAMES
 from sketchrnn.model.unroll import (
     AUTO,
-    BACKEND_NAMES,
     PLAIN,
     Backend,
-    Dropout,
     Stepper,
     random_dropout,
     reverse_by_length,
@@ -218,7 +218,7 @@ def test_step_by_step_is_unrolled(name: str, backend: Backend, keep: float) -> N
     for t, x in enumerate(problem.x_TBD):
         mask = None if problem.dropout is None else problem.dropout.factors(t)
         projected = x @ problem.weights_DP + problem.constant
-        state = problem.cell.step(projected, state, mask)
+        state = problem.cell.next_state(projected, state, mask)
         torch.testing.assert_close(h[t], state[0], rtol=0, atol=tolerance(backend))
     for ours, wanted in zip(final, state, strict=True):
         torch.testing.assert_close(ours, wanted, rtol=0, atol=tolerance(backend))
@@ -539,7 +539,7 @@ def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert AUTO.name == "auto"
     assert AUTO.chosen(double) == PLAIN
     for available, expected in ((None, PLAIN), (object(), NATIVE)):
-        monkeypatch.setattr(unrolling_module, "library", lambda found=available: found)
+        monkeypatch.setattr(library_module, "library", lambda found=available: found)
         assert AUTO.chosen(single) == expected
         assert PLAIN.chosen(single) == PLAIN
     assert NATIVE.chosen(single) == NATIVE
@@ -557,12 +557,12 @@ def test_ways_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     for backend in (Backend("plain", bf16=True), Backend("auto", bf16=True)):
         with pytest.raises(SketchRNNError, match="bfloat16 products cannot be had here"):
             backend.chosen(double)
-    monkeypatch.setattr(unrolling_module, "has_bf16", lambda: False)
-    monkeypatch.setattr(unrolling_module, "library", object)
+    monkeypatch.setattr(library_module, "has_bf16", lambda: False)
+    monkeypatch.setattr(library_module, "library", object)
     for backend in (Backend("native", bf16=True), Backend("auto", bf16=True)):
         with pytest.raises(SketchRNNError, match="bfloat16 products cannot be had here"):
             backend.chosen(single)
-    monkeypatch.setattr(unrolling_module, "library", lambda: None)
+    monkeypatch.setattr(library_module, "library", lambda: None)
     with pytest.raises(SketchRNNError, match="and a C compiler"):
         NATIVE.chosen(single)
     problem = random_problem("lstm").to(torch.float32)

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from sketchrnn.model.backends.native.library import has_bf16, library
+from sketchrnn.model.backends.plain import Dropout
 from sketchrnn.model.cells import Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCell
-from sketchrnn.model.unroll import PLAIN, Backend, Dropout, unroll
+from sketchrnn.model.unroll import PLAIN, Backend, unroll
 
 CELLS = ("lstm", "layer_norm", "hyper")
 NATIVE = Backend("native")

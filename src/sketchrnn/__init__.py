@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from sketchrnn.api import Model, from_pretrained, load
     from sketchrnn.drawing.live import load_live
-    from sketchrnn.drawing.model import Model, from_pretrained, load
     from sketchrnn.errors import SketchRNNError
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.sketch import Sketch
@@ -29,9 +29,9 @@ __all__ = [
 
 # Loaded on first use, so that `import sketchrnn` and `sketchrnn --help` do not wait for PyTorch.
 _HOMES = {
-    "Model": "sketchrnn.drawing.model",
-    "from_pretrained": "sketchrnn.drawing.model",
-    "load": "sketchrnn.drawing.model",
+    "Model": "sketchrnn.api",
+    "from_pretrained": "sketchrnn.api",
+    "load": "sketchrnn.api",
     "load_live": "sketchrnn.drawing.live",
     "Sketch": "sketchrnn.sketch",
     "SketchSheet": "sketchrnn.figures.sheet",

@@ -9,10 +9,10 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from sketchrnn.api import Model, load
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import DOODLES, read_sources
 from sketchrnn.devices import choose_device, prepare_cpu
-from sketchrnn.drawing.model import Model, load
 from sketchrnn.drawing.sheets import (
     choose_inputs,
     completion_sheet,

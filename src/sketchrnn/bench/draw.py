@@ -19,7 +19,8 @@ from sketchrnn.bench.settings import Settings
 from sketchrnn.bench.timing import Task, Times, in_turn
 from sketchrnn.bench.ways import PLAIN
 from sketchrnn.bench.work import flops_of, point_products
-from sketchrnn.drawing.live import LiveDecoder, draw_rows
+from sketchrnn.drawing.live import LiveDecoder
+from sketchrnn.drawing.point import draw_rows
 from sketchrnn.drawing.sample import sample_point, sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.backends.native.library import has_bf16

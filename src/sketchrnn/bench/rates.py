@@ -28,8 +28,8 @@ from sketchrnn.bench.timing import Task, Times
 from sketchrnn.bench.ways import TypeName
 from sketchrnn.bench.work import Product, flops_of
 from sketchrnn.devices import use_exact_onednn_products
+from sketchrnn.model.backends.native.autograd import Gradients
 from sketchrnn.model.backends.native.library import has_bf16, library
-from sketchrnn.model.backends.native.unroll import Gradients
 from sketchrnn.model.config import GATES
 
 LEAST_FLOPS = 2e9  # a smaller product is repeated, so that it takes milliseconds

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from sketchrnn.api import Model
     from sketchrnn.cli.inputs import Input
     from sketchrnn.data.formats.drawing import Given
     from sketchrnn.drawing.complete import Completion, PenChoice
-    from sketchrnn.drawing.model import Model
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

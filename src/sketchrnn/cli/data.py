@@ -287,9 +287,9 @@ def _prepared(arguments: argparse.Namespace, sources: Sequence[str], output: Pat
 
 def _score_by(name: str) -> Score:
     """What a model finds unlikely."""
+    from sketchrnn.api import load
     from sketchrnn.devices import prepare_cpu
     from sketchrnn.drawing.likelihood import badness
-    from sketchrnn.drawing.model import load
 
     prepare_cpu()
     return partial(badness, load(name))

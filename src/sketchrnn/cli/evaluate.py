@@ -41,9 +41,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
+    from sketchrnn.api import load
     from sketchrnn.data.sources import read_sources
     from sketchrnn.devices import choose_device, prepare_cpu
-    from sketchrnn.drawing.model import load
     from sketchrnn.seeds import choose_seed
     from sketchrnn.training.config import TrainingConfig
     from sketchrnn.training.evaluate import evaluate_split

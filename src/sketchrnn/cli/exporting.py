@@ -53,7 +53,7 @@ def _add_common(parser: argparse.ArgumentParser, metavar: str, output: str) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Load and write."""
-    from sketchrnn.drawing.model import load
+    from sketchrnn.api import load
 
     model = load(arguments.model, which=arguments.which)
     if arguments.kind == "magenta":

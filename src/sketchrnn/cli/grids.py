@@ -11,7 +11,7 @@ from sketchrnn.cli.output import write_drawings
 from sketchrnn.drawing.sheets import corner_weights, grid_sheet
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.api import Model
 
 
 def write_grid(

@@ -23,9 +23,9 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:
+    from sketchrnn.api import Model
     from sketchrnn.data.dataset import Dataset
     from sketchrnn.drawing.fit import Fitted
-    from sketchrnn.drawing.model import Model
 
 STANDARD_INPUT = "-"
 PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.api import Model
 
 MODEL_HELP = "run folder, or the name of a starter model (see sketchrnn models)"
 OUTPUT_HELP = (
@@ -192,8 +192,8 @@ def named(option: str, check: Callable[[float], None], value: float) -> float:
 
 def load_model(arguments: argparse.Namespace) -> Model:
     """The model that is named, with the weights and on the device that are asked for."""
+    from sketchrnn.api import load
     from sketchrnn.devices import choose_device, prepare_cpu
-    from sketchrnn.drawing.model import load
 
     prepare_cpu()
     device = str(choose_device(arguments.device))

@@ -17,8 +17,8 @@ from sketchrnn.cli.output import check_drawings, write_drawings
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
+    from sketchrnn.api import Model
     from sketchrnn.cli.inputs import Input
-    from sketchrnn.drawing.model import Model
 
 SPLIT, COUNT = "test", 6
 

@@ -24,7 +24,7 @@ from sketchrnn.model.config import BACKEND_NAMES, ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.api import Model
     from sketchrnn.sketch import Sketch
 
 NOT_FLAGS = ("N_max", "conditional")  # of the drawings, and of the column
@@ -249,8 +249,8 @@ def _add_truth(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def _truth(arguments: argparse.Namespace) -> int:
+    from sketchrnn.api import load
     from sketchrnn.devices import prepare_cpu
-    from sketchrnn.drawing.model import load
     from sketchrnn.paper.truth import MARKDOWN, SHEET, truth
     from sketchrnn.seeds import choose_seed
 
@@ -400,10 +400,10 @@ def _figure(arguments: argparse.Namespace) -> int:
         temperatures = check_temperatures(arguments)
     else:
         temperatures = [one_temperature(arguments)]
+    from sketchrnn.api import load
     from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.drawing.base import check_count
-    from sketchrnn.drawing.model import load
     from sketchrnn.paper import figures
     from sketchrnn.seeds import choose_seed
 

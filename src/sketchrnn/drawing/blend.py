@@ -8,25 +8,22 @@ Each function is a method of `Model`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.drawing import latent
 from sketchrnn.drawing.base import SketchList, check_count
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
-
-if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
 
 MOST_SPREAD = 100.0
 
 
 def interpolate(
-    model: Model,
+    model: Coder,
     first: Sketch,
     last: Sketch,
     n: int = 10,
@@ -62,7 +59,7 @@ def interpolate(
 
 
 def grid(
-    model: Model,
+    model: Coder,
     corners: Sequence[Sketch],
     rows: int = 7,
     columns: int = 7,
@@ -108,7 +105,7 @@ def grid(
 
 
 def analogy(
-    model: Model,
+    model: Coder,
     a: Sketch,
     b: Sketch,
     c: Sketch,
@@ -134,7 +131,7 @@ def analogy(
 
 
 def vary(
-    model: Model,
+    model: Coder,
     sketch: Sketch,
     n: int = 10,
     *,
@@ -163,6 +160,31 @@ def vary(
     noise_nZ = normal_vectors(seed, POSTERIOR_STREAM, n, model.z_size)
     drawn = model.decode(mu_1Z + spread * sigma_1Z * noise_nZ, temperature=temperature, seed=seed)
     return SketchList((placed_as(sketch, new) for new in drawn), seed)
+
+
+def reconstruct(
+    model: Coder,
+    sketches: Sketch | Sequence[Sketch],
+    *,
+    temperature: float = 0.5,
+    sample: bool = False,
+    seed: int | None = None,
+) -> SketchList:
+    """Encode and decode: each drawing as the model sees it, starting where it started.
+
+    With `sample` the vectors are samples of q(z | S), else mu.
+
+    Raises:
+        SketchRNNError: no drawing, a decoder-only model, a drawing that is too long.
+    """
+    many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
+    if not many:
+        raise SketchRNNError("there is no drawing to reconstruct")
+    seed = choose_seed(seed)
+    drawn = model.decode(
+        model.encode(many, sample=sample, seed=seed), temperature=temperature, seed=seed
+    )
+    return SketchList(map(placed_as, many, drawn), seed)
 
 
 def placed_as(given: Sketch, new: Sketch) -> Sketch:

@@ -19,16 +19,16 @@ from torch import Tensor
 from sketchrnn import strokes
 from sketchrnn.data.simplify import fewest_rows
 from sketchrnn.drawing.base import Latent, SketchList, check_count, check_temperature
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
-from sketchrnn.drawing.sample import choose, sample_strokes, state_before_last
+from sketchrnn.drawing.sample import before_last, choose, sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.seeds import PEN_STREAM, choose_seed, generator
 from sketchrnn.sketch import Polyline, Sketch
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
     from sketchrnn.figures.sheet import SketchSheet
 
 PenChoice = Literal["auto", "down", "up"]
@@ -111,7 +111,7 @@ class CompletionList(list[Completion]):
 
 
 def complete(
-    model: Model,
+    model: Coder,
     part: Sketch,
     n: int = 10,
     *,
@@ -172,7 +172,7 @@ def complete(
     )
 
 
-def fit_part(model: Model, sketch: Sketch, *, share: float | None = None) -> Fitted:
+def fit_part(model: Coder, sketch: Sketch, *, share: float | None = None) -> Fitted:
     """An unfinished drawing from outside in the model's units, as `fit` does with a whole one.
 
     How large the whole will be cannot be known: the part may be a fourth of it or nearly all. Among
@@ -228,7 +228,7 @@ def check_share(share: float) -> None:
         )
 
 
-def _check_rows(model: Model, rows: int, what: str) -> None:
+def _check_rows(model: Coder, rows: int, what: str) -> None:
     """Raises SketchRNNError for a part that leaves no point of N_max to draw."""
     if rows >= model.N_max:
         raise SketchRNNError(
@@ -237,7 +237,7 @@ def _check_rows(model: Model, rows: int, what: str) -> None:
         )
 
 
-def _rows(model: Model, part: Sketch, pen: PenChoice) -> npt.NDArray[np.float32] | None:
+def _rows(model: Coder, part: Sketch, pen: PenChoice) -> npt.NDArray[np.float32] | None:
     """The part as scaled stroke-5 rows [K, 5]; None for one point that a stroke goes on from."""
     if part.point_count == 1 and pen != "up":
         return None
@@ -249,7 +249,7 @@ def _rows(model: Model, part: Sketch, pen: PenChoice) -> npt.NDArray[np.float32]
 
 
 def _latents(
-    model: Model, part: Sketch, n: int, z: npt.ArrayLike | Literal["part"] | None, seed: int
+    model: Coder, part: Sketch, n: int, z: npt.ArrayLike | Literal["part"] | None, seed: int
 ) -> Latent | None:
     """What each of the n drawings is drawn from [n, Z]; None for a decoder-only model."""
     if isinstance(z, str):
@@ -261,7 +261,7 @@ def _latents(
 
 
 def _choose_pens(
-    model: Model,
+    model: Coder,
     z_nZ: Tensor | None,
     n: int,
     prefix: npt.NDArray[np.float32],
@@ -269,9 +269,9 @@ def _choose_pens(
     seed: int,
 ) -> list[bool]:
     """For each drawing, whether the pen is lifted after the last given row."""
-    state = state_before_last(model.network, z_nZ, n, prefix)
+    h_nH, _ = before_last(model.network, z_nZ, n, prefix)
     with torch.inference_mode():
-        pen_logits_n3 = Mixture.from_head(model.network.head(state[0])).pen_logits
+        pen_logits_n3 = Mixture.from_head(model.network.head(h_nH)).pen_logits
         logits_n2 = pen_logits_n3[:, :2]  # down and up, as the stroke-5 columns are ordered
         if temperature == 0:
             chosen_n = logits_n2.argmax(dim=1)
@@ -283,7 +283,7 @@ def _choose_pens(
 
 
 def _completion(
-    model: Model, part: Sketch, rows_N5: npt.NDArray[np.float32], lifted: bool
+    model: Coder, part: Sketch, rows_N5: npt.NDArray[np.float32], lifted: bool
 ) -> Completion:
     """The rows that the model drew after the part, as strokes in the user's units."""
     if not len(rows_N5):

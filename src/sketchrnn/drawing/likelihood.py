@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,10 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.drawing.base import Latent
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.losses import kl_terms
 from sketchrnn.sketch import Sketch
-
-if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
 
 Nats = npt.NDArray[np.float64]
 
@@ -64,17 +62,17 @@ class Likelihood:
 
 
 @overload
-def likelihood(model: Model, sketches: Sketch, *, z: npt.ArrayLike | None = None) -> Likelihood: ...
+def likelihood(model: Coder, sketches: Sketch, *, z: npt.ArrayLike | None = None) -> Likelihood: ...
 
 
 @overload
 def likelihood(
-    model: Model, sketches: Sequence[Sketch], *, z: npt.ArrayLike | None = None
+    model: Coder, sketches: Sequence[Sketch], *, z: npt.ArrayLike | None = None
 ) -> list[Likelihood]: ...
 
 
 def likelihood(
-    model: Model, sketches: Sketch | Sequence[Sketch], *, z: npt.ArrayLike | None = None
+    model: Coder, sketches: Sketch | Sequence[Sketch], *, z: npt.ArrayLike | None = None
 ) -> Likelihood | list[Likelihood]:
     """How likely the model finds a drawing, or each of several.
 
@@ -98,13 +96,13 @@ def likelihood(
 
 
 def nats_per_point(
-    model: Model, sketches: Sequence[Sketch], z: npt.ArrayLike | None = None
+    model: Coder, sketches: Sequence[Sketch], z: npt.ArrayLike | None = None
 ) -> Nats:
     """`Likelihood.nats_per_point` of each of n drawings: [n]."""
     return np.array([one.nats_per_point for one in likelihood(model, sketches, z=z)], np.float64)
 
 
-def badness(model: Model, sketches: Sequence[Sketch]) -> Nats:
+def badness(model: Coder, sketches: Sequence[Sketch]) -> Nats:
     """How unlikely the model finds each of n drawings from anywhere, to sort out the worst: [n].
 
     That is `nats_per_point` of the drawing fitted to the model (`Model.fit`), for its units may be
@@ -121,7 +119,7 @@ def badness(model: Model, sketches: Sequence[Sketch]) -> Nats:
 
 
 def _measured(
-    model: Model, sketches: Sequence[Sketch], first: int, z_BZ: Latent | None
+    model: Coder, sketches: Sequence[Sketch], first: int, z_BZ: Latent | None
 ) -> list[Likelihood]:
     """`likelihood` of at most BATCH drawings, of which the first has the number `first`."""
     network = model.network

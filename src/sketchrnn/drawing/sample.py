@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,9 @@ from torch import Tensor
 from sketchrnn import strokes
 from sketchrnn.drawing.base import check_temperature
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.cells import State
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import AUTO, PLAIN, Backend, Stepper, unroll
+from sketchrnn.model.unroll import AUTO, PLAIN, Backend
 from sketchrnn.seeds import BLOCK, POINT_STREAM, generator, point_numbers
 
 ENDED_SHARE = 1 / 8  # finished drawings leave the batch once they are this part of it
@@ -76,7 +76,7 @@ def sample_strokes(
     check_temperature(temperature)
     N_max = network.config.N_max
     K = 0 if prefix is None else check_prefix(prefix, N_max)
-    device = network.head.weight.device
+    decoding, device = network.decoding, network.head.weight.device
     check_every = CPU_CHECK if device.type == "cpu" else GPU_CHECK
     streams = [
         generator(seed, POINT_STREAM, number)
@@ -87,15 +87,13 @@ def sample_strokes(
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        weights_5P, constant_AP = network.input_product(z_nZ, count)
         # a GPU has no backend prepared for one step
         backend = Backend(bf16=bf16) if bf16 or device.type == "cpu" else PLAIN
-        stepper = Stepper(network.decoder, weights_5P, backend)
         x_A5 = torch.from_numpy(strokes.START_TOKEN).to(device).repeat(count, 1)
         if prefix is None:
-            state = network.initial_state(z_nZ, count)
+            memory = network.begin(z_nZ, count, backend=backend)
         else:
-            state = state_before_last(network, z_nZ, count, prefix, backend)
+            _, memory = before_last(network, z_nZ, count, prefix, backend)
             x_A5[:] = torch.from_numpy(prefix[-1])
             if lifted is not None:
                 lifted_A = torch.tensor(lifted, device=device).to(x_A5)
@@ -107,8 +105,8 @@ def sample_strokes(
                 uniform, normal = (
                     torch.from_numpy(block).to(device) for block in point_numbers(streams)
                 )
-            state = stepper.step(x_A5, constant_AP, state)
-            mixture = Mixture.from_head(network.head(state[0]))
+            h_AH, memory = decoding.step(x_A5, memory)
+            mixture = Mixture.from_head(network.head(h_AH))
             if temperature == 0:
                 x_A5 = most_likely(mixture)
             else:
@@ -126,8 +124,7 @@ def sample_strokes(
                 break
             if ended >= ENDED_SHARE * len(active):
                 index_A = torch.nonzero(~ended_A)[:, 0]
-                state = tuple(part[index_A] for part in state)
-                constant_AP = constant_AP[index_A]
+                memory = decoding.select(memory, index_A)
                 x_A5, ended_A = x_A5[index_A], ended_A[index_A]
                 if temperature > 0:
                     uniform, normal = uniform[index_A], normal[index_A]
@@ -149,16 +146,16 @@ def check_prefix(prefix: npt.NDArray[np.float32], N_max: int) -> int:
     return K
 
 
-def state_before_last(
+def before_last(
     network: Network,
     z_nZ: Tensor | None,
     count: int,
     prefix: npt.NDArray[np.float32],
     backend: Backend = AUTO,
-) -> State:
-    """The decoder's state for `count` drawings once it has read all rows [K, 5] but the last.
+) -> tuple[Tensor, Any]:
+    """h [n, H] and the decoder's memory once it has read all rows [K, 5] but the last.
 
-    So `head` of it is the distribution of the last row. Drawings of one z share the reading.
+    So `head` of h is the distribution of the last row. Drawings of one z share the reading.
     """
     if z_nZ is not None and not bool((z_nZ == z_nZ[0]).all()):
         different = count
@@ -167,14 +164,12 @@ def state_before_last(
     inputs_K5 = np.concatenate([strokes.START_TOKEN[None], prefix[:-1]])
     x_K5 = torch.from_numpy(inputs_K5).to(network.head.weight.device)
     with torch.inference_mode():
-        _, state = unroll(
-            network.decoder,
-            x_K5[:, None].expand(-1, different, -1),
-            *network.input_product(z_nZ, different),
-            network.initial_state(z_nZ, different),
-            backend=backend,
-        )
-    return tuple(part.expand(count, -1).contiguous() for part in state)
+        memory = network.begin(z_nZ, different, backend=backend)
+        h_TBH, memory = network.decoding.unroll(x_K5[:, None].expand(-1, different, -1), memory)
+        if different == count:
+            return h_TBH[-1], memory
+        every = torch.zeros(count, dtype=torch.int64, device=x_K5.device)
+        return h_TBH[-1][every], network.decoding.select(memory, every)
 
 
 def _cut(drawn: npt.NDArray[np.float32], *, keep_one: bool) -> list[npt.NDArray[np.float32]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.drawing.base import Drawer
+from sketchrnn.drawing.blend import reconstruct
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, REST, blend, heat
 from sketchrnn.figures.sheet import INK, SketchSheet
@@ -16,9 +17,9 @@ from sketchrnn.seeds import generator
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:
+    from sketchrnn.drawing.coder import Coder
     from sketchrnn.drawing.complete import Completion
     from sketchrnn.drawing.likelihood import Likelihood
-    from sketchrnn.drawing.model import Model
     from sketchrnn.drawing.tidy import Tidied
 
 COLUMNS = 10
@@ -72,7 +73,7 @@ def temperature_sheet(
 
 
 def reconstruction_sheet(
-    model: Model,
+    model: Coder,
     inputs: Sequence[Sketch],
     temperatures: Sequence[float],
     seed: int,
@@ -80,7 +81,7 @@ def reconstruction_sheet(
 ) -> SketchSheet:
     """Each input in the first column, beside it its reconstruction at each temperature."""
     columns = [
-        model.reconstruct(inputs, temperature=temperature, seed=seed)
+        reconstruct(model, inputs, temperature=temperature, seed=seed)
         for temperature in temperatures
     ]
     return beside_inputs(inputs, columns, temperatures, title)

@@ -7,18 +7,15 @@ temperature.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sketchrnn.drawing.base import SketchList
 from sketchrnn.drawing.blend import placed_as
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.likelihood import nats_per_point
 from sketchrnn.seeds import choose_seed
 from sketchrnn.sketch import Sketch
-
-if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +38,7 @@ class Tidied:
 
 
 def tidy(
-    model: Model,
+    model: Coder,
     sketch: Sketch,
     n: int = 16,
     *,

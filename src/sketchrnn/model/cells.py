@@ -1,6 +1,6 @@
-"""The three recurrent cells, each as its parameters and one step, as in the papers.
+"""The recurrent cells, each as its parameters and one step, as in the papers.
 
-How a cell is run over many steps is `unroll`'s matter.
+How a cell is run over many steps is `unroll`'s matter; how it draws, `decoder`'s.
 
 Shapes: B batch, D input, H hidden, Y units of the small LSTM of a HyperLSTM, E its embedding.
 Gate order is i, g, f, o everywhere, as in the reference code; +1.0 is added to the forget gate at
@@ -16,7 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sketchrnn.model.config import FORGET_BIAS, GATES, LAYER_NORM_EPSILON, ModelConfig
+from sketchrnn.model.config import (
+    CELL_NAMES,
+    FORGET_BIAS,
+    GATES,
+    LAYER_NORM_EPSILON,
+    ModelConfig,
+)
 
 State = tuple[Tensor, ...]  # h first, then c, then what else the cell carries
 
@@ -24,7 +30,7 @@ EMBEDDINGS = 3 * GATES  # of a HyperLSTM: scales of the gates' x-parts and h-par
 
 
 class Cell(nn.Module, ABC):
-    """What the three cells have in common: sizes, the parts of the state, the dropout masks.
+    """What all cells have: sizes, the parts of the state, the dropout masks, one step.
 
     Attributes:
         state_sizes: units of each part of the state, h first, then c.
@@ -56,12 +62,12 @@ class Cell(nn.Module, ABC):
         return x @ weights if bias is None else x @ weights + bias
 
     @abstractmethod
-    def step(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
+    def next_state(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
         """One step from `project(x)` [B, P]; `mask` [B, sum(mask_sizes)] or None."""
 
     def forward(self, x: Tensor, state: State, mask: Tensor | None = None) -> State:
         """One step: x [B, D], the state, a dropout mask (0 or 1/keep) -> the new state."""
-        return self.step(self.project(x), state, mask)
+        return self.next_state(self.project(x), state, mask)
 
 
 class LSTMCell(Cell):
@@ -84,7 +90,7 @@ class LSTMCell(Cell):
         """W_xh [D, 4H] and b."""
         return self.W_xh, self.bias
 
-    def step(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
+    def next_state(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
         """One step of the equations above."""
         h, c = state
         return gated_update(projected + h @ self.W_hh, c, mask, torch.tanh)
@@ -115,7 +121,7 @@ class LayerNormLSTMCell(Cell):
         """W_xh [D, 4H]; no bias, the layer norm's shift stands for it."""
         return self.W_xh, None
 
-    def step(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
+    def next_state(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
         """One step of the equations above."""
         h, c = state
         gates = self.gates_norm(projected + h @ self.W_hh)
@@ -167,7 +173,7 @@ class HyperLSTMCell(Cell):
         """From the small LSTM to all embeddings [Y, 12 E], from them to the units [12, E, H]."""
         return torch.cat([self.W_zw, self.W_zb], dim=1), torch.cat([self.W_alpha, self.W_beta])
 
-    def step(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
+    def next_state(self, projected: Tensor, state: State, mask: Tensor | None) -> State:
         """One step of the equations above."""
         h, c, k, n = state
         H4 = GATES * self.hidden_size
@@ -176,7 +182,7 @@ class HyperLSTMCell(Cell):
             (None, None) if mask is None else torch.split(mask, list(self.mask_sizes), dim=1)
         )
         hyper_part = hyper_part + h @ self.hyper.W_xh[self.input_size :]
-        k, n = self.hyper.step(hyper_part, (k, n), mask_k)
+        k, n = self.hyper.next_state(hyper_part, (k, n), mask_k)
 
         scales = self._expand(k @ self.W_zw + self.b_zw, self.W_alpha)
         shift = self._expand(k @ self.W_zb, self.W_beta)
@@ -231,10 +237,24 @@ def orthogonal_gates_(W_hh: Tensor) -> None:
         nn.init.orthogonal_(gate)
 
 
+Build = Callable[[int, int, ModelConfig], Cell]  # input size, hidden size, the whole config
+
+_BUILDERS: dict[str, Build] = {
+    "lstm": lambda D, H, config: LSTMCell(D, H),
+    "layer_norm": lambda D, H, config: LayerNormLSTMCell(D, H),
+    "hyper": lambda D, H, config: HyperLSTMCell(D, H, config.hyper_size, config.hyper_embedding),
+}
+
+
+def register_cell(name: str, build: Build) -> None:
+    """Make a cell known by a name that configs may then have; it runs wherever the plain loop does.
+
+    Faster backends, NumPy and ONNX know the cells that they are written for, and say so of others.
+    """
+    _BUILDERS[name] = build
+    CELL_NAMES.append(name)
+
+
 def build_cell(name: str, input_size: int, hidden_size: int, config: ModelConfig) -> Cell:
     """The cell of that name; names are checked by ModelConfig."""
-    if name == "lstm":
-        return LSTMCell(input_size, hidden_size)
-    if name == "layer_norm":
-        return LayerNormLSTMCell(input_size, hidden_size)
-    return HyperLSTMCell(input_size, hidden_size, config.hyper_size, config.hyper_embedding)
+    return _BUILDERS[name](input_size, hidden_size, config)

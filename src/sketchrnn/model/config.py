@@ -7,8 +7,10 @@ from typing import Any, Literal, get_args
 
 from sketchrnn.errors import SketchRNNError
 
-CellName = Literal["lstm", "layer_norm", "hyper"]
-CELL_NAMES: tuple[str, ...] = get_args(CellName)
+# The cells by the names that configs have for them; `model.cells.register_cell` adds others.
+CELL_NAMES = ["lstm", "layer_norm", "hyper"]
+CellName = str
+DECODER_NAMES: list[str] = []  # decoders that are no cell; see `model.decoder.register_decoder`
 
 # Of the mathematics, the same for every model; here, since drawing without PyTorch needs them too.
 POINT = 5  # numbers in a stroke-5 row
@@ -18,7 +20,7 @@ LAYER_NORM_EPSILON = 1e-3
 PEN_STATES = 3
 PARAMETERS = 6  # pi, mu_x, mu_y, log sigma_x, log sigma_y, rho: M numbers each
 
-# How a cell is run over time (`model.unroll.Backend`): no part of a model, any will do for any.
+# What runs a cell over time (`model.unroll.Backend`): no part of a model, any will do for any.
 BackendName = Literal["auto", "plain", "native", "triton", "cudnn"]
 BACKEND_NAMES: tuple[str, ...] = get_args(BackendName)
 
@@ -35,10 +37,12 @@ class ModelConfig:
     conditional: bool = field(
         default=True, metadata={"help": "with an encoder and z; else decoder only (section 3.3)"}
     )
-    encoder_cell: CellName = field(
-        default="lstm", metadata={"help": "cell of both encoder directions"}
+    encoder_cell: str = field(
+        default="lstm", metadata={"help": "cell of both encoder directions", "choices": CELL_NAMES}
     )
-    decoder_cell: CellName = field(default="lstm", metadata={"help": "cell of the decoder"})
+    decoder_cell: str = field(
+        default="lstm", metadata={"help": "cell of the decoder", "choices": CELL_NAMES}
+    )
     encoder_size: int = field(
         default=256, metadata={"help": "hidden units of each encoder direction"}
     )
@@ -49,10 +53,10 @@ class ModelConfig:
     hyper_embedding: int = field(default=32, metadata={"help": "a HyperLSTM's embedding N_z"})
 
     def __post_init__(self) -> None:
-        for name in ("encoder_cell", "decoder_cell"):
-            if getattr(self, name) not in CELL_NAMES:
+        for name, others in (("encoder_cell", []), ("decoder_cell", DECODER_NAMES)):
+            if getattr(self, name) not in (known := CELL_NAMES + others):
                 raise SketchRNNError(
-                    f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(CELL_NAMES)}"
+                    f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(known)}"
                 )
         for item in fields(self):
             value = getattr(self, item.name)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sketchrnn import strokes
 from sketchrnn.data.padding import END_STEPS, TAIL_EVERY
+from sketchrnn.model.backends.plain import steps_run
 from sketchrnn.model.mixture import Mixture
-from sketchrnn.model.unroll import steps_run
 
 
 @dataclass(frozen=True)

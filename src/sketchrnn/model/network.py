@@ -6,21 +6,21 @@ user's units are `drawing.model.Model`'s matter.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from sketchrnn.model.cells import Cell, State, build_cell
+from sketchrnn.model.backends.plain import Dropout, Run, steps_run
+from sketchrnn.model.cells import Cell, build_cell
 from sketchrnn.model.config import POINT, ModelConfig
+from sketchrnn.model.decoder import Decoder, build_decoder
 from sketchrnn.model.mixture import Mixture, head_size
 from sketchrnn.model.unroll import (
     AUTO,
     Backend,
-    Dropout,
-    Run,
     random_dropout,
     reverse_by_length,
-    steps_run,
-    unroll,
     unroll_beside,
 )
 
@@ -29,23 +29,30 @@ SMALL_WEIGHTS = 1e-3  # standard deviation of the weights to and from z (docs/de
 
 
 class Network(nn.Module):
-    """The sequence-to-sequence VAE, or the decoder alone where `config.conditional` is false."""
+    """The sequence-to-sequence VAE, or the decoder alone where `config.conditional` is false.
+
+    Attributes:
+        config: its shape.
+        decoder: the weights of the decoder; `decoding` begins, steps and unrolls with them.
+    """
+
+    decoding: Decoder
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        decoder_input = POINT
         if config.conditional:
-            decoder_input += config.z_size
             size = config.encoder_size
             self.encoder_forward = build_cell(config.encoder_cell, POINT, size, config)
             self.encoder_backward = build_cell(config.encoder_cell, POINT, size, config)
             self.to_mu = _small_linear(2 * size, config.z_size)
             self.to_log_variance = _small_linear(2 * size, config.z_size)
-        self.decoder = build_cell(config.decoder_cell, decoder_input, config.decoder_size, config)
-        if config.conditional:
-            self.to_initial_state = _small_linear(config.z_size, sum(self.decoder.state_sizes))
-        self.head = nn.Linear(config.decoder_size, head_size(config.mixtures))
+        decoding = build_decoder(config.z_size if config.conditional else 0, config)
+        self.decoder = decoding.module
+        object.__setattr__(self, "decoding", decoding)  # no second module of the same weights
+        if config.conditional and self.decoding.start_size:
+            self.to_initial_state = _small_linear(config.z_size, self.decoding.start_size)
+        self.head = nn.Linear(self.decoding.output_size, head_size(config.mixtures))
         nn.init.xavier_uniform_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -68,7 +75,6 @@ class Network(nn.Module):
         Returns:
             mu_BZ and log_variance_BZ.
         """
-        backend = backend.chosen(points_BT5)
         T = points_BT5.shape[1]
         if backend.name != "triton":  # there, where the longest is not known without waiting
             T = int(lengths_B.max())
@@ -87,76 +93,65 @@ class Network(nn.Module):
         h_B2H = torch.cat([h_BH for _, (h_BH, *_) in results], dim=1)
         return self.to_mu(h_B2H), self.to_log_variance(h_B2H)
 
-    def initial_state(self, z_BZ: Tensor | None, batch_size: int = 1) -> State:
-        """tanh(W_z z + b_z), split into the parts of the state; zeros for a decoder-only model."""
-        if z_BZ is None:
-            return self.decoder.zero_state(self.head.weight.new_empty(batch_size, 0))
-        state = torch.tanh(self.to_initial_state(z_BZ))
-        return tuple(
-            part.contiguous() for part in torch.split(state, list(self.decoder.state_sizes), dim=1)
-        )
+    def context(self, z_BZ: Tensor | None, count: int) -> Tensor:
+        """What the decoder is given at every step, the same for a whole drawing: [B, C].
+
+        That is z; nothing for a decoder-only model (`count` rows of no numbers).
+        """
+        return self.head.weight.new_empty(count, 0) if z_BZ is None else z_BZ
+
+    def begin(self, z_BZ: Tensor | None, count: int = 1, *, backend: Backend = AUTO) -> Any:
+        """The decoder's memory before the first point; it begins with tanh(W_z z + b_z), or zeros.
+
+        Args:
+            z_BZ: latent vectors, None for a decoder-only model.
+            count: B, where z is None.
+            backend: what the decoder is run by.
+        """
+        context_BC = self.context(z_BZ, count)
+        if z_BZ is None or not self.decoding.start_size:
+            start_BS = context_BC.new_zeros(len(context_BC), self.decoding.start_size)
+        else:
+            start_BS = torch.tanh(self.to_initial_state(z_BZ))
+        return self.decoding.begin(context_BC, start_BS, backend)
 
     def decode(
         self,
         inputs_BT5: Tensor,
         z_BZ: Tensor | None,
-        state: State | None = None,
+        memory: Any = None,
         dropout: Dropout | None = None,
         lengths_B: Tensor | None = None,
         *,
         backend: Backend = AUTO,
-    ) -> tuple[Mixture, State]:
+    ) -> tuple[Mixture, Any]:
         """The distribution of each next point, given the points before it.
 
         Args:
             inputs_BT5: S_0 ... S_{T-1}, the start token first.
             z_BZ: latent vectors, None for a decoder-only model.
-            state: to go on from; by default the initial state of z.
+            memory: to go on from; by default z's beginning.
             dropout: recurrent dropout of the T steps.
             lengths_B: how many steps of each row are wanted, at least 1; None for T.
-            backend: how the cell is run over time.
+            backend: what the decoder is run by, where it begins here.
 
         Returns:
-            Mixture with leading shape [B, T], and the state after the last step. With `lengths_B`
+            Mixture with leading shape [B, T], and the memory after the last step. With `lengths_B`
             the leading shape is [P]: the steps that are wanted, as `steps_run` picks them, and
             nothing is computed for others.
         """
-        if state is None:
-            state = self.initial_state(z_BZ, len(inputs_BT5))
-        weights, constant = self.input_product(z_BZ, len(inputs_BT5))
+        if memory is None:
+            memory = self.begin(z_BZ, len(inputs_BT5), backend=backend)
         x_TB5 = inputs_BT5.transpose(0, 1)
-        h_TBH, state = unroll(
-            self.decoder,
-            x_TB5,
-            weights,
-            constant,
-            state,
-            dropout=dropout,
-            lengths_B=lengths_B,
-            backend=backend,
-        )
+        h_TBH, memory = self.decoding.unroll(x_TB5, memory, dropout=dropout, lengths_B=lengths_B)
         if lengths_B is None:
-            return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), state
+            return Mixture.from_head(self.head(h_TBH).transpose(0, 1)), memory
         (places_P,) = steps_run(len(x_TB5), lengths_B).flatten().nonzero(as_tuple=True)
         P = len(places_P)
         # filled up, as oneDNN keeps a megabyte for each number of rows that it has ever met
         places_P = nn.functional.pad(places_P, (0, -P % HEAD_ROWS))
         y_P = self.head(h_TBH.flatten(0, 1).index_select(0, places_P))[:P]
-        return Mixture.from_head(y_P), state
-
-    def input_product(self, z_BZ: Tensor | None, batch_size: int) -> tuple[Tensor, Tensor]:
-        """What makes `decoder.project([x; z])` of x alone: x @ weights + constant.
-
-        z is the same at every step, so its product is formed once.
-
-        Returns:
-            weights [5, P], and the constant part of each row [B, P].
-        """
-        weights, bias = self.decoder.input_weights()
-        constant = weights.new_zeros(weights.shape[1]) if bias is None else bias
-        if z_BZ is None:
-            return weights[:POINT], constant.expand(batch_size, -1)
-        return weights[:POINT], z_BZ @ weights[POINT:] + constant
+        return Mixture.from_head(y_P), memory
 
     def draw_dropout(
         self, batch_size: int, steps: int, keep: float, generator: torch.Generator
@@ -168,13 +163,13 @@ class Network(nn.Module):
         if keep >= 1:
             return (None, None), None
 
-        def draw(cell: Cell) -> Dropout:
-            shape = (steps, batch_size, sum(cell.mask_sizes))
+        def draw(of: Cell | Decoder) -> Dropout:
+            shape = (steps, batch_size, sum(of.mask_sizes))
             return random_dropout(shape, keep, generator, self.head.weight.device)
 
         if not self.config.conditional:
-            return (None, None), draw(self.decoder)
-        return (draw(self.encoder_forward), draw(self.encoder_backward)), draw(self.decoder)
+            return (None, None), draw(self.decoding)
+        return (draw(self.encoder_forward), draw(self.encoder_backward)), draw(self.decoding)
 
 
 def _small_linear(inputs: int, outputs: int) -> nn.Linear:

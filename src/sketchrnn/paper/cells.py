@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
+from sketchrnn.api import load
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import read_sources
-from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
 from sketchrnn.model.config import BackendName, ModelConfig

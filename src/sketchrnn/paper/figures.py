@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sketchrnn.drawing.model import Model
+from sketchrnn.api import Model
 from sketchrnn.drawing.sheets import (
     analogy_sheet,
     completion_sheet,

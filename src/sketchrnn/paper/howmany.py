@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sketchrnn.api import load
 from sketchrnn.data.copies import Copies, copied
 from sketchrnn.data.dataset import Dataset, Drawings
-from sketchrnn.drawing.model import load
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
 from sketchrnn.model.config import BackendName, ModelConfig

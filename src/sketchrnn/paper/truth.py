@@ -21,10 +21,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn.api import Model
 from sketchrnn.data.doodles import doodle
 from sketchrnn.drawing.complete import complete
 from sketchrnn.drawing.latent import analogy, path
-from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text

@@ -26,7 +26,8 @@ import numpy.typing as npt
 import torch
 
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing.model import Model, network_with
+from sketchrnn.drawing.coder import Coder
+from sketchrnn.drawing.stepping import network_with
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replaced_by, write_text
 from sketchrnn.model.config import PARAMETERS, PEN_STATES, POINT, ModelConfig
@@ -106,7 +107,7 @@ class PublishedModel:
 
 def load_published(
     path: str | os.PathLike[str], *, device: str = "cpu", scale: float | None = None
-) -> Model:
+) -> Coder:
     """Load a published JSON file.
 
     Args:
@@ -128,12 +129,12 @@ def load_published(
             f"published weights {Path(path).name}: scale_factor {published.scale:g}{recorded}",
         ),
     )
-    return Model(network.to(choose_device(device)), facts, published.name)
+    return Coder(network.to(choose_device(device)), facts, published.name)
 
 
 def import_published(
     path: str | os.PathLike[str], run: str | os.PathLike[str], *, scale: float | None = None
-) -> Model:
+) -> Coder:
     """Make a run folder of a published JSON file: config.json and best.safetensors.
 
     What the file does not say of the training drawings stays unknown: epsilon, mean length, counts.
@@ -162,7 +163,7 @@ def import_published(
     return model
 
 
-def _drawn_size(model: Model) -> float | None:
+def _drawn_size(model: Coder) -> float | None:
     """Median larger side of what the model draws at temperature 1, px; None where unknown."""
     weights = sum(parameter.numel() for parameter in model.network.parameters())
     count = min(MEASURED, int(WORK / ((weights + STEP_WORK) * model.N_max)))
@@ -186,7 +187,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def export_published(
-    model: Model, path: str | os.PathLike[str], *, name: str | None = None, clip: bool = False
+    model: Coder, path: str | os.PathLike[str], *, name: str | None = None, clip: bool = False
 ) -> str:
     """Write a model, decoder-only or VAE, in the published JSON format: whole, or not at all.
 

@@ -37,7 +37,7 @@ from sketchrnn.model.config import (
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.drawing.coder import Coder
 
 Weights = Mapping[str, npt.NDArray[np.float32]]  # of one cell or layer, by its own names
 Value = str | int | list[int] | npt.NDArray[np.float32]  # the name of one, or a constant
@@ -52,7 +52,7 @@ LIMIT_BYTES = 2**31 - 1  # of one ONNX file
 MIXTURE = ("pen_logits", "pi_logits", "mu_x", "mu_y", "log_sigma_x", "log_sigma_y", "rho")
 
 
-def export_onnx(model: Model, folder: Path) -> list[Path]:
+def export_onnx(model: Coder, folder: Path) -> list[Path]:
     """Write the model into `folder`, made where it is missing: all files, or none.
 
     Points and mixtures are in scaled units; times `scale` of sketchrnn.json they are in the user's.

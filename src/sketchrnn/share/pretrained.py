@@ -24,7 +24,7 @@ from sketchrnn.share import hub
 from sketchrnn.share.card import CardWords, model_card
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.drawing.coder import Coder
 
 CARD, SHEET, SHEET_PNG = "README.md", "sheet.svg", "sheet.png"
 FILES = (CONFIG, MODEL, CARD, SHEET, SHEET_PNG)
@@ -33,7 +33,7 @@ DRAWINGS, TEMPERATURES, SEED = 10, (0.1, 0.3, 0.5, 0.8), 1  # of the sheet
 
 
 def save_pretrained(
-    model: Model, folder: str | os.PathLike[str], **words: Unpack[CardWords]
+    model: Coder, folder: str | os.PathLike[str], **words: Unpack[CardWords]
 ) -> list[Path]:
     """Write the model into `folder`, made where it is missing: all files, or none.
 
@@ -55,7 +55,7 @@ def save_pretrained(
 
 
 def push_to_hub(
-    model: Model,
+    model: Coder,
     repository: str,
     *,
     private: bool | None = None,
@@ -83,7 +83,7 @@ def push_to_hub(
         return hub.send(Path(folder), repository, private=private, token=token, message=message)
 
 
-def _save(model: Model, folder: Path, load_as: str, words: CardWords) -> list[Path]:
+def _save(model: Coder, folder: Path, load_as: str, words: CardWords) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise SketchRNNError(f"{folder}: is no folder; a model is saved as one")
     for name in (BEST, LAST):

@@ -18,7 +18,7 @@ from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.drawing.coder import Coder
 
 Losses = npt.NDArray[np.float64]
 
@@ -146,7 +146,7 @@ def evaluate_drawings(
 
 
 def evaluate_split(
-    model: Model,
+    model: Coder,
     dataset: Dataset,
     split: str,
     KL_min: float,

@@ -332,9 +332,9 @@ def _take_weights(
     trainer: Trainer, begin_with: str | os.PathLike[str], facts: DataFacts
 ) -> DataFacts:
     """Put the weights of a model into the trainer's; the facts say so."""
-    from sketchrnn.drawing.model import load
+    from sketchrnn.drawing.coder import Coder, load_as
 
-    model = load(begin_with)
+    model = load_as(Coder, begin_with)
     load_weights(trainer.network, model.network.state_dict(), Path(begin_with))
     begun = f"began with the weights of {model.name} ({', '.join(model.facts.classes)})"
     return replace(facts, provenance=(*facts.provenance, begun))
@@ -509,10 +509,10 @@ def _why_done(trainer: Trainer) -> str:
 
 def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:
     """RUN/sheets/step_N.svg: what the model draws at this point."""
-    from sketchrnn.drawing.model import Model
+    from sketchrnn.drawing.coder import Coder
     from sketchrnn.drawing.sheets import temperature_sheet
 
-    model = Model(trainer.network, facts, folder.name)
+    model = Coder(trainer.network, facts, folder.name)
     sheet = temperature_sheet(
         model,
         SHEET_DRAWINGS,

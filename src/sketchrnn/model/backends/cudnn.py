@@ -15,11 +15,14 @@ Shapes as in `model.unroll`.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from sketchrnn.model.cells import LSTMCell, State
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.backends.plain import Answer, Engine, Run, steps_run
+from sketchrnn.model.cells import Cell, LSTMCell
 from sketchrnn.model.config import FORGET_BIAS, GATES
 
 CLOSED = 1e4  # a gate at -this is 0, at +this 1, whatever is added to it
@@ -27,24 +30,35 @@ THEIR_GATES = (0, 2, 1, 3)  # i, f, g, o of our i, g, f, o
 INPUT_GATE, FORGET_GATE = 0, 1  # in their order
 
 
-def unroll_cudnn(
-    cell: LSTMCell,
-    x_TBD: Tensor,
-    weights_DP: Tensor,
-    constant: Tensor,
-    state: State,
-    lengths_B: Tensor | None,
-) -> tuple[Tensor, State]:
-    """`model.unroll.unroll` for an LSTM without dropout."""
+class CuDNN(Engine):
+    """An LSTM without recurrent dropout."""
+
+    name, needs = "cudnn", "float32 on an NVIDIA GPU"
+
+    def takes(self, cell: Cell | None, x: Tensor) -> bool:
+        """Float32 on a GPU."""
+        return x.dtype == torch.float32 and x.is_cuda
+
+    def unroll(self, runs: Sequence[Run], lengths_B: Tensor | None, bf16: bool) -> list[Answer]:
+        """One run after the other."""
+        if any(not isinstance(run.cell, LSTMCell) or run.dropout is not None for run in runs):
+            raise SketchRNNError("the cudnn backend is for an LSTM without recurrent dropout")
+        return [unroll_cudnn(run, lengths_B) for run in runs]
+
+
+def unroll_cudnn(run: Run, lengths_B: Tensor | None) -> Answer:
+    """The run of an LSTM through PyTorch's own."""
+    cell, x_TBD, constant = run.cell, run.x_TBD, run.constant
+    assert isinstance(cell, LSTMCell)
     T, B, _ = x_TBD.shape
     H = cell.hidden_size
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant; the default is TF32
-    columns, rows = [x_TBD], [_their_order(weights_DP)]
+    columns, rows = [x_TBD], [_their_order(run.weights_DP)]
     bias = x_TBD.new_zeros(GATES, H)
     bias[FORGET_GATE] = FORGET_BIAS
     bias = bias.flatten()
     if lengths_B is not None:
-        drawn = (torch.arange(T, device=x_TBD.device)[:, None] < lengths_B)[..., None]
+        drawn = steps_run(T, lengths_B)[..., None]
         ended = x_TBD.new_zeros(GATES, H)
         ended[INPUT_GATE], ended[FORGET_GATE] = -CLOSED, CLOSED
         columns = [torch.where(drawn, x_TBD, 0.0), (~drawn).to(x_TBD.dtype)]
@@ -67,7 +81,7 @@ def unroll_cudnn(
         warnings.filterwarnings("ignore", message=".*single contiguous chunk.*")
         h_TBH, h, c = torch._VF.lstm(
             torch.cat(columns, dim=2),
-            [part[None] for part in state],
+            [part[None] for part in run.state],
             weights,
             True,  # with biases
             1,  # layer

@@ -1,11 +1,13 @@
-"""Model: a trained network that takes and gives drawings in the user's own units."""
+"""Coder: a trained network that encodes and draws, in the user's own units.
+
+What people do with it, verb by verb, is built on this; `sketchrnn.api.Model` has all of it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import overload
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,39 +15,29 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing import blend
 from sketchrnn.drawing.base import Drawer, Latent, PenPoint, SketchList
-from sketchrnn.drawing.complete import complete as _complete
-from sketchrnn.drawing.complete import fit_part as _fit_part
 from sketchrnn.drawing.fit import Fitted, fit
-from sketchrnn.drawing.likelihood import likelihood as _likelihood
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
 from sketchrnn.drawing.sample import sample_strokes
-from sketchrnn.drawing.tidy import tidy as _tidy
+from sketchrnn.drawing.stepping import NetworkDecoder, load_network
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
+from sketchrnn.model.numpy_cells import CELLS
 from sketchrnn.runs import (
     DataFacts,
     find_run,
-    load_tensors,
-    load_weights,
     read_config,
-    weights_place,
 )
 from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
-from sketchrnn.share import hub
-from sketchrnn.share.pretrained import push_to_hub as _push_to_hub
-from sketchrnn.share.pretrained import save_pretrained as _save_pretrained
 from sketchrnn.sketch import Sketch
+
+C = TypeVar("C", bound="Coder")
 
 ENCODE_BATCH = 256
 
 
-class Model(Drawer):
-    """A trained model. Drawings go in and come out in the units of the drawings it learned from.
-
-    Load one with `sketchrnn.load(RUN)`.
+class Coder(Drawer):
+    """A trained model: z of drawings, drawings of z, in the units of those it learned from.
 
     Attributes:
         network: the torch module, which works in scaled units.
@@ -82,9 +74,10 @@ class Model(Drawer):
 
     def live(self) -> LiveModel:
         """The same model for live drawing, its weights as they are now; takes some milliseconds."""
-        weights = {
-            name: value.numpy(force=True) for name, value in self.network.state_dict().items()
-        }
+        if self.config.decoder_cell not in CELLS:
+            return LiveModel(NetworkDecoder(self.network), self.facts, self.name)
+        state = self.network.state_dict()
+        weights = {name: value.numpy(force=True) for name, value in state.items()}
         return LiveModel(LiveDecoder(self.config, weights, self.name), self.facts, self.name)
 
     def stream(
@@ -95,18 +88,8 @@ class Model(Drawer):
         seed: int | None = None,
         number: int = 0,
     ) -> Iterator[PenPoint]:
-        """See `Drawer.stream`. Drawn in NumPy on the CPU; for many in a row, keep `live()`."""
+        """See `Drawer.stream`. For many in a row, keep `live()`."""
         return self.live().stream(temperature=temperature, z=z, seed=seed, number=number)
-
-    @overload
-    def encode(
-        self, sketches: Sketch, *, sample: bool = False, seed: int | None = None
-    ) -> Latent: ...
-
-    @overload
-    def encode(
-        self, sketches: Sequence[Sketch], *, sample: bool = False, seed: int | None = None
-    ) -> Latent: ...
 
     def encode(
         self, sketches: Sketch | Sequence[Sketch], *, sample: bool = False, seed: int | None = None
@@ -153,71 +136,6 @@ class Model(Drawer):
         drawn = self._draw(vectors, len(vectors), temperature, seed, numbers=[0] * len(vectors))
         return SketchList((self._to_sketch(rows) for rows in drawn), seed)
 
-    def reconstruct(
-        self,
-        sketches: Sketch | Sequence[Sketch],
-        *,
-        temperature: float = 0.5,
-        sample: bool = False,
-        seed: int | None = None,
-    ) -> SketchList:
-        """Encode and decode: each drawing as the model sees it, starting where it started."""
-        many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
-        if not many:
-            raise SketchRNNError("there is no drawing to reconstruct")
-        seed = choose_seed(seed)
-        drawn = self.decode(
-            self.encode(many, sample=sample, seed=seed), temperature=temperature, seed=seed
-        )
-        placed = (blend.placed_as(old, new) for old, new in zip(many, drawn, strict=True))
-        return SketchList(placed, seed)
-
-    # what people do with it: functions of a model, each in a file of its own
-    interpolate = blend.interpolate
-    grid = blend.grid
-    analogy = blend.analogy
-    vary = blend.vary
-    tidy = _tidy
-    complete = _complete
-    fit_part = _fit_part
-    likelihood = _likelihood
-    save_pretrained = _save_pretrained
-    push_to_hub = _push_to_hub
-
-    @staticmethod
-    def from_pretrained(
-        name: str | os.PathLike[str],
-        *,
-        device: str = "cpu",
-        bf16: bool = False,
-        revision: str | None = None,
-        token: str | None = None,
-    ) -> Model:
-        """Load a model of a folder, a starter by its name, or one of the Hugging Face Hub.
-
-        A folder is looked at first, then the starters; only then, and only for a name like
-        OWNER/NAME, the hub. Read are JSON and safetensors, nothing that can run code.
-
-        Args:
-            name: the folder that `save_pretrained` or a training wrote, or a name.
-            device: where to compute.
-            bf16: draw faster, with rounded products; see `Model`.
-            revision: of a model on the hub: a branch, tag or commit.
-            token: for a private model on the hub.
-
-        Raises:
-            SketchRNNError: there is no such model, no network, or it cannot be used.
-        """
-        if find_run(name).exists() or not hub.is_repository(str(name)):
-            return load(name, device=device, bf16=bf16)
-        folder = hub.fetch(str(name), revision=revision, token=token)
-        try:
-            model = load(folder, device=device, bf16=bf16)
-        except SketchRNNError as error:
-            raise SketchRNNError(f"{name}: cannot be used: {error}") from None
-        model.name = str(name).partition("/")[2]
-        return model
-
     def fit(self, sketch: Sketch, *, factor: float | None = None) -> Fitted:
         """A drawing from outside, scaled and simplified for this model; see `fit.fit`."""
         return fit(sketch, self.facts, self.N_max, factor=factor)
@@ -248,44 +166,26 @@ class Model(Drawer):
         )
 
 
-def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where: Path) -> Network:
-    """A network of just these weights: nothing is drawn at random, nor allocated, to be replaced.
-
-    Raises:
-        SketchRNNError: the weights do not fit the config.
-    """
-    with torch.device("meta"):
-        network = Network(config)
-    load_weights(network, weights, where, assign=True)
-    return network
-
-
-def load(
-    run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best", bf16: bool = False
-) -> Model:
+def load_as(
+    kind: type[C],
+    run: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    which: str = "best",
+    bf16: bool = False,
+) -> C:
     """Load the model of a run folder, or one that comes with the package.
 
     Args:
+        kind: the class that it is to be of.
         run: the folder that `sketchrnn train` wrote, or the name of a starter model.
         device: where to compute.
         which: "best" or "last" weights; see `runs.weights_place`.
-        bf16: draw faster, with rounded products; see `Model`.
+        bf16: draw faster, with rounded products; see `Coder`.
 
     Raises:
         SketchRNNError: no such folder, or something in it is missing or damaged.
     """
     folder = find_run(run)
-    config = read_config(folder)
-    path, prefix = weights_place(folder, which)
-    tensors, _ = load_tensors(path)
-    weights = {
-        name.removeprefix(prefix): value.float()  # starters are stored in 16 bits
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
-    network = network_with(config.model, weights, path)
-    name = folder.resolve().name
-    return Model(network.to(choose_device(device)), config.data, name, bf16=bf16)
-
-
-from_pretrained = Model.from_pretrained
+    network = load_network(folder, which).to(choose_device(device))
+    return kind(network, read_config(folder).data, folder.resolve().name, bf16=bf16)

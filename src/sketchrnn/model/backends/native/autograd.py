@@ -19,6 +19,7 @@ from torch import Tensor
 from sketchrnn.model.backends.native.library import KINDS, Gated, Gradient, Task, Unroll, library
 from sketchrnn.model.cells import (
     EMBEDDINGS,
+    Cell,
     HyperLSTMCell,
     LayerNormLSTMCell,
     LSTMCell,
@@ -27,8 +28,6 @@ from sketchrnn.model.cells import (
 from sketchrnn.model.config import GATES
 
 COLUMNS = 64  # parts of a product are cut at multiples of this
-
-NativeCell = LSTMCell | LayerNormLSTMCell | HyperLSTMCell
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Inputs:
 
 
 def unroll_native(
-    cell: NativeCell, inputs: Inputs, weights_DP: Tensor, constant_BP: Tensor, state: State
+    cell: Cell, inputs: Inputs, weights_DP: Tensor, constant_BP: Tensor, state: State
 ) -> tuple[Tensor, State]:
     """`model.unroll.unroll` for what cells.c can do: float32 on the CPU.
 
@@ -67,9 +66,10 @@ def unroll_native(
         inputs = replace(inputs, packed=pack_weights(cell, inputs.half))
     shared = (inputs, weights_DP.contiguous(), constant_BP.contiguous())
     state = tuple(part.contiguous() for part in state)
-    if not isinstance(cell, HyperLSTMCell):
+    if isinstance(cell, LSTMCell | LayerNormLSTMCell):
         h_TBH, *last = _GatedUnroll.apply(*shared, *state, cell.W_hh, *cell.norms())  # type: ignore[no-untyped-call]
         return h_TBH, tuple(last)
+    assert isinstance(cell, HyperLSTMCell)
     h_TBH, *last = _HyperUnroll.apply(  # type: ignore[no-untyped-call]
         *shared,
         *state,
@@ -85,9 +85,7 @@ def unroll_native(
     return h_TBH, tuple(last)
 
 
-def _check(
-    cell: NativeCell, inputs: Inputs, weights: Tensor, constant: Tensor, state: State
-) -> None:
+def _check(cell: Cell, inputs: Inputs, weights: Tensor, constant: Tensor, state: State) -> None:
     """C reads and writes where it is pointed: what does not fit together must not get there."""
     T, B, D = inputs.x_TBD.shape
     P = GATES * sum(cell.mask_sizes)
@@ -112,10 +110,11 @@ def _check(
         )
 
 
-def pack_weights(cell: NativeCell, half: bool) -> Mapping[str, Tensor]:
+def pack_weights(cell: Cell, half: bool) -> Mapping[str, Tensor]:
     """The right factors of a forward pass, packed: fields of `Unroll`."""
-    if not isinstance(cell, HyperLSTMCell):
+    if isinstance(cell, LSTMCell | LayerNormLSTMCell):
         return {"W_hh": _panels(cell.W_hh, half)}
+    assert isinstance(cell, HyperLSTMCell)
     W_z, alpha = cell.embedding_weights()
     return {
         "W_hh": _panels(cell.W_hh, half),

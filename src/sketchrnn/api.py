@@ -1,0 +1,95 @@
+"""What `import sketchrnn` gives: Model, with all that people do with one, and how it is loaded."""
+
+from __future__ import annotations
+
+import os
+
+from sketchrnn.drawing import blend
+from sketchrnn.drawing.coder import Coder, load_as
+from sketchrnn.drawing.complete import complete, fit_part
+from sketchrnn.drawing.likelihood import likelihood
+from sketchrnn.drawing.tidy import tidy
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.runs import find_run
+from sketchrnn.share import hub
+from sketchrnn.share.pretrained import push_to_hub, save_pretrained
+
+
+class Model(Coder):
+    """A trained model. Drawings go in and come out in the units of the drawings it learned from.
+
+    Load one with `sketchrnn.load(RUN)`; a run that `sketchrnn train` wrote, or a starter:
+
+    >>> import sketchrnn
+    >>> model = sketchrnn.load("sun")
+    >>> drawings = model.generate(3, temperature=0.3, seed=1)
+    >>> drawings[0].label
+    'sun'
+    """
+
+    # functions of a model, each in a file of its own
+    reconstruct = blend.reconstruct
+    interpolate = blend.interpolate
+    grid = blend.grid
+    analogy = blend.analogy
+    vary = blend.vary
+    tidy = tidy
+    complete = complete
+    fit_part = fit_part
+    likelihood = likelihood
+    save_pretrained = save_pretrained
+    push_to_hub = push_to_hub
+
+    @staticmethod
+    def from_pretrained(
+        name: str | os.PathLike[str],
+        *,
+        device: str = "cpu",
+        bf16: bool = False,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> Model:
+        """Load a model of a folder, a starter by its name, or one of the Hugging Face Hub.
+
+        A folder is looked at first, then the starters; only then, and only for a name like
+        OWNER/NAME, the hub. Read are JSON and safetensors, nothing that can run code.
+
+        Args:
+            name: the folder that `save_pretrained` or a training wrote, or a name.
+            device: where to compute.
+            bf16: draw faster, with rounded products; see `Coder`.
+            revision: of a model on the hub: a branch, tag or commit.
+            token: for a private model on the hub.
+
+        Raises:
+            SketchRNNError: there is no such model, no network, or it cannot be used.
+        """
+        if find_run(name).exists() or not hub.is_repository(str(name)):
+            return load(name, device=device, bf16=bf16)
+        folder = hub.fetch(str(name), revision=revision, token=token)
+        try:
+            model = load(folder, device=device, bf16=bf16)
+        except SketchRNNError as error:
+            raise SketchRNNError(f"{name}: cannot be used: {error}") from None
+        model.name = str(name).partition("/")[2]
+        return model
+
+
+def load(
+    run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best", bf16: bool = False
+) -> Model:
+    """Load the model of a run folder, or one that comes with the package.
+
+    Args:
+        run: the folder that `sketchrnn train` wrote, or the name of a starter model.
+        device: where to compute.
+        which: "best" or "last" weights; see `runs.weights_place`.
+        bf16: draw faster, with rounded products; see `Coder`.
+
+    Raises:
+        SketchRNNError: no such folder, or something in it is missing or damaged.
+    """
+    return load_as(Model, run, device=device, which=which, bf16=bf16)
+
+
+from_pretrained = Model.from_pretrained

@@ -1,0 +1,65 @@
+"""Networks of a run folder, and drawing point by point with one, of whatever cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sketchrnn.drawing.base import Latent
+from sketchrnn.drawing.point import Array, LiveState
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.network import Network
+from sketchrnn.runs import load_tensors, load_weights, read_config, weights_place
+
+
+def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where: Path) -> Network:
+    """A network of just these weights: nothing is drawn at random, nor allocated, to be replaced.
+
+    Raises:
+        SketchRNNError: the weights do not fit the config.
+    """
+    with torch.device("meta"):
+        network = Network(config)
+    load_weights(network, weights, where, assign=True)
+    return network
+
+
+def load_network(folder: Path, which: str = "best") -> Network:
+    """The network of a run folder. Raises SketchRNNError for what is missing or damaged."""
+    config = read_config(folder)
+    path, prefix = weights_place(folder, which)
+    tensors, _ = load_tensors(path)
+    weights = {
+        name.removeprefix(prefix): value.float()  # starters are stored in 16 bits
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+    return network_with(config.model, weights, path)
+
+
+class NetworkDecoder:
+    """A network that draws one drawing at a time (`drawing.point.PointDecoder`)."""
+
+    def __init__(self, network: Network) -> None:
+        self.config = network.config
+        self.size = sum(parameter.numel() for parameter in network.parameters())
+        self._network = network.eval()
+
+    @torch.inference_mode()
+    def start(self, z: Latent | None = None) -> LiveState:
+        """A new drawing, from z [Z] where the model is conditional."""
+        network = self._network
+        device = network.head.weight.device
+        memory = network.begin(None if z is None else torch.tensor(z[None], device=device))
+
+        @torch.inference_mode()
+        def advance(row: Array, parts: tuple[Any, ...]) -> tuple[Array, tuple[Any, ...]]:
+            x_15 = torch.from_numpy(row)[None].to(device)
+            h_1H, memory = network.decoding.step(x_15, parts[0])
+            return h_1H[0].numpy(force=True), (memory,)
+
+        head = (network.head.weight.numpy(force=True), network.head.bias.numpy(force=True))
+        return LiveState(advance, (memory,), *head)
