@@ -19,7 +19,6 @@ the same targets damaged files at random, and --repeat the worst files by hand.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gzip
 import io
 import json
@@ -37,7 +36,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -160,22 +158,20 @@ def read_log(path: Path) -> None:
 
 def read_headers(path: Path) -> None:
     """Header lines of an answer, then how the rest of a download understands them."""
-    from sketchrnn.data import download
+    import urllib3
 
-    headers = Message()
+    from sketchrnn.data import transfer
+
+    headers = urllib3.HTTPHeaderDict()
     for line in path.read_bytes().decode("latin-1").splitlines():
         name, _, value = line.partition(":")
-        with contextlib.suppress(ValueError):  # no such header comes through http.client
-            headers[name] = value.strip()
-    file = download._File.of("cat", "simplified", "https://localhost", path.parent)
+        headers.add(name, value.strip())
+    file = transfer.RemoteFile("https://localhost/cat.ndjson", path.with_name("cat.ndjson"))
     try:
-        version = download._Version.announced(file.url, headers)
+        version = transfer.Version.announced(file.url, headers)
         assert version.total is None or version.total >= 0
-        version.contradicted_by(headers)
-        wait_s = download._retry_after_s(headers)
-        assert wait_s is None or wait_s >= 0
-        begin, total = download._checked_range(file, headers, 5, version.total)
-        assert 5 < begin <= total
+        assert transfer.retry_after_s(headers) >= 0
+        assert transfer.checked_total(file, headers, 5, version.total) > 5
     except SketchRNNError as error:
         raise SketchRNNError(f"{path.name}: {error}") from None
 
@@ -509,7 +505,6 @@ def inside(name: str, options: list[str]) -> None:
 
     with atheris.instrument_imports(include=["sketchrnn", "svgelements", "csv", "zipfile", "gzip"]):
         import sketchrnn.data.clean
-        import sketchrnn.data.download
         import sketchrnn.data.formats.binary
         import sketchrnn.data.formats.csv_points
         import sketchrnn.data.formats.drawing
@@ -519,6 +514,7 @@ def inside(name: str, options: list[str]) -> None:
         import sketchrnn.data.formats.npz
         import sketchrnn.data.formats.sketches
         import sketchrnn.data.formats.svg
+        import sketchrnn.data.transfer
         import sketchrnn.runs
         import sketchrnn.share.magenta
         import sketchrnn.training.logs  # noqa: F401

@@ -11,29 +11,27 @@ import socket
 import struct
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
-from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import urllib3
 from rich.console import Console
 
 from sketchrnn.data import download as module
 from sketchrnn.data.download import (
     KINDS,
-    QUICKDRAW_CLASSES,
     QUICKDRAW_URL,
-    Progress,
     ProgressDisplay,
     closest_classes,
     download,
+    quickdraw_classes,
 )
+from sketchrnn.data.transfer import TransferProgress, follow
 from sketchrnn.errors import SketchRNNError
 
 CONTENT = bytes(index * 7919 % 251 for index in range(200_000))
@@ -256,11 +254,28 @@ def test_the_environment_names_another_place(
     assert server.paths == [f"GET /mirror{CAT}"]
 
 
+@pytest.mark.parametrize("account", ["", "ann:p%40ss@"])
+def test_the_environment_names_a_proxy(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: str
+) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", f"http://{account}127.0.0.1:{server.server_port}")
+    assert fetch(server, tmp_path, base_url="http://files.example").read_bytes() == CONTENT
+    assert server.paths == [f"GET http://files.example{CAT}"]
+    basic = base64.b64encode(b"ann:p@ss").decode()
+    expected = f"Basic {basic}" if account else None
+    assert server.requests[0][2].get("proxy-authorization") == expected
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+    assert "the proxy of the environment is none for HTTP" in refusal(
+        server, tmp_path, "pig", base_url="http://files.example"
+    )
+
+
 def test_progress_counts_up_to_the_whole(server: Server, tmp_path: Path) -> None:
-    events: list[Progress] = []
+    events: list[TransferProgress] = []
     path = fetch(server, tmp_path, progress=events.append)
-    assert events[0] == Progress(path, 0, len(CONTENT), "receiving")
-    assert events[-1] == Progress(path, len(CONTENT), len(CONTENT), "done")
+    assert events[0] == TransferProgress(path, 0, len(CONTENT), "receiving")
+    assert events[-1] == TransferProgress(path, len(CONTENT), len(CONTENT), "done")
     received = [event.received for event in events]
     assert received == sorted(received)
 
@@ -292,7 +307,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(
 ) -> None:
     server.script = [breaks]
     server.headers = {"x-goog-hash": md5_header(CONTENT)}
-    events: list[Progress] = []
+    events: list[TransferProgress] = []
     path = fetch(server, tmp_path, timeout_s=0.2, progress=events.append)
     assert path.read_bytes() == CONTENT
     assert files(tmp_path) == ["cat.npz"]
@@ -382,7 +397,7 @@ def test_a_weak_etag_is_no_ground_to_join_on_but_a_date_is(server: Server, tmp_p
 
 
 def test_ctrl_c_leaves_a_part_that_the_next_call_continues(server: Server, tmp_path: Path) -> None:
-    def interrupt(event: Progress) -> None:
+    def interrupt(event: TransferProgress) -> None:
         if event.received >= HALF:
             raise KeyboardInterrupt
 
@@ -557,17 +572,23 @@ def test_a_redirect_that_leads_nowhere_good_is_refused(server: Server, tmp_path:
 
 
 def test_https_is_never_left() -> None:
-    redirects = module._Redirects("https")
-    request = urllib.request.Request("https://a.example/cat.npz", method="HEAD")
+    class Redirecting(urllib3.PoolManager):
+        """Leads from the first address on to `to`."""
 
-    def follow(to: str) -> urllib.request.Request | None:
-        return redirects.redirect_request(request, io.BytesIO(), 302, "Found", HTTPMessage(), to)
+        def urlopen(self, method: str, url: str, *_: Any, **more: Any) -> Any:  # type: ignore[override]
+            asked.append((method, url))
+            if url == to:
+                return urllib3.HTTPResponse(status=200)
+            return urllib3.HTTPResponse(status=302, headers={"Location": to})
 
-    followed = follow("https://b.example/cat.npz")
-    assert followed is not None
-    assert followed.get_method() == "HEAD"
+    asked: list[tuple[str, str]] = []
+    to = "https://b.example/cat.npz"
+    follow(Redirecting(), "HEAD", "https://a.example/cat.npz", {})
+    assert asked == [("HEAD", "https://a.example/cat.npz"), ("HEAD", to)]
+    to = "http://b.example/cat.npz"
     with pytest.raises(SketchRNNError, match="not secure"):
-        follow("http://b.example/cat.npz")
+        follow(Redirecting(), "HEAD", "https://a.example/cat.npz", {})
+    assert len(asked) == 3
 
 
 def test_without_a_network_it_says_so_at_once(
@@ -611,15 +632,15 @@ def test_without_a_network_a_wrong_name_is_said_and_no_folder_made(
 def test_a_network_that_goes_away_in_the_middle_is_waited_for(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lost = [urllib.error.URLError(OSError(errno.ENETUNREACH, "Network is unreachable"))] * 2
-    really_open = urllib.request.OpenerDirector.open
+    lost = [OSError(errno.ENETUNREACH, "Network is unreachable")] * 2
+    really_connect = urllib3.util.connection.create_connection
 
-    def open_later(*arguments: Any, **options: Any) -> Any:
+    def connect_later(*arguments: Any, **options: Any) -> Any:
         if server.requests and lost:
             raise lost.pop()
-        return really_open(*arguments, **options)
+        return really_connect(*arguments, **options)
 
-    monkeypatch.setattr(urllib.request.OpenerDirector, "open", open_later)
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", connect_later)
     server.script = [breaks_off(HALF)]
     notes: list[str] = []
     path = fetch(server, tmp_path, progress=lambda event: notes.append(event.note))
@@ -634,7 +655,7 @@ def test_a_complete_file_is_kept(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "cat.npz"
     path.write_bytes(CONTENT)
     before = path.stat().st_mtime_ns
-    events: list[Progress] = []
+    events: list[TransferProgress] = []
     assert fetch(server, tmp_path, progress=events.append) == path
     server.headers = {"x-goog-hash": md5_header(CONTENT)}
     fetch(server, tmp_path, progress=events.append)
@@ -663,7 +684,7 @@ def test_without_a_network_a_file_that_is_there_is_kept_unchecked(
 ) -> None:
     monkeypatch.setenv("no_proxy", "*")
     (tmp_path / "cat.npz").write_bytes(CONTENT)
-    events: list[Progress] = []
+    events: list[TransferProgress] = []
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -753,18 +774,18 @@ def test_the_display_on_a_terminal_shows_size_and_what_went_wrong(
 
 
 def test_the_list_of_classes() -> None:
-    assert len(QUICKDRAW_CLASSES) == len(set(QUICKDRAW_CLASSES)) == 345
-    assert {"cat", "power outlet", "t-shirt", "The Mona Lisa"} <= set(QUICKDRAW_CLASSES)
+    assert len(quickdraw_classes()) == len(set(quickdraw_classes())) == 345
+    assert {"cat", "power outlet", "t-shirt", "The Mona Lisa"} <= set(quickdraw_classes())
     assert closest_classes("Eiffel tower") == ["The Eiffel Tower"]
     assert closest_classes("qqqq") == []
-    for name in QUICKDRAW_CLASSES:
+    for name in quickdraw_classes():
         module._check_name(name)
 
 
 def test_the_list_of_classes_holds_the_real_ones(shared: Path) -> None:
     real = {path.stem for path in (shared / "data/quickdraw/simplified_345").glob("*.ndjson")}
     assert real
-    assert {name.replace("_", " ") for name in real} <= set(QUICKDRAW_CLASSES)
+    assert {name.replace("_", " ") for name in real} <= set(quickdraw_classes())
 
 
 def test_the_official_place_is_secure() -> None:

@@ -29,7 +29,7 @@ from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts, RunConfig, save_tensors, write_config
 from sketchrnn.seeds import BLOCK, PRIOR_STREAM, normal_vectors
-from sketchrnn.share.published import load_published
+from sketchrnn.share.magenta import load_published
 from sketchrnn.sketch import Sketch
 
 CELLS = ("lstm", "layer_norm", "hyper")

@@ -22,8 +22,12 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.runs import DataFacts, read_config
-from sketchrnn.share.magenta import read_published
-from sketchrnn.share.published import export_published, import_published, load_published
+from sketchrnn.share.magenta import (
+    export_published,
+    import_published,
+    load_published,
+    read_published,
+)
 from sketchrnn.training.config import TrainingConfig
 from tiny import Shell, listing, write_ndjson
 

@@ -26,7 +26,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import CELL_NAMES
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.runs import DataFacts, starter_names
-from sketchrnn.share.onnx_export import FACTS, MIXTURE, export_onnx
+from sketchrnn.share.onnx_export import CELLS, FACTS, MIXTURE, export_onnx
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -190,6 +190,11 @@ def test_what_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("sketchrnn.share.onnx_export.LIMIT_BYTES", 100)
     with pytest.raises(SketchRNNError, match="over 2 GB of weights"):
         export_onnx(make_model(), tmp_path / "large")
+    monkeypatch.delitem(CELLS, "hyper")
+    for model in (make_model("hyper"), make_model("lstm", encoder_cell="hyper")):
+        with pytest.raises(SketchRNNError, match="test model: has hyper cells, which are not") as e:
+            export_onnx(model, tmp_path / "unknown")
+        assert "those that are: lstm, layer_norm" in str(e.value)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(SketchRNNError, match=r"needs the package onnx: pip install 'sketchrnn\["):
         export_onnx(make_model(), tmp_path / "missing")

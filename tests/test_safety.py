@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from sketchrnn.api import load
-from sketchrnn.data import download, formats
+from sketchrnn.data import download, formats, transfer
 from sketchrnn.data.formats import npz
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts, load_tensors, read_config
@@ -575,7 +575,7 @@ def test_weights_are_floats(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e38, -1e38])
 def test_a_model_of_wild_weights_draws_or_refuses(tmp_path: Path, value: float) -> None:
     """No exception but ours, and no drawing that is not finite."""
-    from sketchrnn.share.published import import_published
+    from sketchrnn.share.magenta import import_published
 
     (tmp_path / "a.json").write_bytes(next(iter(TARGETS["magenta"].seeds())))
     import_published(tmp_path / "a.json", tmp_path / "run")
@@ -661,7 +661,7 @@ def test_an_answer_without_an_end_does_not_fill_the_disk(
         while not handler.server.over.is_set():
             handler.wfile.write(b"3e8\r\n" + bytes(1000) + b"\r\n")
 
-    monkeypatch.setattr(download, "SIZE_LIMIT_BYTES", 100_000)
+    monkeypatch.setattr(transfer, "SIZE_LIMIT_BYTES", 100_000)
     server.script = [endless]
     assert "sends more than 100,000 bytes" in refusal(server, tmp_path)
     assert not (tmp_path / "cat.npz.part").exists()

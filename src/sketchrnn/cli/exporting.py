@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import MODEL_HELP
-
-if TYPE_CHECKING:
-    from sketchrnn.api import Model
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -61,19 +57,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     model = load(arguments.model, which=arguments.which)
     if arguments.kind == "magenta":
-        _magenta(arguments, model)
+        from sketchrnn.share.magenta import export_published
+
+        output = arguments.output
+        clipped = export_published(model, output, name=arguments.name, clip=arguments.clip)
+        if clipped:
+            print(f"moved to the format's bound of 10: {clipped}")
+        written = [output]
     else:
         from sketchrnn.share.onnx_export import export_onnx
 
-        for path in export_onnx(model, arguments.output):
-            print(f"wrote {path}")
+        written = export_onnx(model, arguments.output)
+    for path in written:
+        print(f"wrote {path}")
     return 0
-
-
-def _magenta(arguments: argparse.Namespace, model: Model) -> None:
-    from sketchrnn.share.published import export_published
-
-    clipped = export_published(model, arguments.output, name=arguments.name, clip=arguments.clip)
-    if clipped:
-        print(f"moved to the format's bound of 10: {clipped}")
-    print(f"wrote {arguments.output}")

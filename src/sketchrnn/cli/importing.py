@@ -42,19 +42,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, check and write."""
-    from sketchrnn.share.published import import_published
+    from sketchrnn.share.magenta import import_published
 
     model = import_published(arguments.file, arguments.output, scale=arguments.scale)
     kind = "a VAE" if model.conditional else "decoder only"
+    size = "its drawings were too long to measure their size"
+    if model.facts.size is not None:
+        size = f"drawings of about {model.facts.size:.0f} px"
     print(
         f"{model.name}: {kind}, N_max {model.N_max}, {model.config.decoder_size} units,"
-        f" scale {model.facts.scale:.4g} px, {_size(model.facts.size)}"
+        f" scale {model.facts.scale:.4g} px, {size}"
     )
     print(f"wrote {arguments.output}")
     return 0
-
-
-def _size(size: float | None) -> str:
-    if size is None:
-        return "its drawings were too long to measure their size"
-    return f"drawings of about {size:.0f} px"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from sketchrnn.drawing.base import Drawer
@@ -53,14 +53,12 @@ def model_card(
     """The card, Markdown, with the front matter that the hub reads.
 
     Args:
-        model: that it is of.
         load_as: what `sketchrnn.from_pretrained` takes.
-        picture: name of the file with its drawings.
-        caption: under it.
+        picture: name of the file with its drawings; `caption` is under it.
         licence, data_licence, about, datasets, measured: see `CardWords`.
     """
     config, facts = model.config, model.facts
-    draws = ", ".join(map(_plain, facts.classes)) or "drawings"
+    name, draws = _plain(model.name), ", ".join(map(_plain, facts.classes)) or "drawings"
     sizes = f"decoder {config.decoder_cell} {config.decoder_size}, M {config.mixtures}"
     kind = "decoder only: it draws from nothing, and completes what was begun"
     if config.conditional:
@@ -71,30 +69,33 @@ def model_card(
         numbers.append(f"mean length {facts.mean_length:.1f}")
     if facts.epsilon is not None:
         numbers.append(f"epsilon {facts.epsilon:g}")
-    numbers += [f"{count:,} to {_PURPOSE.get(split, split)}" for split, count in _counts(facts)]
-    points = {
-        "Draws": draws,
-        "Kind": kind,
-        "Sizes": sizes,
-        "Data": "; ".join(map(_plain, facts.provenance)) or NOT_SAID,
-        "Drawings": ", ".join(numbers),
-        "Licence of the drawings": data_licence,
-        "Licence of the weights": licence,
+    for split, count in (facts.counts or {}).items():
+        numbers.append(f"{count:,} to {split.replace('valid', 'validate')}")
+    front = {
+        "license": licence,
+        "library_name": "sketchrnn",
+        "tags": TAGS,
+        **({"datasets": list(datasets)} if datasets else {}),
     }
     parts = [
-        _front_matter(licence, datasets),
-        f"# {_plain(model.name)}: a sketch-rnn model of {draws}",
-        f"![Drawings by {_plain(model.name)}]({picture})",
+        # YAML, in which JSON is good YAML
+        "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---"]),
+        f"# {name}: a sketch-rnn model of {draws}",
+        f"![Drawings by {name}]({picture})",
         f"*{caption}*",
         about.strip(),
-        "\n".join(f"- **{name}**: {text}" for name, text in points.items()),
+        f"- **Draws**: {draws}\n"
+        f"- **Kind**: {kind}\n"
+        f"- **Sizes**: {sizes}\n"
+        f"- **Data**: {'; '.join(map(_plain, facts.provenance)) or NOT_SAID}\n"
+        f"- **Drawings**: {', '.join(numbers)}\n"
+        f"- **Licence of the drawings**: {data_licence}\n"
+        f"- **Licence of the weights**: {licence}",
         _measured(measured) if measured else "",
-        _USE.format(load_as=load_as, quoted=json.dumps(load_as)),
+        _USE.format(quoted=json.dumps(load_as)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
-
-_PURPOSE = {"train": "train", "valid": "validate", "test": "test"}
 
 _USE = """\
 ## Use
@@ -114,15 +115,6 @@ sketch-rnn as in *A Neural Representation of Sketch Drawings* (Ha and Eck, 2017,
 [arXiv:1704.03477](https://arxiv.org/abs/1704.03477))."""
 
 
-def _front_matter(licence: str, datasets: Sequence[str]) -> str:
-    """YAML; a JSON string is one of YAML's, too."""
-    lines = ["---", f"license: {json.dumps(licence)}", "library_name: sketchrnn", "tags:"]
-    lines += [f"- {tag}" for tag in TAGS]
-    if datasets:
-        lines += ["datasets:", *(f"- {json.dumps(name)}" for name in datasets)]
-    return "\n".join([*lines, "---"])
-
-
 def _measured(measured: Mapping[str, Any]) -> str:
     """A table of the losses."""
     lines = [
@@ -137,10 +129,6 @@ def _measured(measured: Mapping[str, Any]) -> str:
             value = measured[name]
             lines.append(f"| {words} | {value['mean']:.3f} | {value['stderr']:.3f} |")
     return "\n".join(lines)
-
-
-def _counts(facts: Any) -> Iterable[tuple[str, int]]:
-    return (facts.counts or {}).items()
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ network.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +18,14 @@ from sketchrnn.runs import CONFIG, MODEL, read_config
 # What is fetched, and the most bytes of each: the paper's largest model has 0.2 GB.
 LIMITS_BYTES = {CONFIG: 1_000_000, MODEL: 1_000_000_000}
 PATIENCE_S = 3.0  # for the first answer
+
+# What the hub may answer, by the name of the exception; others say what it is themselves.
+ANSWERS = {
+    "GatedRepoError": "its owner must let you in first: see its page on the hub",
+    "RepositoryNotFoundError": "there is no such folder here, nor a model of that name on the hub,"
+    " or it is private and needs a token",
+    "RevisionNotFoundError": "it has no such revision",
+}
 
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
@@ -40,53 +48,61 @@ def fetch(repository: str, *, revision: str | None = None, token: str | None = N
             and no copy in the cache.
     """
     hub = _package(f"{repository}: there is no such folder here; ")
+    lost = ""  # why there is no network
     try:
-        api = hub.HfApi(token=token)
-        info = api.model_info(
+        info = hub.HfApi(token=token).model_info(
             repository, revision=revision, files_metadata=True, timeout=PATIENCE_S
         )
+        _check_files(repository, {file.rfilename: file.size for file in info.siblings or ()})
+    except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError) as error:
+        problem = ANSWERS.get(type(error).__name__, _reason(error))
+        raise SketchRNNError(f"{repository}: {problem}") from None
+    except SketchRNNError:
+        raise
     except Exception as error:  # a lost network has another exception in each major version
-        _raise_answer(error, repository)
-        return _cached(hub, error, repository, revision)
-    sizes = {file.rfilename: file.size for file in info.siblings or ()}
-    for name, limit in LIMITS_BYTES.items():
-        if name not in sizes:
-            raise SketchRNNError(f"{repository}: is no sketchrnn model: it has no {name}")
-        if (sizes[name] or 0) > limit:
-            raise SketchRNNError(
-                f"{repository}: its {name} has {sizes[name]:,} bytes; at most {limit:,} are fetched"
+        lost = _reason(error)
+
+    def file(name: str) -> Path:
+        return Path(
+            hub.hf_hub_download(
+                repository, name, revision=revision, token=token, local_files_only=bool(lost)
             )
+        )
+
     try:
-        config = Path(hub.hf_hub_download(repository, CONFIG, revision=revision, token=token))
+        config = file(CONFIG)
         read_config(config.parent)  # before the larger file
-        weights = Path(hub.hf_hub_download(repository, MODEL, revision=revision, token=token))
+        weights = file(MODEL)
     except SketchRNNError as error:
         raise SketchRNNError(f"{repository}: is no sketchrnn model: {error}") from None
     except Exception as error:
-        raise SketchRNNError(f"{repository}: could not be fetched: {_reason(error)}") from None
+        problem = f"could not be fetched: {_reason(error)}"
+        if lost:
+            problem = (
+                "there is no such folder here, no copy in the hub's cache, and the hub cannot be"
+                f" reached: {lost}"
+            )
+        raise SketchRNNError(f"{repository}: {problem}") from None
     if weights.parent != config.parent:
         raise SketchRNNError(f"{repository}: changed while it was fetched; try again")
     return config.parent
 
 
-def send(
-    folder: Path,
-    names: Sequence[str],
-    repository: str,
-    *,
-    private: bool | None = None,
-    token: str | None = None,
-    message: str,
-) -> str:
-    """Send the files of these names to the hub in one commit; its address.
+def _check_files(repository: str, sizes: Mapping[str, int | None]) -> None:
+    for name, limit in LIMITS_BYTES.items():
+        if name not in sizes:
+            raise SketchRNNError(f"{repository}: is no sketchrnn model: it has no {name}")
+        size = sizes[name] or 0
+        if size > limit:
+            raise SketchRNNError(
+                f"{repository}: its {name} has {size:,} bytes; at most {limit:,} are fetched"
+            )
 
-    Args:
-        folder: that has them.
-        names: of the files; nothing else is sent.
-        repository: OWNER/NAME; made where missing.
-        private: whether a new one is; None: as its owner has set.
-        token: that may write; None for the one that the machine is logged in with.
-        message: of the commit.
+
+def send(
+    folder: Path, repository: str, *, private: bool | None, token: str | None, message: str
+) -> str:
+    """Send all files of a folder to the hub in one commit; the address. As `push_to_hub` says.
 
     Raises:
         SketchRNNError: no network, no permission, or the hub refuses.
@@ -95,12 +111,7 @@ def send(
     try:
         api = hub.HfApi(token=token)
         address = api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(
-            repo_id=repository,
-            folder_path=folder,
-            allow_patterns=list(names),
-            commit_message=message,
-        )
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message=message)
     except Exception as error:
         raise SketchRNNError(
             f"{repository}: could not be sent: {_reason(error)}; to write, log in with `hf auth"
@@ -112,46 +123,12 @@ def send(
 def _package(before: str = "") -> ModuleType:
     try:
         import huggingface_hub
+        import huggingface_hub.errors
     except ImportError:
         raise SketchRNNError(
             f"{before}the hub needs the package huggingface_hub: pip install 'sketchrnn[hub]'"
         ) from None
     return huggingface_hub
-
-
-def _raise_answer(error: Exception, repository: str) -> None:
-    """Raise SketchRNNError if the hub did answer, and that was its answer."""
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.GatedRepoError):
-        problem = "its owner must let you in first: see its page on the hub"
-    elif isinstance(error, errors.RepositoryNotFoundError):
-        problem = (
-            "there is no such folder here, nor a model of that name on the hub, or it is private"
-            " and needs a token"
-        )
-    elif isinstance(error, errors.RevisionNotFoundError):
-        problem = "it has no such revision"
-    elif isinstance(error, errors.HfHubHTTPError | errors.HFValidationError):
-        problem = _reason(error)
-    else:
-        return
-    raise SketchRNNError(f"{repository}: {problem}") from None
-
-
-def _cached(hub: ModuleType, error: Exception, repository: str, revision: str | None) -> Path:
-    """The folder of an earlier fetch. Raises SketchRNNError if there was none."""
-    try:
-        files = [
-            Path(hub.hf_hub_download(repository, name, revision=revision, local_files_only=True))
-            for name in LIMITS_BYTES
-        ]
-    except Exception:
-        raise SketchRNNError(
-            f"{repository}: there is no such folder here, no copy in the hub's cache, and the hub"
-            f" cannot be reached: {_reason(error)}"
-        ) from None
-    return files[0].parent
 
 
 def _reason(error: Exception) -> str:

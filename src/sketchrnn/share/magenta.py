@@ -1,4 +1,7 @@
-"""The JSON files of weights that the paper's authors published for their JavaScript: both ways.
+"""Weights that the paper's authors published for their JavaScript, as models, and models as such.
+
+    import_published("bird.gen.json", "bird")      # a run folder: draw, complete, evaluate ...
+    export_published(load("bird"), "again.json")   # back, weight by weight
 
 A file is a JSON array `[info, shapes, blobs]`. Each blob is base64 of little-endian int16; a weight
 is float32(q) / 32767 * 10. Gates are in the order i, g, f, o, matrices are [in, out], row-major,
@@ -14,16 +17,30 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from sketchrnn.devices import choose_device
+from sketchrnn.drawing.coder import Coder
+from sketchrnn.drawing.stepping import network_with
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_text
-from sketchrnn.model.config import PARAMETERS, PEN_STATES, ModelConfig
+from sketchrnn.files import replaced_by, write_text
+from sketchrnn.model.config import PARAMETERS, PEN_STATES, POINT, ModelConfig
+from sketchrnn.runs import (
+    BEST,
+    CONFIG,
+    DataFacts,
+    RunConfig,
+    load_tensors,
+    remove_temporaries,
+    save_tensors,
+    write_config,
+)
 
 Array = npt.NDArray[np.float32]
 
@@ -39,25 +56,34 @@ VERSION = 6  # of the authors' newest files, whose z enters the initial state as
 RECORDED = ("version", "r_loss", "kl_loss", "training_size")
 MODES = {False: 2, True: "vae"}  # by `conditional`; the authors' reader takes all but 2 as a VAE
 
-_HEAD = ("head.weight", "head.bias")
-_DECODER = ("decoder.W_xh", "decoder.W_hh", "decoder.bias")
-DECODER_ONLY = _HEAD + _DECODER
-VAE = (
-    "encoder_forward.W_xh",
-    "encoder_forward.W_hh",
-    "encoder_forward.bias",
-    "encoder_backward.W_xh",
-    "encoder_backward.W_hh",
-    "encoder_backward.bias",
-    "to_mu.weight",
-    "to_mu.bias",
-    "to_log_variance.weight",
-    "to_log_variance.bias",
-    "to_initial_state.weight",
-    "to_initial_state.bias",
-    *_HEAD,
-    *_DECODER,
-)
+# The blobs in their order, by the names of `Network`, with their shapes in the file: H units of the
+# decoder, which reads D numbers and gives N; E units of the encoder, Z numbers of z.
+DECODER_ONLY = {
+    "head.weight": ("H", "N"),
+    "head.bias": ("N",),
+    "decoder.W_xh": ("D", "4H"),
+    "decoder.W_hh": ("H", "4H"),
+    "decoder.bias": ("4H",),
+}
+_ENCODER_CELL = {"W_xh": ("5", "4E"), "W_hh": ("E", "4E"), "bias": ("4E",)}
+VAE = {
+    **{f"encoder_forward.{name}": shape for name, shape in _ENCODER_CELL.items()},
+    **{f"encoder_backward.{name}": shape for name, shape in _ENCODER_CELL.items()},
+    "to_mu.weight": ("2E", "Z"),
+    "to_mu.bias": ("Z",),
+    "to_log_variance.weight": ("2E", "Z"),
+    "to_log_variance.bias": ("Z",),
+    "to_initial_state.weight": ("Z", "2H"),
+    "to_initial_state.bias": ("2H",),
+    **DECODER_ONLY,
+}
+
+IMPORTED = "imported"  # of the facts in the weight file: from what
+# Drawings of the model's own, whose median size stands for that of the training drawings: at most
+# so many, as many as so much work draws, none where that is too few to tell.
+MEASURED, WORK, TOO_FEW = 100, 1e11, 10
+STEP_WORK = 1e6  # what a step costs beside the products over the weights
+SEED = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +102,144 @@ class PublishedModel:
     scale: float
     name: str
     weights: Mapping[str, Array]
-    recorded: Mapping[str, float] = field(default_factory=dict)
+    recorded: Mapping[str, float]
+
+
+def load_published(
+    path: str | os.PathLike[str], *, device: str = "cpu", scale: float | None = None
+) -> Coder:
+    """Load a published JSON file.
+
+    Args:
+        path: the file.
+        device: where to compute.
+        scale: px of one scaled unit, instead of the file's.
+
+    Raises:
+        SketchRNNError: no such file, or not one of that format.
+    """
+    published = read_published(path)
+    weights = {name: torch.from_numpy(array) for name, array in published.weights.items()}
+    network = network_with(published.config, weights, Path(path))
+    recorded = "".join(f", {name} {value:g}" for name, value in published.recorded.items())
+    facts = DataFacts(
+        scale=published.scale if scale is None else scale,
+        classes=(published.name,),
+        provenance=(
+            f"published weights {Path(path).name}: scale_factor {published.scale:g}{recorded}",
+        ),
+    )
+    return Coder(network.to(choose_device(device)), facts, published.name)
+
+
+def import_published(
+    path: str | os.PathLike[str], run: str | os.PathLike[str], *, scale: float | None = None
+) -> Coder:
+    """Make a run folder of a published JSON file: config.json and best.safetensors.
+
+    What the file does not say of the training drawings stays unknown: epsilon, mean length, counts.
+    Only for their size, to which `complete` and others scale what they are given, there is the size
+    of what the model itself draws: the median larger side of 100 drawings at temperature 1.
+
+    Args:
+        path: the file.
+        run: a new or empty folder, or one that an import made, whose model is then replaced.
+        scale: px of one scaled unit, instead of the file's: for drawings in other units than those
+            that the model learned from.
+
+    Raises:
+        SketchRNNError: no such file, not one of that format, or a folder that holds other things.
+    """
+    folder = Path(run)
+    _check_folder(folder)
+    model = load_published(path, scale=scale)
+    model.facts = replace(model.facts, size=_drawn_size(model))
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_temporaries(folder)
+    # the config makes the folder a run: it goes first and comes last
+    (folder / CONFIG).unlink(missing_ok=True)
+    save_tensors(folder / BEST, model.network.state_dict(), {IMPORTED: Path(path).name})
+    write_config(folder, RunConfig(model.config, model.facts, {}))
+    return model
+
+
+def _drawn_size(model: Coder) -> float | None:
+    """Median larger side of what the model draws at temperature 1, px; None where unknown."""
+    weights = sum(parameter.numel() for parameter in model.network.parameters())
+    count = min(MEASURED, int(WORK / ((weights + STEP_WORK) * model.N_max)))
+    if count < TOO_FEW:
+        return None
+    drawn = model.generate(count, temperature=1.0, seed=SEED)
+    size = float(np.median([max(sketch.size) for sketch in drawn]))
+    return size if 0 < size < math.inf else None
+
+
+def _check_folder(folder: Path) -> None:
+    """Whether a run can be made here: a new or empty folder, or one that an import made."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise SketchRNNError(f"{folder}: is a file; name a folder for the run")
+    own = {CONFIG, BEST}
+    names = {entry.name for entry in folder.iterdir() if replaced_by(entry.name) not in own}
+    if names and not (BEST in names <= own and IMPORTED in load_tensors(folder / BEST)[1]):
+        raise SketchRNNError(f"{folder}: holds other things already; name a new folder")
+
+
+def export_published(
+    model: Coder, path: str | os.PathLike[str], *, name: str | None = None, clip: bool = False
+) -> str:
+    """Write a model, decoder-only or VAE, in the published JSON format: whole, or not at all.
+
+    A weight is rounded to the nearest of the format's, which is at most 0.00016 away.
+
+    Args:
+        model: with LSTM cells.
+        path: the .json file.
+        name: what it draws; by default its classes, or what the model is called.
+        clip: whether weights beyond +-10 are moved there. That changes the model by an unknown
+            amount, so it has to be asked for.
+
+    Returns:
+        Which weights were moved; "" if none were.
+
+    Raises:
+        SketchRNNError: what the format cannot hold, with the reason; another ending.
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".json":
+        raise SketchRNNError(f"{target}: the format is JSON; name it {target.stem}.json")
+    config = model.config
+    name = name or "+".join(model.facts.classes) or model.name
+    try:
+        _check_cells(config)
+        if not _is_name(name):
+            raise SketchRNNError(
+                f"the format's name must be a line of at most {NAME_LIMIT} characters; choose one"
+                " with --name"
+            )
+        state = model.network.state_dict()
+        names = VAE if config.conditional else DECODER_ONLY
+        weights = {key: _to_theirs(key, state[key].numpy(force=True)) for key in names}
+        beyond = _beyond(weights)
+        if beyond and not clip:
+            raise SketchRNNError(
+                f"the format holds weights up to {BOUND}, and the model has {beyond}; --clip moves"
+                " them there, which changes the model"
+            )
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{model.name}: {error}") from None
+    info = {
+        "name": name,
+        "mode": MODES[config.conditional],
+        "version": VERSION,
+        "max_seq_len": config.N_max,
+        "scale_factor": model.facts.scale,
+    }
+    shapes = [list(array.shape) for array in weights.values()]
+    blobs = [_quantise(array) for array in weights.values()]
+    write_text(target, json.dumps([info, shapes, blobs], separators=(",", ":")))
+    return beyond
 
 
 def read_published(path: str | os.PathLike[str]) -> PublishedModel:
@@ -101,16 +264,11 @@ def read_published(path: str | os.PathLike[str]) -> PublishedModel:
         document = json.loads(content)
     except (ValueError, RecursionError):
         raise SketchRNNError(f"{target}: not a JSON file of published weights") from None
-    if not (
-        isinstance(document, list)
-        and len(document) == 3
-        and isinstance(document[0], dict)
-        and isinstance(document[1], list)
-        and isinstance(document[2], list)
-        and len(document[1]) == len(document[2])
-    ):
-        raise SketchRNNError(f"{target}: expected a JSON array [info, shapes, blobs]")
-    info, shapes, blobs = document
+    match document:
+        case [dict() as info, list() as shapes, list() as blobs] if len(shapes) == len(blobs):
+            pass
+        case _:
+            raise SketchRNNError(f"{target}: expected a JSON array [info, shapes, blobs]")
     names = {len(DECODER_ONLY): DECODER_ONLY, len(VAE): VAE}.get(len(blobs))
     if names is None:
         raise SketchRNNError(
@@ -133,14 +291,14 @@ def read_published(path: str | os.PathLike[str]) -> PublishedModel:
         raise SketchRNNError(
             f"{target}: its name must be a line of at most {NAME_LIMIT} characters"
         )
-    numbers = {key: _number(info.get(key)) for key in RECORDED}
     recorded = {
         key: number
-        for key, number in numbers.items()
-        if number is not None and math.isfinite(number)
+        for key in RECORDED
+        if (number := _number(info.get(key))) is not None and math.isfinite(number)
     }
     config = _config(weights, int(N_max), target)
-    return PublishedModel(config, scale, name, _to_ours(weights), recorded)
+    ours = {key: _to_ours(key, array) for key, array in weights.items()}
+    return PublishedModel(config, scale, name, ours, recorded)
 
 
 def _is_name(name: Any) -> bool:
@@ -157,60 +315,10 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def write_published(
-    published: PublishedModel, path: str | os.PathLike[str], *, clip: bool = False
-) -> str:
-    """Write a model, decoder-only or VAE, as such a JSON file: whole, or not at all.
-
-    A weight is rounded to the nearest of the format's, which is at most 0.00016 away.
-
-    Args:
-        published: LSTM cells; the weights by the parameter names of `Network`. `recorded` is not
-            written.
-        path: the file.
-        clip: whether weights beyond +-10 are moved there. That changes the model by an unknown
-            amount, so it has to be asked for.
-
-    Returns:
-        Which weights were moved; "" if none were.
-
-    Raises:
-        SketchRNNError: the format cannot hold the cells, or the weights.
-    """
-    config = published.config
-    _check_cells(config)
-    if not _is_name(published.name):
-        raise SketchRNNError(
-            f"the format's name must be a line of at most {NAME_LIMIT} characters; choose one with"
-            " --name"
-        )
-    names = VAE if config.conditional else DECODER_ONLY
-    theirs = _to_theirs({name: published.weights[name] for name in names})
-    beyond = _beyond(theirs)
-    if beyond and not clip:
-        raise SketchRNNError(
-            f"the format holds weights up to {BOUND}, and the model has {beyond}; --clip moves"
-            " them there, which changes the model"
-        )
-    info = {
-        "name": published.name,
-        "mode": MODES[config.conditional],
-        "version": VERSION,
-        "max_seq_len": config.N_max,
-        "scale_factor": published.scale,
-    }
-    shapes = [list(array.shape) for array in theirs.values()]
-    blobs = [base64.b64encode(_quantise(array)).decode("ascii") for array in theirs.values()]
-    write_text(path, json.dumps([info, shapes, blobs], separators=(",", ":")))
-    return beyond
-
-
 def _check_cells(config: ModelConfig) -> None:
     """Only LSTM cells fit: the format has no place for the gains of a layer norm, nor for more."""
-    cells = {"decoder": config.decoder_cell}
-    if config.conditional:
-        cells = {"encoder": config.encoder_cell, **cells}
-    for part, cell in cells.items():
+    cells = {"encoder": config.encoder_cell} if config.conditional else {}
+    for part, cell in {**cells, "decoder": config.decoder_cell}.items():
         if cell != "lstm":
             raise SketchRNNError(
                 f"the {part} has {cell} cells, and the format holds the weights of lstm cells only;"
@@ -220,27 +328,30 @@ def _check_cells(config: ModelConfig) -> None:
 
 def _beyond(weights: Mapping[str, Array]) -> str:
     """Which weights are not numbers of the format, in words; "" for none."""
-    counts = {}
-    largest = 0.0
+    over = {}
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise SketchRNNError(f"{name} has weights that are not finite")
-        steps = np.rint(_in_quanta(array))
-        counts[name] = int(((steps < -QUANTA - 1) | (steps > QUANTA)).sum())
-        if counts[name]:
-            largest = max(largest, float(np.abs(array).max()))
-    parts = ", ".join(f"{count} in {name}" for name, count in counts.items() if count)
-    total = sum(counts.values())
-    return f"{total} beyond it ({parts}), up to {largest:.4g}" if total else ""
+        steps = _in_quanta(array)
+        count = int(((steps < -QUANTA - 1) | (steps > QUANTA)).sum())
+        if count:
+            over[name] = count
+    if not over:
+        return ""
+    parts = ", ".join(f"{count} in {name}" for name, count in over.items())
+    largest = max(float(np.abs(weights[name]).max()) for name in over)
+    return f"{sum(over.values())} beyond it ({parts}), up to {largest:.4g}"
 
 
 def _in_quanta(array: Array) -> npt.NDArray[np.float64]:
-    return array.astype(np.float64) * QUANTA / BOUND
+    """The nearest whole steps: of what `_dequantise` gives, those that it was made of."""
+    return np.rint(array.astype(np.float64) * QUANTA / BOUND)
 
 
-def _quantise(array: Array) -> bytes:
-    """Little-endian int16, each the nearest to a weight: what `_dequantise` gives comes back."""
-    return np.clip(np.rint(_in_quanta(array)), -QUANTA - 1, QUANTA).astype("<i2").tobytes()
+def _quantise(array: Array) -> str:
+    """Little-endian int16 as base64; what is beyond them is moved to the bound."""
+    steps = np.clip(_in_quanta(array), -QUANTA - 1, QUANTA).astype("<i2")
+    return base64.b64encode(steps.tobytes()).decode("ascii")
 
 
 def _dequantise(blob: Any, shape: Any, where: str) -> Array:
@@ -266,68 +377,50 @@ def _dequantise(blob: Any, shape: Any, where: str) -> Array:
     return np.asarray(values.reshape(shape), dtype=np.float32)
 
 
-def _config(weights: dict[str, Array], N_max: int, path: Path) -> ModelConfig:
+def _config(weights: Mapping[str, Array], N_max: int, path: Path) -> ModelConfig:
     """The sizes, read from the shapes; every shape must agree with them."""
-    dims = {name: array.shape for name, array in weights.items()}
-    if len(dims["head.weight"]) != 2 or len(dims["decoder.W_xh"]) != 2:
+    shapes = {name: array.shape for name, array in weights.items()}
+    conditional = len(shapes) == len(VAE)
+    if len(shapes["head.weight"]) != 2 or len(shapes["decoder.W_xh"]) != 2:
         raise SketchRNNError(f"{path}: the head and the decoder's weights must be matrices")
-    H, outputs = dims["head.weight"]
-    D = dims["decoder.W_xh"][0]
-    expected = {
-        "head.bias": (outputs,),
-        "decoder.W_xh": (D, 4 * H),
-        "decoder.W_hh": (H, 4 * H),
-        "decoder.bias": (4 * H,),
-    }
-    sizes: dict[str, Any] = {}
-    if "to_mu.weight" in dims:
-        E, Z = dims["encoder_forward.W_hh"][0], D - 5
-        sizes = {"encoder_size": E, "z_size": Z}
-        for way in ("forward", "backward"):
-            expected |= {
-                f"encoder_{way}.W_xh": (5, 4 * E),
-                f"encoder_{way}.W_hh": (E, 4 * E),
-                f"encoder_{way}.bias": (4 * E,),
-            }
-        for name in ("to_mu", "to_log_variance"):
-            expected |= {f"{name}.weight": (2 * E, Z), f"{name}.bias": (Z,)}
-        expected |= {"to_initial_state.weight": (Z, 2 * H), "to_initial_state.bias": (2 * H,)}
-    elif D != 5:
+    H, N = shapes["head.weight"]
+    D = shapes["decoder.W_xh"][0]
+    E, Z = (shapes["encoder_forward.W_hh"][0], D - POINT) if conditional else (0, 0)
+    if not conditional and D != POINT:
         raise SketchRNNError(f"{path}: a decoder-only W_xh has 5 rows, this one has {D}")
-    for name, shape in expected.items():
-        if dims[name] != shape:
-            raise SketchRNNError(f"{path}: {name} should be {shape}, is {dims[name]}")
-    if (outputs - PEN_STATES) % PARAMETERS or outputs <= PEN_STATES:
-        raise SketchRNNError(f"{path}: {outputs} outputs are not 6 M + 3")
+    sides = {"H": H, "2H": 2 * H, "4H": 4 * H, "E": E, "2E": 2 * E, "4E": 4 * E}
+    sides |= {"5": POINT, "D": D, "N": N, "Z": Z}
+    for name, letters in (VAE if conditional else DECODER_ONLY).items():
+        expected = tuple(sides[letter] for letter in letters)
+        if shapes[name] != expected:
+            raise SketchRNNError(f"{path}: {name} should be {expected}, is {shapes[name]}")
+    if (N - PEN_STATES) % PARAMETERS or N <= PEN_STATES:
+        raise SketchRNNError(f"{path}: {N} outputs are not 6 M + 3")
+    sizes: dict[str, Any] = {"encoder_size": E, "z_size": Z} if conditional else {}
     try:
         return ModelConfig(
             N_max=N_max,
-            conditional="to_mu.weight" in dims,
+            conditional=conditional,
             decoder_size=H,
-            mixtures=(outputs - PEN_STATES) // PARAMETERS,
+            mixtures=(N - PEN_STATES) // PARAMETERS,
             **sizes,
         )
     except SketchRNNError as error:
         raise SketchRNNError(f"{path}: {error}") from None
 
 
-def _to_ours(weights: Mapping[str, Array]) -> dict[str, Array]:
+def _to_ours(name: str, array: Array) -> Array:
     """Linear layers as torch keeps them, [out, in]; the initial state with h first, then c."""
-    return {name: _turned(name, _swapped(name, array)) for name, array in weights.items()}
-
-
-def _to_theirs(weights: Mapping[str, Array]) -> dict[str, Array]:
-    """The reverse of `_to_ours`."""
-    return {name: _swapped(name, _turned(name, array)) for name, array in weights.items()}
-
-
-def _turned(name: str, array: Array) -> Array:
-    """The matrix of a linear layer, [in, out] <-> [out, in]; others have no such name."""
+    array = _swapped(name, array)
     return array.T.copy() if name.endswith(".weight") else array
+
+
+def _to_theirs(name: str, array: Array) -> Array:
+    """The reverse of `_to_ours`."""
+    return _swapped(name, array.T.copy() if name.endswith(".weight") else array)
 
 
 def _swapped(name: str, array: Array) -> Array:
     """The halves of what gives the initial state along the last axis, c and h <-> h and c."""
-    if not name.startswith("to_initial_state"):
-        return array
-    return np.concatenate(np.split(array, 2, axis=-1)[::-1], axis=-1)
+    swap = name.startswith("to_initial_state")
+    return np.roll(array, array.shape[-1] // 2, axis=-1) if swap else array

@@ -14,10 +14,10 @@ Shapes: B batch, T steps, H hidden, E embedding, Z latent; both B and T may be a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sketchrnn.drawing.coder import Coder
 
 Weights = Mapping[str, npt.NDArray[np.float32]]  # of one cell or layer, by its own names
-Shape = list[int | str]
+Value = str | int | list[int] | npt.NDArray[np.float32]  # the name of one, or a constant
 
 FORMAT = 1
 FACTS = "sketchrnn.json"
@@ -50,11 +50,6 @@ LIMIT_BYTES = 2**31 - 1  # of one ONNX file
 
 # The head's outputs, as in `model.mixture.Mixture`; rho is the correlation after its tanh (eq. 6).
 MIXTURE = ("pen_logits", "pi_logits", "mu_x", "mu_y", "log_sigma_x", "log_sigma_y", "rho")
-STATES = {  # parts of a cell's state, in the order of `Cell.state_sizes`
-    "lstm": ("h", "c"),
-    "layer_norm": ("h", "c"),
-    "hyper": ("h", "c", "hyper_h", "hyper_c"),
-}
 
 
 def export_onnx(model: Coder, folder: Path) -> list[Path]:
@@ -66,7 +61,8 @@ def export_onnx(model: Coder, folder: Path) -> list[Path]:
         What was written.
 
     Raises:
-        SketchRNNError: the package onnx is missing, a model over 2 GB, or `folder` is a file.
+        SketchRNNError: the package onnx is missing, cells that are not in `CELLS`, a model over
+            2 GB, or `folder` is a file.
         OSError: it cannot be written.
     """
     try:
@@ -78,6 +74,12 @@ def export_onnx(model: Coder, folder: Path) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise SketchRNNError(f"{folder}: is no folder; the ONNX files need one")
     config = model.config
+    for cell in [config.decoder_cell] + [config.encoder_cell] * config.conditional:
+        if cell not in CELLS:
+            raise SketchRNNError(
+                f"{model.name}: has {cell} cells, which are not written as ONNX yet; those that"
+                f" are: {', '.join(CELLS)}"
+            )
     tensors = model.network.state_dict().items()
     weights = {name: value.float().numpy(force=True) for name, value in tensors}
     if sum(array.nbytes for array in weights.values()) > LIMIT_BYTES:
@@ -103,7 +105,7 @@ def export_onnx(model: Coder, folder: Path) -> list[Path]:
 def state_sizes(cell: str, size: int, config: ModelConfig) -> dict[str, int]:
     """The parts of a cell's state, each with its units."""
     units = (size, size, config.hyper_size, config.hyper_size)
-    return dict(zip(STATES[cell], units, strict=False))
+    return dict(zip(CELLS[cell].state, units, strict=False))
 
 
 # The three graphs ---------------------------------------------------------------------------------
@@ -115,39 +117,33 @@ def decoder_step(config: ModelConfig, weights: Weights) -> ModelProto:
     The parts of the state keep their names; those of the next one begin with `next_`.
     """
     graph = Graph()
-    inputs: dict[str, Shape] = {"point": ["B", POINT]}
+    x = graph.input("point", "B", POINT)
     if config.conditional:
-        inputs["z"] = ["B", config.z_size]
-    x = graph.op("Concat", "point", "z", axis=1) if config.conditional else "point"
+        x = graph.op("Concat", x, graph.input("z", "B", config.z_size), axis=1)
     sizes = state_sizes(config.decoder_cell, config.decoder_size, config)
-    decoder = part_of(weights, "decoder")
-    state = CELLS[config.decoder_cell](graph, decoder, x, list(sizes))
-    y = linear(graph, part_of(weights, "head"), state[0])
-    M = config.mixtures
-    widths = [PEN_STATES] + [M] * PARAMETERS
-    *plain, rho_raw = graph.split(y, widths)
-    outputs: dict[str, Shape] = {}
-    for name, value, width in zip(
-        MIXTURE, [*plain, graph.op("Tanh", rho_raw)], widths, strict=True
-    ):
-        graph.name(value, name)
-        outputs[name] = ["B", width]
+    before = [graph.input(name, "B", size) for name, size in sizes.items()]
+    step = CELLS[config.decoder_cell].step
+    state = step(graph, part_of(weights, "decoder"), x, before)
+    widths = [PEN_STATES] + [config.mixtures] * PARAMETERS
+    *plain, rho_raw = graph.split(linear(graph, part_of(weights, "head"), state[0]), widths)
+    mixture = [*plain, graph.op("Tanh", rho_raw)]
+    for name, value, width in zip(MIXTURE, mixture, widths, strict=True):
+        graph.output(name, value, width)
     for (name, size), value in zip(sizes.items(), state, strict=True):
-        graph.name(value, f"next_{name}")
-        outputs[f"next_{name}"] = ["B", size]
-    inputs |= {name: ["B", size] for name, size in sizes.items()}
-    return graph.model("decoder_step", inputs, outputs)
+        graph.output(f"next_{name}", value, size)
+    return graph.model("decoder_step")
 
 
 def initial_state(config: ModelConfig, weights: Weights) -> ModelProto:
     """The state before the first step: z [B, Z] -> tanh(W_z z + b_z), in its parts."""
     graph = Graph()
+    z = graph.input("z", "B", config.z_size)
+    state = graph.op("Tanh", linear(graph, part_of(weights, "to_initial_state"), z))
     sizes = state_sizes(config.decoder_cell, config.decoder_size, config)
-    state = graph.op("Tanh", linear(graph, part_of(weights, "to_initial_state"), "z"))
-    for name, value in zip(sizes, graph.split(state, list(sizes.values())), strict=True):
-        graph.name(value, name)
-    outputs: dict[str, Shape] = {name: ["B", size] for name, size in sizes.items()}
-    return graph.model("initial_state", {"z": ["B", config.z_size]}, outputs)
+    parts = graph.split(state, list(sizes.values()))
+    for (name, size), value in zip(sizes.items(), parts, strict=True):
+        graph.output(name, value, size)
+    return graph.model("initial_state")
 
 
 def encoder(config: ModelConfig, weights: Weights) -> ModelProto:
@@ -158,51 +154,47 @@ def encoder(config: ModelConfig, weights: Weights) -> ModelProto:
     backward one over each drawing reversed by its own length.
     """
     graph = Graph()
-    forward_TB5 = graph.op("Transpose", "x_BT5", perm=[1, 0, 2])
-    backward_TB5 = graph.op("ReverseSequence", forward_TB5, "lengths_B", time_axis=0, batch_axis=1)
-    B, T = (graph.op("Gather", graph.op("Shape", "x_BT5"), graph.integers(i)) for i in (0, 1))
-    steps_T = graph.op("Range", graph.integers(0), T, graph.integers(1))
-    steps_T1 = graph.op("Unsqueeze", steps_T, graph.integers([1]))
-    going_TB = graph.op("Less", steps_T1, "lengths_B")
-    going_TB1 = graph.op("Unsqueeze", going_TB, graph.integers([2]))
-    batch = graph.op("Unsqueeze", B, graph.integers([0]))
+    x_BT5 = graph.input("x_BT5", "B", "T", POINT)
+    lengths_B = graph.input("lengths_B", "B", type="INT64")
+    forward_TB5 = graph.op("Transpose", x_BT5, perm=[1, 0, 2])
+    backward_TB5 = graph.op("ReverseSequence", forward_TB5, lengths_B, time_axis=0, batch_axis=1)
+    B, T = (graph.op("Gather", graph.op("Shape", x_BT5), axis) for axis in (0, 1))
+    steps_T1 = graph.op("Unsqueeze", graph.op("Range", 0, T, 1), [1])
+    going_TB1 = graph.op("Unsqueeze", graph.op("Less", steps_T1, lengths_B), [2])
+    batch = graph.op("Unsqueeze", B, [0])
 
-    def zeros(size: int) -> str:
-        shape = graph.op("Concat", batch, graph.integers([size]), axis=0)
-        return graph.op("ConstantOfShape", shape)
-
+    # In the order that Scan asks for: the states of both directions, then the points of a step.
     body = Graph("step_")
     sizes = state_sizes(config.encoder_cell, config.encoder_size, config)
-    before: dict[str, Shape] = {}  # the state of both directions
-    after: dict[str, Shape] = {}
-    for way in ("forward", "backward"):
-        cell = part_of(weights, f"encoder_{way}")
-        state = [f"{way}_{name}" for name in sizes]
-        new = CELLS[config.encoder_cell](body, cell, f"{way}_point", state)
-        for (name, size), value in zip(sizes.items(), new, strict=True):
-            kept = body.op("Where", "going", value, f"{way}_{name}")  # past its end it stands still
-            body.name(kept, f"next_{way}_{name}")
-            before[f"{way}_{name}"] = after[f"next_{way}_{name}"] = ["B", size]
-    scanned: dict[str, Shape] = {f"{way}_point": ["B", POINT] for way in ("forward", "backward")}
+    ways = ("forward", "backward")
+    states = [
+        [body.input(f"{way}_{name}", "B", size) for name, size in sizes.items()] for way in ways
+    ]
+    points = [body.input(f"{way}_point", "B", POINT) for way in ways]
+    going = body.input("going", "B", 1, type="BOOL")
+    step = CELLS[config.encoder_cell].step
+    for way, before, point in zip(ways, states, points, strict=True):
+        after = step(body, part_of(weights, f"encoder_{way}"), point, before)
+        for old, new, size in zip(before, after, sizes.values(), strict=True):
+            kept = body.op("Where", going, new, old)  # past its end it stands still
+            body.output(f"next_{old}", kept, size)
+    zeros = [
+        graph.op("ConstantOfShape", graph.op("Concat", batch, [size], axis=0))
+        for _ in ways
+        for size in sizes.values()
+    ]
     ends = graph.ops(
         "Scan",
-        *(zeros(size) for _ in range(2) for size in sizes.values()),
-        forward_TB5,
-        backward_TB5,
-        going_TB1,
-        outputs=len(before),
+        *(*zeros, forward_TB5, backward_TB5, going_TB1),
+        outputs=len(zeros),
         num_scan_inputs=3,
-        body=body.graph("encoder_step", before | scanned | {"going": ["B", 1]}, after),
+        body=body.graph("encoder_step"),
     )
     h_B2H = graph.op("Concat", ends[0], ends[len(sizes)], axis=1)
-    graph.name(linear(graph, part_of(weights, "to_mu"), h_B2H), "mu")
-    graph.name(linear(graph, part_of(weights, "to_log_variance"), h_B2H), "log_variance")
-    Z = config.z_size
-    return graph.model(
-        "encoder",
-        {"x_BT5": ["B", "T", POINT], "lengths_B": ["B"]},
-        {"mu": ["B", Z], "log_variance": ["B", Z]},
-    )
+    for name in ("mu", "log_variance"):
+        value = linear(graph, part_of(weights, f"to_{name}"), h_B2H)
+        graph.output(name, value, config.z_size)
+    return graph.model("encoder")
 
 
 # The cells and layers, as in `model.cells` --------------------------------------------------------
@@ -211,7 +203,7 @@ def encoder(config: ModelConfig, weights: Weights) -> ModelProto:
 def lstm_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> list[str]:
     """See `LSTMCell`."""
     h, c = state
-    gates = graph.op("Add", products(graph, weights, x, h), graph.constant(weights["bias"]))
+    gates = graph.op("Add", products(graph, weights, x, h), weights["bias"])
     return gated_update(graph, graph.parts(gates, GATES), c, None)
 
 
@@ -227,19 +219,19 @@ def hyper_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> 
     h, c, *hyper = state
     x_and_h = graph.op("Concat", x, h, axis=1)
     k, n = layer_norm_step(graph, part_of(weights, "hyper"), x_and_h, hyper)
-    scaling = graph.op("MatMul", k, graph.constant(weights["W_zw"]))
-    scaling = graph.op("Add", scaling, graph.constant(weights["b_zw"]))
-    shifting = graph.op("MatMul", k, graph.constant(weights["W_zb"]))
+    scaling = graph.op("MatMul", k, weights["W_zw"])
+    scaling = graph.op("Add", scaling, weights["b_zw"])
+    shifting = graph.op("MatMul", k, weights["W_zb"])
 
     def expand(embedded: str, weights_GEH: npt.NDArray[np.float32]) -> list[str]:
         """Each gate's embedding to its units: [B, G * E] -> G times [B, H]."""
         pairs = zip(graph.parts(embedded, len(weights_GEH)), weights_GEH, strict=True)
-        return [graph.op("MatMul", one, graph.constant(weight)) for one, weight in pairs]
+        return [graph.op("MatMul", one, weight) for one, weight in pairs]
 
     scales = expand(scaling, weights["W_alpha"])
     shifts = expand(shifting, weights["W_beta"])
-    x_parts = graph.parts(graph.op("MatMul", x, graph.constant(weights["W_xh"])), GATES)
-    h_parts = graph.parts(graph.op("MatMul", h, graph.constant(weights["W_hh"])), GATES)
+    x_parts = graph.parts(graph.op("MatMul", x, weights["W_xh"]), GATES)
+    h_parts = graph.parts(graph.op("MatMul", h, weights["W_hh"]), GATES)
     biases = np.split(weights["bias"], GATES)
     gates = []
     for gate in range(GATES):
@@ -249,21 +241,31 @@ def hyper_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> 
             graph.op("Mul", scales[GATES + gate], h_parts[gate]),
         )
         total = graph.op("Add", total, shifts[gate])
-        gates.append(graph.op("Add", total, graph.constant(biases[gate])))
+        gates.append(graph.op("Add", total, biases[gate]))
     new = gated_update(graph, normed_gates(graph, weights, gates), c, part_of(weights, "c_norm"))
     return [*new, k, n]
 
 
-CELLS = {"lstm": lstm_step, "layer_norm": layer_norm_step, "hyper": hyper_step}
+class ExportedCell(NamedTuple):
+    """How a cell is written, and the parts of its state in the order of `Cell.state_sizes`."""
+
+    step: Callable[[Graph, Weights, str, Sequence[str]], list[str]]
+    state: tuple[str, ...]
+
+
+CELLS = {
+    "lstm": ExportedCell(lstm_step, ("h", "c")),
+    "layer_norm": ExportedCell(layer_norm_step, ("h", "c")),
+    "hyper": ExportedCell(hyper_step, ("h", "c", "hyper_h", "hyper_c")),
+}
 
 
 def products(graph: Graph, weights: Weights, x: str, h: str) -> str:
     """x W_xh + h W_hh."""
-    parts = (
-        graph.op("MatMul", value, graph.constant(weights[name]))
-        for value, name in ((x, "W_xh"), (h, "W_hh"))
+    from_x, from_h = (
+        graph.op("MatMul", value, weights[name]) for value, name in ((x, "W_xh"), (h, "W_hh"))
     )
-    return graph.op("Add", *parts)
+    return graph.op("Add", from_x, from_h)
 
 
 def normed_gates(graph: Graph, weights: Weights, gates: list[str]) -> list[str]:
@@ -279,7 +281,7 @@ def normed_gates(graph: Graph, weights: Weights, gates: list[str]) -> list[str]:
 def gated_update(graph: Graph, gates: list[str], c: str, c_norm: Weights | None) -> list[str]:
     """What all cells share: the gates i, g, f, o before their nonlinearity and c -> h', c'."""
     i, g, f, o = gates
-    forget = graph.op("Add", f, graph.constant(np.array(FORGET_BIAS, dtype=np.float32)))
+    forget = graph.op("Add", f, np.array(FORGET_BIAS, dtype=np.float32))
     kept = graph.op("Mul", graph.op("Sigmoid", forget), c)
     new = graph.op("Mul", graph.op("Sigmoid", i), graph.op("Tanh", g))
     c_new = graph.op("Add", kept, new)
@@ -289,9 +291,7 @@ def gated_update(graph: Graph, gates: list[str], c: str, c_norm: Weights | None)
 
 def linear(graph: Graph, weights: Weights, x: str) -> str:
     """x W^T + b, as torch keeps W."""
-    return graph.op(
-        "Gemm", x, graph.constant(weights["weight"]), graph.constant(weights["bias"]), transB=1
-    )
+    return graph.op("Gemm", x, weights["weight"], weights["bias"], transB=1)
 
 
 def part_of(weights: Weights, name: str) -> Weights:
@@ -311,31 +311,47 @@ class Graph:
         self._prefix = prefix
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
 
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+    def input(self, name: str, *shape: int | str, type: str = "FLOAT") -> str:
+        """Add an input of that shape, whose letters stand for any number; its name."""
+        from onnx import TensorProto, helper
+
+        number = getattr(TensorProto, type)
+        self._inputs.append(helper.make_tensor_value_info(name, number, shape))
+        return name
+
+    def output(self, name: str, value: str, width: int) -> None:
+        """Make a value [B, width] an output of that name."""
+        from onnx import TensorProto, helper
+
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        info = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", width])
+        self._outputs.append(info)
+
+    def op(self, kind: str, *inputs: Value, **attributes: Any) -> str:
         """Add an operator of one output; its name."""
         return self.ops(kind, *inputs, outputs=1, **attributes)[0]
 
-    def ops(self, kind: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
-        """Add an operator; the names of its outputs."""
+    def ops(self, kind: str, *inputs: Value, outputs: int, **attributes: Any) -> list[str]:
+        """Add an operator; the names of its outputs. Inputs are values by name, or constants."""
         from onnx import helper
 
         name = f"{self._prefix}{kind}_{len(self._nodes)}"
         names = [name] if outputs == 1 else [f"{name}_{number}" for number in range(outputs)]
-        self._nodes.append(helper.make_node(kind, inputs, names, name, **attributes))
+        given = [one if isinstance(one, str) else self._constant(one) for one in inputs]
+        self._nodes.append(helper.make_node(kind, given, names, name, **attributes))
         return names
 
-    def constant(self, array: npt.NDArray[Any]) -> str:
-        """Add numbers, of the array's type."""
+    def _constant(self, value: int | list[int] | npt.NDArray[np.float32]) -> str:
+        """Add numbers: of the array's type, else int64, as shapes and axes are."""
         from onnx import numpy_helper
 
         name = f"{self._prefix}constant_{len(self._constants)}"
+        array = value if isinstance(value, np.ndarray) else np.array(value, dtype=np.int64)
         self._constants.append(numpy_helper.from_array(array, name))
         return name
-
-    def integers(self, values: int | list[int]) -> str:
-        """Add int64 numbers, as shapes and axes are."""
-        return self.constant(np.array(values, dtype=np.int64))
 
     def parts(self, value: str, count: int) -> list[str]:
         """[B, count * n] -> count times [B, n]."""
@@ -343,50 +359,24 @@ class Graph:
 
     def split(self, value: str, widths: list[int]) -> list[str]:
         """[B, sum(widths)] -> one [B, width] each."""
-        return self.ops("Split", value, self.integers(widths), outputs=len(widths), axis=1)
+        return self.ops("Split", value, widths, outputs=len(widths), axis=1)
 
-    def layer_norm(
-        self, value: str, gamma: npt.NDArray[np.float32], beta: npt.NDArray[np.float32]
-    ) -> str:
+    def layer_norm(self, value: str, gamma: Value, beta: Value) -> str:
         """Normalise over the last axis, then gain and shift."""
-        return self.op(
-            "LayerNormalization",
-            value,
-            self.constant(gamma),
-            self.constant(beta),
-            epsilon=LAYER_NORM_EPSILON,
-        )
+        return self.op("LayerNormalization", value, gamma, beta, epsilon=LAYER_NORM_EPSILON)
 
-    def name(self, value: str, name: str) -> None:
-        """Give a value the name of an output."""
+    def graph(self, name: str) -> GraphProto:
+        """What was built."""
         from onnx import helper
 
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        return helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
 
-    def graph(
-        self, name: str, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]
-    ) -> GraphProto:
-        """What was built, with these inputs and outputs."""
-        from onnx import TensorProto, helper
-
-        types = {"lengths_B": TensorProto.INT64, "going": TensorProto.BOOL}  # the rest is float32
-        before, after = (
-            [
-                helper.make_tensor_value_info(key, types.get(key, TensorProto.FLOAT), shape)
-                for key, shape in side.items()
-            ]
-            for side in (inputs, outputs)
-        )
-        return helper.make_graph(self._nodes, name, before, after, self._constants)
-
-    def model(
-        self, name: str, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]
-    ) -> ModelProto:
+    def model(self, name: str) -> ModelProto:
         """What was built as a whole file, checked against the standard."""
         from onnx import checker, helper
 
         model = helper.make_model(
-            self.graph(name, inputs, outputs),
+            self.graph(name),
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
             producer_name="sketchrnn",

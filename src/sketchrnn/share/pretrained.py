@@ -80,9 +80,7 @@ def push_to_hub(
         raise SketchRNNError(f"{repository}: a model on the hub is named OWNER/NAME")
     with TemporaryDirectory() as folder:
         _save(model, Path(folder), repository, words)
-        return hub.send(
-            Path(folder), FILES, repository, private=private, token=token, message=message
-        )
+        return hub.send(Path(folder), repository, private=private, token=token, message=message)
 
 
 def _save(model: Coder, folder: Path, load_as: str, words: CardWords) -> list[Path]:

@@ -1,0 +1,483 @@
+"""Files over HTTP: resumed, checked, never half-written.
+
+A transfer goes to FILE.part, with what identifies the server's version of the file in
+FILE.part.json, and is renamed to FILE when it is complete. So Ctrl-C, a power cut or a broken line
+leave a .part that the next call continues (HTTP Range, RFC 9110 section 14), unless the file has
+changed on the server meanwhile: then it starts anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import json
+import os
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import unquote, urljoin, urlsplit
+
+import urllib3
+from urllib3 import exceptions
+from urllib3.response import BaseHTTPResponse
+
+from sketchrnn import __version__
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import write_text
+
+BLOCK_BYTES = 1 << 18
+SIZE_LIMIT_BYTES = 1 << 34  # of a file without an announced size; QuickDraw's have a few GB
+RECORD_LIMIT_BYTES = 1 << 16
+REDIRECTS_LIMIT = 5
+LONGEST_WAIT_S = 60.0
+"""No wait between two tries is longer, whatever the server asks for in Retry-After."""
+
+_Result = TypeVar("_Result")
+
+PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+# What urllib3 raises where no connection was made; its other errors come of one that was.
+NO_CONNECTION = (
+    exceptions.NewConnectionError,
+    exceptions.ConnectTimeoutError,
+    exceptions.ProxyError,
+    exceptions.SSLError,
+)
+
+_SIZE = re.compile("[0-9]{1,18}")  # in bytes; what is longer is no size of a file
+
+
+class UnreachableError(SketchRNNError):
+    """No connection could be made at all."""
+
+
+class NotThereError(SketchRNNError):
+    """The server has no such file."""
+
+
+class _BrokenError(Exception):
+    """A try that failed in a way that another one may mend, after `wait_s` if the server says."""
+
+    def __init__(self, reason: str, wait_s: float = 0) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True)
+class TransferProgress:
+    """Where the transfer of one file stands.
+
+    Attributes:
+        path: the file to be written.
+        received: bytes that are on disk.
+        total: bytes of the whole file, None where the server does not say.
+        state: `waiting` is between two tries; `kept` is a file that was there already.
+        note: what went wrong, or how a kept file was checked.
+    """
+
+    path: Path
+    received: int
+    total: int | None
+    state: Literal["receiving", "waiting", "done", "kept"]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file: where it comes from and where it goes."""
+
+    url: str
+    path: Path
+
+    @property
+    def part(self) -> Path:
+        """What has arrived so far."""
+        return self.path.with_name(f"{self.path.name}.part")
+
+    @property
+    def record(self) -> Path:
+        """Of which version on the server it is."""
+        return self.path.with_name(f"{self.path.name}.part.json")
+
+    @property
+    def part_bytes(self) -> int:
+        """Size of what has arrived so far."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def discard(self) -> None:
+        """Remove what has arrived so far."""
+        self.part.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Version:
+    """What identifies one version of a file on the server: kept in FILE.part.json.
+
+    Attributes:
+        validator: what If-Range takes: a strong ETag, else the date.
+        total: bytes of the whole file.
+        md5: in base64, from Cloud Storage's x-goog-hash header.
+    """
+
+    url: str
+    validator: str | None
+    total: int | None
+    md5: str | None
+
+    @classmethod
+    def announced(cls, url: str, headers: urllib3.HTTPHeaderDict) -> Version:
+        """The version that the headers of a whole answer (not of a range) announce."""
+        length = headers.get("Content-Length", "")
+        chunked = "Transfer-Encoding" in headers  # then Content-Length means nothing
+        md5 = re.search(r"\bmd5=([^,\s]+)", headers.get("x-goog-hash", ""))
+        # Where Cloud Storage decompresses on the way, the hash is that of the compressed bytes.
+        as_stored = headers.get("x-goog-stored-content-encoding", "identity") == "identity"
+        return cls(
+            url,
+            _validator(headers),
+            total=int(length) if _SIZE.fullmatch(length) and not chunked else None,
+            md5=md5[1] if md5 and as_stored else None,
+        )
+
+    @classmethod
+    def remembered(cls, file: RemoteFile) -> Version | None:
+        """The version that FILE.part belongs to, None where that is not known for certain."""
+        try:
+            with file.record.open("rb") as record:
+                version = cls(**json.loads(record.read(RECORD_LIMIT_BYTES)))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return None
+        good = (
+            version.url == file.url
+            and isinstance(version.validator, str | None)
+            and isinstance(version.total, int | None)
+            and isinstance(version.md5, str | None)
+        )
+        return version if good else None
+
+    def mismatch(self, path: Path) -> str:
+        """How the file at `path` differs from this version; empty if it does not."""
+        size = path.stat().st_size
+        if self.total is not None and size != self.total:
+            return f"has {size:,} bytes instead of the {self.total:,}"
+        if self.md5 is not None:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+            md5 = base64.b64encode(digest.digest()).decode("ascii")
+            if md5 != self.md5:
+                return f"has the MD5 {md5} instead of the {self.md5}"
+        return ""
+
+
+def _validator(headers: urllib3.HTTPHeaderDict) -> str | None:
+    etag = headers.get("ETag", "W/")
+    return headers.get("Last-Modified") if etag.startswith("W/") else etag
+
+
+@dataclass
+class Client:
+    """Fetches files from one place.
+
+    Attributes:
+        retries: how many retries in a row may bring nothing new before it gives up.
+        backoff_s: seconds to wait before the first retry; doubled with each further one.
+        progress: called with every block that arrives.
+        answered: whether the server has been reached at all.
+    """
+
+    pool: urllib3.PoolManager
+    retries: int
+    backoff_s: float
+    progress: Callable[[TransferProgress], object]
+    answered: bool = False
+
+    def fetch(self, file: RemoteFile) -> None:
+        """Bring one file to disk, whole and checked; one that is there is kept, if it is the same.
+
+        Raises:
+            UnreachableError, NotThereError: see there.
+            SketchRNNError: a server that breaks off again and again or sends what it did not
+                promise, a full disk.
+        """
+        try:
+            if file.path.exists():
+                self._check_existing(file)
+            else:
+                self._patiently(file, lambda: self._transfer(file))
+                self._finish(file)
+        except OSError as error:  # of the disk: those of the network are _BrokenError by now
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise SketchRNNError(
+                f"{file.path}: the disk is full; make room and run again: what has arrived is"
+                f" kept in {file.part.name}"
+            ) from None
+
+    def _patiently(self, file: RemoteFile, attempt: Callable[[], _Result]) -> _Result:
+        """Call `attempt` until it succeeds, or `retries` retries in a row bring nothing new.
+
+        New is what goes beyond the farthest byte so far, so that a server that can only start
+        anew, and always breaks off, does not keep us for ever.
+        """
+        failures, farthest = 0, file.part_bytes
+        while True:
+            try:
+                return attempt()
+            except _BrokenError as error:
+                received = file.part_bytes
+                failures = 1 if received > farthest else failures + 1
+                farthest = max(received, farthest)
+                if failures > self.retries:
+                    kept = f"; {received:,} bytes are kept in {file.part}" if received else ""
+                    raise SketchRNNError(
+                        f"{file.url}: {error}; gave up after {self.retries} retries without a new"
+                        f" byte{kept}; run again later"
+                    ) from None
+                wait_s = max(self.backoff_s * 2 ** (failures - 1), error.wait_s)
+                wait_s = min(wait_s, LONGEST_WAIT_S)
+                note = f"{error}; next try in {wait_s:.0f} s"
+                self.progress(TransferProgress(file.path, received, None, "waiting", note))
+                time.sleep(wait_s)
+
+    def _transfer(self, file: RemoteFile) -> None:
+        """One try to bring what is missing into FILE.part."""
+        version, received = Version.remembered(file), file.part_bytes
+        headers = {}
+        if version and file.part.exists():
+            if received == version.total:
+                return  # complete, only not renamed yet
+            if version.validator and 0 < received < (version.total or SIZE_LIMIT_BYTES):
+                headers = {"Range": f"bytes={received}-", "If-Range": version.validator}
+        with self._open(file, "GET", headers) as response:
+            if response.status == HTTPStatus.PARTIAL_CONTENT and version and headers:
+                if _validator(response.headers) not in (None, version.validator):
+                    file.discard()  # a server without If-Range
+                    raise _BrokenError("the file has changed on the server")
+                total = checked_total(file, response.headers, received, version.total)
+                self._receive(file, response, received, total)
+            elif response.status == HTTPStatus.OK:
+                version = Version.announced(file.url, response.headers)
+                if version.total is None and "Transfer-Encoding" not in response.headers:
+                    raise SketchRNNError(
+                        f"{file.url}: the server does not say how long the file is, so it could not"
+                        " be checked; refused"
+                    )
+                # Emptied before the record changes: old bytes never belong to a new record.
+                file.part.parent.mkdir(parents=True, exist_ok=True)
+                file.part.write_bytes(b"")
+                write_text(file.record, json.dumps(asdict(version)) + "\n")
+                self._receive(file, response, 0, version.total)
+            else:
+                raise SketchRNNError(
+                    f"{file.url}: the server answers {response.status} {response.reason:.100} to a"
+                    " request for a file; refused"
+                )
+
+    def _receive(
+        self, file: RemoteFile, response: BaseHTTPResponse, received: int, total: int | None
+    ) -> None:
+        """Append the body: what the file has from byte `received` on."""
+        offset = received
+        limit = SIZE_LIMIT_BYTES if total is None else total
+        if total is not None:
+            # http.client would stop at Content-Length in silence: read to the end, and count.
+            response._original_response.length = None  # type: ignore[attr-defined]
+        self.progress(TransferProgress(file.path, received, total, "receiving"))
+        try:
+            with file.part.open("ab") as part:
+                while block := response.read1(BLOCK_BYTES):
+                    if received + len(block) > limit:
+                        file.discard()
+                        most = f"the {limit - offset:,} bytes that it promised"
+                        if total is None:
+                            most = f"{limit:,} bytes, which no file of drawings has"
+                        raise SketchRNNError(
+                            f"{file.url}: the server sends more than {most}; refused, nothing is"
+                            " kept"
+                        )
+                    part.write(block)
+                    received += len(block)
+                    self.progress(TransferProgress(file.path, received, total, "receiving"))
+        except exceptions.HTTPError as error:
+            if received != total:  # else all is there, only the connection was not closed properly
+                reason = _reason(error)
+                raise _BrokenError(f"the transfer broke at {received:,} bytes: {reason}") from None
+        if total is not None and received < total:
+            raise _BrokenError(f"the server broke off at {received:,} of {total:,} bytes")
+
+    def _finish(self, file: RemoteFile) -> None:
+        """Check FILE.part and rename it."""
+        version = Version.remembered(file)
+        assert version is not None  # _transfer wrote it
+        size = file.part_bytes
+        wrong = version.mismatch(file.part)
+        if wrong:
+            file.discard()
+            raise SketchRNNError(
+                f"{file.url}: what arrived {wrong}; nothing is kept; run again, and if it happens"
+                " again the file on the server is damaged"
+            )
+        with file.part.open("rb+") as part:
+            os.fsync(part.fileno())
+        file.part.replace(file.path)
+        file.record.unlink(missing_ok=True)
+        self.progress(TransferProgress(file.path, size, size, "done"))
+
+    def _check_existing(self, file: RemoteFile) -> None:
+        """Keep a file that is the server's; refuse to touch one that is not."""
+        if not file.path.is_file():
+            raise SketchRNNError(
+                f"{file.path}: is in the way and is no file; choose another folder"
+            )
+
+        def announced() -> Version:
+            with self._open(file, "HEAD", {}) as response:
+                return Version.announced(file.url, response.headers)
+
+        try:
+            version = self._patiently(file, announced)
+        except UnreachableError as error:
+            note = f"but not checked: {error}"
+        else:
+            wrong = version.mismatch(file.path)
+            if wrong:
+                raise SketchRNNError(
+                    f"{file.path}: is there already but {wrong} at {file.url}; move or delete it,"
+                    " or choose another folder"
+                )
+            file.discard()  # of an earlier, unfinished call
+            note = f"it is the server's file, by its size{' and MD5' if version.md5 else ''}"
+        size = file.path.stat().st_size
+        self.progress(TransferProgress(file.path, size, size, "kept", note))
+
+    def _open(self, file: RemoteFile, method: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        """Send one request; the answer is a good one (status 2xx), to be closed by the caller."""
+        try:
+            response = follow(self.pool, method, file.url, headers)
+        except SketchRNNError:
+            raise
+        except (exceptions.LocationValueError, ValueError) as error:
+            raise SketchRNNError(
+                f"{file.url}: the server redirects to what is no address ({error!s:.100}); refused"
+            ) from None
+        except NO_CONNECTION as error:
+            if self.answered:
+                reason = _reason(error)
+                raise _BrokenError(f"cannot reach the server any more: {reason}") from None
+            host = urlsplit(file.url).netloc
+            raise UnreachableError(f"cannot reach {host}: {_reason(error)}") from None
+        except exceptions.HTTPError as error:
+            self.answered = True
+            raise _BrokenError(f"no answer from the server: {_reason(error)}") from None
+        self.answered = True
+        code, encoding = response.status, response.headers.get("Content-Encoding", "identity")
+        if 200 <= code < 300 and encoding == "identity":
+            return response
+        response.close()
+        status = f"the server answers {code} {response.reason!s:.100}"
+        if 200 <= code < 300:
+            status = f"the server sends the file in the encoding {encoding!r:.60}, which was"
+            status += " not asked for; refused"
+        elif code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            raise NotThereError(f"{code} at {file.url}")
+        elif code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in PASSING:
+            raise _BrokenError(status, retry_after_s(response.headers))
+        elif code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and file.part_bytes:
+            file.discard()  # so the next try asks for the whole file
+            raise _BrokenError(status)
+        raise SketchRNNError(f"{file.url}: {status}")
+
+
+def follow(
+    pool: urllib3.PoolManager, method: str, url: str, headers: Mapping[str, str]
+) -> BaseHTTPResponse:
+    """The answer at the end of all redirects, or a redirect if there are too many.
+
+    They may lead to HTTPS, or to the scheme that the address has; to nothing else.
+    """
+    schemes = {"https", urlsplit(url).scheme}
+    ours = {"User-Agent": f"sketchrnn/{__version__}", "Connection": "close"}
+    for _ in range(REDIRECTS_LIMIT + 1):
+        response = pool.urlopen(
+            method,
+            url,
+            headers={**ours, **headers},
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+            enforce_content_length=False,  # the client counts, and knows what a file lacks
+        )
+        target = response.get_redirect_location()
+        if not target:
+            break
+        response.close()
+        url, before = urljoin(url, target), url
+        if urlsplit(url).scheme not in schemes:
+            raise SketchRNNError(
+                f"{before}: the server redirects to {url!r:.200}, which is not secure; refused"
+            )
+    return response
+
+
+def checked_total(
+    file: RemoteFile, headers: urllib3.HTTPHeaderDict, offset: int, total: int | None
+) -> int:
+    """Bytes of the whole file, of which the answer is the rest; refuses what was not asked for."""
+    text = headers.get("Content-Range", "").strip()
+    length = headers.get("Content-Length", "").strip()
+    size = text.rpartition("/")[2] if total is None else str(total)
+    if _SIZE.fullmatch(size):
+        rest = int(size) - offset
+        expected = f"bytes {offset}-{int(size) - 1}/{size}"
+        if rest > 0 and text == expected and length in ("", str(rest)):
+            return int(size)
+    raise SketchRNNError(
+        f"{file.url}: asked for the bytes from {offset} on, the server sends {text!r:.60}"
+        f" (Content-Length {length:.20}); refused; delete {file.part} to start anew"
+    )
+
+
+def retry_after_s(headers: urllib3.HTTPHeaderDict) -> float:
+    """Seconds that Retry-After asks to wait, as a number or a date; 0 where it does not."""
+    try:
+        return urllib3.Retry().parse_retry_after(headers.get("Retry-After", ""))
+    except (exceptions.InvalidHeader, ValueError, OverflowError):
+        return 0
+
+
+def _reason(error: exceptions.HTTPError) -> str:
+    """What the system said of it, without the names that urllib3 has for its connections."""
+    said = error.__cause__ or (error.args or [error])[-1]
+    return str(said)[:200] or type(said).__name__
+
+
+def connections(base_url: str, timeout_s: float) -> urllib3.PoolManager:
+    """Connections to a place, through the proxy that the environment names for it.
+
+    Args:
+        timeout_s: seconds without a byte after which a connection counts as broken.
+
+    Raises:
+        SketchRNNError: that is no HTTP proxy.
+    """
+    place = urlsplit(base_url)
+    proxy = urllib.request.getproxies().get(place.scheme)
+    if not proxy or urllib.request.proxy_bypass(place.netloc):
+        return urllib3.PoolManager(timeout=timeout_s)
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        account = unquote(urllib3.util.parse_url(address).auth or "") or None
+        headers = urllib3.make_headers(proxy_basic_auth=account)
+        return urllib3.ProxyManager(address, proxy_headers=headers, timeout=timeout_s)
+    except (exceptions.LocationValueError, exceptions.ProxySchemeUnknown):
+        raise SketchRNNError(
+            f"the proxy of the environment is none for HTTP; it is http://host:port, or set"
+            f" no_proxy={place.hostname}"
+        ) from None
