@@ -2,115 +2,63 @@
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sketchrnn import strokes
-from sketchrnn.bench.progress import Progress
-from sketchrnn.bench.rates import Floor, Gauge, Rates, gauges, vector_gauges
-from sketchrnn.bench.settings import Settings
-from sketchrnn.bench.timing import Task, Times, in_turn
-from sketchrnn.bench.ways import PLAIN
-from sketchrnn.bench.work import flops_of, point_products
+from sketchrnn.bench.measure import PLAIN, Task, compare, flops_of, in_turn
+from sketchrnn.bench.settings import BenchSettings
 from sketchrnn.drawing.live import LiveDecoder
 from sketchrnn.drawing.point import draw_rows
 from sketchrnn.drawing.sample import sample_point, sample_strokes
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.backends.native.library import has_bf16
-from sketchrnn.model.config import PEN_STATES, ModelConfig
+from sketchrnn.model.config import PEN_STATES, POINT, ModelConfig
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
-from sketchrnn.runs import BEST, DataFacts, RunConfig, save_tensors, write_config
-from sketchrnn.training.config import TrainingConfig
+from sketchrnn.model.unroll import Backend
 
 TEMPERATURE = 0.5
 NEVER = -1e4  # the logit of p3, so that every drawing has N_max points
-SCALE = 50.0  # px
-LIVE, TOGETHER, TOGETHER_BF16 = "NumPy, live", "PyTorch", "PyTorch bf16"
+COLD_START = "sketchrnn generate face -n 1 -o -"
 COLD_STARTS = 3
 
 
-@dataclass(frozen=True)
-class Row:
-    """One way to draw.
-
-    Attributes:
-        way, type: which, and what its products are formed of.
-        seconds: of all that is drawn at once, the median; `best_seconds` the least; `samples` all.
-        ms_a_point: of one drawing, 1000 seconds / N_max; of many at once None.
-        drawings_per_s: the number of drawings / seconds.
-        to_plain: times as fast as the plain loop: the plain loop's seconds / these.
-        to_floor: times the floor of its type: best_seconds / the floor's seconds.
-    """
-
-    way: str
-    type: str
-    seconds: float
-    best_seconds: float
-    samples: tuple[float, ...]
-    ms_a_point: float | None
-    drawings_per_s: float
-    to_plain: float
-    to_floor: float | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """All ways to draw so many at once with one model.
-
-    Attributes:
-        name: what was measured.
-        model: its config.
-        drawings: how many at once.
-        gflop: of all products that they need.
-        floors: by type: of one drawing, its products with vectors; of many, as in training.
-        product_rates: FLOP/s of each product that was measured, by type.
-        rows: the ways.
-    """
-
-    name: str
-    model: dict[str, Any]
-    drawings: int
-    gflop: float
-    floors: dict[str, Floor]
-    product_rates: dict[str, dict[str, float]]
-    rows: list[Row]
-
-
-def bench_draw(settings: Settings, device: torch.device, progress: Progress) -> dict[str, Any]:
-    """Measure drawing with each cell's model.
+def bench_draw(settings: BenchSettings, device: torch.device) -> dict[str, Any]:
+    """Measure drawing with each cell's model, and the command that draws with a starter model.
 
     Returns:
-        `tables`, two a model (see `Table`), and `first_drawing`, in seconds, by model; fit for
-        JSON.
+        `tables`, two a model (see `compare`; with `ms_a_point` or `drawings_per_s` in each row),
+        and the `seconds` and `samples` of the `cold_start`.
     """
     tables = []
-    starts: dict[str, dict[str, Any]] = {}
-    for cell in settings.drawn:
-        model = settings.model(cell)
-        name = f"{model.decoder_cell} {model.decoder_size}"
-        network = endless_network(model, device)
-        tables.append(_one_at_a_time(name, network, settings, device, progress))
-        tables.append(_many_at_once(name, network, settings, device, progress))
-        progress.stage(f"drawing, {name}, the first of a process")
-        start = _first_drawing(network, settings, progress)
-        starts[name] = {
-            "seconds": start.seconds,
-            "best_seconds": start.best,
-            "samples": start.samples,
-        }
+    for cell in settings.cells or ("lstm",):
+        network = endless_network(settings.model(cell), device)
+        one = _drawing("one at a time", network, 1, settings, device)
+        for row in one["rows"]:
+            row["ms_a_point"] = 1000 * row["seconds"] / settings.N_max
+        many = _drawing(
+            f"{settings.drawings} at once", network, settings.drawings, settings, device
+        )
+        for row in many["rows"]:
+            row["drawings_per_s"] = settings.drawings / row["seconds"]
+        tables += [one, many]
+    repeats = min(settings.repeats, COLD_STARTS)
+    samples = in_turn("a new process", {"": _draw_cold}, repeats, settings.seconds)[""]
     return {
         "N_max": settings.N_max,
         "temperature": TEMPERATURE,
-        "tables": [asdict(table) for table in tables],
-        "first_drawing": starts,
+        "tables": tables,
+        "cold_start": {
+            "command": COLD_START,
+            "seconds": statistics.median(samples),
+            "samples": samples,
+        },
     }
 
 
@@ -124,131 +72,69 @@ def endless_network(model: ModelConfig, device: torch.device) -> Network:
     return network.eval().to(device)
 
 
-def _one_at_a_time(
-    name: str, network: Network, settings: Settings, device: torch.device, progress: Progress
-) -> Table:
-    z_1Z = _latents(network, 1)
-    tasks = _loops(network, z_1Z.to(device))
-    if device.type == "cpu":
-        weights = {key: value.numpy() for key, value in network.state_dict().items()}
-        decoder = LiveDecoder(network.config, weights, name)
-
-        def live() -> None:
-            list(draw_rows(decoder, z_1Z[0].numpy(), temperature=TEMPERATURE, seed=0))
-
-        tasks[LIVE] = live
-    measures = vector_gauges(point_products(network.config, 1), device)
-    progress.stage(f"drawing, {name}, one at a time")
-    return _table(f"{name}, one at a time", 1, network, tasks, measures, settings, device, progress)
-
-
-def _many_at_once(
-    name: str, network: Network, settings: Settings, device: torch.device, progress: Progress
-) -> Table:
-    count = settings.drawings
-    z_nZ = _latents(network, count).to(device)
-    tasks = _loops(network, z_nZ)
-    if device.type != "cpu" or has_bf16():
-        tasks[TOGETHER_BF16] = _sampling(network, z_nZ, bf16=True)
-    measures = gauges(count, network.config.decoder_size, 1, device)
-    title = f"{name}, {count} at once"
-    progress.stage(f"drawing, {title}")
-    return _table(title, count, network, tasks, measures, settings, device, progress)
-
-
-def _table(
-    name: str,
-    count: int,
-    network: Network,
-    tasks: Mapping[str, Task],
-    measures: Mapping[str, Gauge],
-    settings: Settings,
-    device: torch.device,
-    progress: Progress,
-) -> Table:
-    times = in_turn(
-        {**tasks, **{key: gauge.task for key, gauge in measures.items()}},
-        rounds=settings.repeats,
-        seconds=settings.seconds,
-        device=device,
-        progress=progress,
-    )
-    N_max = settings.N_max
-    needed = N_max * flops_of(point_products(network.config, count))
-    rates = Rates.of(measures, times)
-    found = rates.floors(needed)
-    rows = []
-    for way in tasks:
-        own, type_name = times[way], "bf16" if way == TOGETHER_BF16 else "float32"
-        rows.append(
-            Row(
-                way=way,
-                type=type_name,
-                seconds=own.seconds,
-                best_seconds=own.best,
-                samples=own.samples,
-                ms_a_point=1000 * own.seconds / N_max if count == 1 else None,
-                drawings_per_s=count / own.seconds,
-                to_plain=times[PLAIN].seconds / own.seconds,
-                to_floor=own.best / found[type_name].seconds,
-            )
-        )
-    return Table(name, asdict(network.config), count, needed / 1e9, found, rates.by_type, rows)
-
-
-def _latents(network: Network, count: int) -> torch.Tensor:
+def _drawing(
+    how: str, network: Network, count: int, settings: BenchSettings, device: torch.device
+) -> dict[str, Any]:
+    model = network.config
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(count, network.config.z_size, generator=generator)
+    z_nZ = torch.randn(count, model.z_size, generator=generator).to(device)
 
+    def sampling(bf16: bool) -> Task:
+        return lambda: sample_strokes(
+            network, z_nZ, count, temperature=TEMPERATURE, seed=0, bf16=bf16
+        )
 
-def _loops(network: Network, z_nZ: torch.Tensor) -> dict[str, Task]:
-    return {PLAIN: lambda: draw_plainly(network, z_nZ), TOGETHER: _sampling(network, z_nZ)}
+    tasks: dict[str, Task] = {
+        PLAIN: lambda: draw_plainly(network, z_nZ),
+        "PyTorch": sampling(bf16=False),
+    }
+    if count > 1:
+        with suppress(SketchRNNError):  # not every machine has such products
+            Backend(bf16=True).chosen(z_nZ)
+            tasks["PyTorch bf16"] = sampling(bf16=True)
+    elif device.type == "cpu":
+        weights = {key: value.numpy() for key, value in network.state_dict().items()}
+        decoder, z_Z = LiveDecoder(model, weights, "bench"), z_nZ[0].numpy()
+        tasks["NumPy, live"] = lambda: list(
+            draw_rows(decoder, z_Z, temperature=TEMPERATURE, seed=0)
+        )
+    return compare(
+        f"drawing, {model.decoder_cell} {model.decoder_size}, {how}",
+        model,
+        tasks,
+        flops=count * drawing_flops(network, z_nZ[:1]),
+        product_rows=count,
+        settings=settings,
+        device=device,
+    )
 
 
 @torch.inference_mode()
-def draw_plainly(network: Network, z_nZ: torch.Tensor) -> torch.Tensor:
+def draw_plainly(network: Network, z_nZ: Tensor) -> Tensor:
     """What sampling is, and no more: N_max rows of each of n drawings [n, N_max, 5]."""
     n, device = len(z_nZ), z_nZ.device
     generator = torch.Generator(device).manual_seed(0)
-    state = network.initial_state(z_nZ, n)
-    x_n5 = torch.from_numpy(strokes.START_TOKEN).to(device).repeat(n, 1)
+    x_n5, state = torch.from_numpy(strokes.START_TOKEN).to(device).repeat(n, 1), None
     rows = []
     for _ in range(network.config.N_max):
-        state = network.decoder(torch.cat([x_n5, z_nZ], dim=1), state)
+        mixture, state = network.decode(x_n5[:, None], z_nZ, state, backend=Backend(PLAIN))
         uniform = torch.rand(n, 2, generator=generator, device=device)
         normal = torch.randn(n, 2, generator=generator, device=device)
-        x_n5 = sample_point(Mixture.from_head(network.head(state[0])), uniform, normal, TEMPERATURE)
+        of_one_step = Mixture(*(part[:, 0] for part in vars(mixture).values()))
+        x_n5 = sample_point(of_one_step, uniform, normal, TEMPERATURE)
         rows.append(x_n5)
     return torch.stack(rows, dim=1)
 
 
-def _sampling(network: Network, z_nZ: torch.Tensor, *, bf16: bool = False) -> Task:
-    return lambda: sample_strokes(
-        network, z_nZ, len(z_nZ), temperature=TEMPERATURE, seed=0, bf16=bf16
-    )
+@torch.no_grad()
+def drawing_flops(network: Network, z_1Z: Tensor) -> int:
+    """FLOPs of the products of a drawing of N_max points, where z's is formed once."""
+    x_1T5 = torch.zeros(1, network.config.N_max, POINT, device=z_1Z.device)
+    return flops_of(lambda: network.decode(x_1T5, z_1Z, backend=Backend(PLAIN)))
 
 
-def _first_drawing(network: Network, settings: Settings, progress: Progress) -> Times:
-    """The command that draws one drawing of a run folder, from its start to its end."""
-    facts = DataFacts(scale=SCALE)
-    with tempfile.TemporaryDirectory(prefix="sketchrnn-bench-") as name:
-        run, drawing = Path(name) / "run", Path(name) / "drawing.svg"
-        run.mkdir()
-        write_config(run, RunConfig(network.config, facts, asdict(TrainingConfig())))
-        save_tensors(run / BEST, network.state_dict(), {})
-        command = [sys.executable, "-m", "sketchrnn", "generate", str(run), "-n", "1"]
-        command += ["--temperature", f"{TEMPERATURE:g}", "--seed", "0", "-o", str(drawing)]
-
-        def draw() -> None:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise SketchRNNError(f"`sketchrnn generate` failed: {done.stderr.strip()}")
-
-        return in_turn(
-            {"": draw},
-            rounds=min(settings.repeats, COLD_STARTS),
-            seconds=settings.seconds,
-            device=torch.device("cpu"),
-            progress=progress,
-            warm=False,  # a second start finds the files in memory; the first is not left out
-        )[""]
+def _draw_cold() -> None:
+    command = [sys.executable, "-m", *COLD_START.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SketchRNNError(f"`{COLD_START}` failed: {done.stderr.strip()}")

@@ -7,136 +7,76 @@ from typing import Any
 
 GIGA = 1e9
 MISSING = "-"
-
-Cells = tuple[str, ...]
+NOTES = """
+s, ms, drawings/s: medians of the repeats, in which all are measured in turn.
+x plain: times as fast as the plain loop over the paper's equations, by the medians.
+x floor: the best repeat as a multiple of the floor, the least time that this machine
+could need: the FLOPs that are needed at the measured rate of a product and, in
+training, what must be written and read once at that of a copy.
+"""
 
 
 def to_text(result: Mapping[str, Any]) -> str:
-    """What `bench` returns, as aligned tables."""
-    lines = [*_machine(result["machine"])]
-    if "train" in result:
-        lines += _train(result["train"])
-    if "draw" in result:
-        lines += _draw(result["draw"])
-    lines += [
-        "",
-        "s, ms, drawings/s: medians of the repeats, in which all are measured in turn.",
-        "x plain: times as fast as the plain loop over the paper's equations, by the medians.",
-        "x floor: the best repeat as a multiple of the floor, the least time that this machine",
-        "could need: the FLOPs that are needed at the best rate of a product measured here and, in",
-        "training, what must be written and read once at the best rate of a copy.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _machine(machine: Mapping[str, Any]) -> Iterator[str]:
-    memory = "" if machine["memory_gb"] is None else f", {machine['memory_gb']:.0f} GB"
+    """What `bench` returns, with its tables as dicts, as aligned tables."""
+    machine = result["machine"]
     load = "" if machine["load"] is None else f", load {machine['load']:.1f} before"
-    yield (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads{memory}"
-        f"{load}; computing on {machine['device']}"
-    )
-    yield (
+    lines = [
+        f"{machine['processor']}, {machine['threads']} threads{load};"
+        f" computing on {machine['device']}; backends {', '.join(machine['backends'])}",
         f"sketchrnn {machine['sketchrnn']}, PyTorch {machine['torch']}, Python"
-        f" {machine['python']}, {machine['system']}; compiler {_yes(machine['compiler'])},"
-        f" bfloat16 {_yes(machine['bf16'])}, float32 products {machine['float32_products']}"
-    )
-
-
-def _train(train: Mapping[str, Any]) -> Iterator[str]:
-    yield ""
-    yield (
-        f"Training step: batch {train['batch_size']}, N_max {train['N_max']}, {train['data']}:"
-        f" {train['shortest']} to {train['longest']} points, mean {train['mean_length']:.1f}"
-    )
-    for table in train["tables"]:
-        yield ""
-        every = table["gflop_all_steps"]
-        rest = "" if every is None else f" ({every:,.1f} with all steps of the encoder)"
-        yield f"{table['name']}: {table['gflop']:,.1f} GFLOP{rest}"
-        heads: Cells = ("", "type", "s", "best s", "x plain", "x floor", "peak MB", "over imports")
-        rows: list[Cells] = [
-            (
-                row["way"],
-                row["type"],
-                f"{row['seconds']:.3f}",
-                f"{row['best_seconds']:.3f}",
-                _ratio(row["to_plain"]),
-                _ratio(row["to_floor"]),
-                *_memory(row["memory"]),
-            )
-            for row in table["rows"]
+        f" {machine['python']}, {machine['system']}; float32 products"
+        f" {machine['float32_products']}",
+    ]
+    if train := result.get("train"):
+        lines += [
+            "",
+            f"Training step: batch {train['batch_size']}, N_max {train['N_max']}, {train['data']}:"
+            f" {train['shortest']} to {train['longest']} points, mean {train['mean_length']:.1f}",
         ]
-        if all(row["memory"] is None for row in table["rows"]):
-            heads, rows = heads[:-2], [row[:-2] for row in rows]
-        yield from _aligned(heads, rows)
-        yield from _floors(table["floors"])
-
-
-def _draw(draw: Mapping[str, Any]) -> Iterator[str]:
-    yield ""
-    yield f"Drawing: {draw['N_max']} points each, temperature {draw['temperature']:g}"
-    for table in draw["tables"]:
-        yield ""
-        yield f"{table['name']}: {table['gflop']:.3g} GFLOP"
-        one = table["drawings"] == 1
-        unit = "ms a point" if one else "drawings/s"
-        rows: list[Cells] = [
-            (
-                row["way"],
-                row["type"],
-                f"{row['ms_a_point']:.4f}" if one else f"{row['drawings_per_s']:.0f}",
-                _ratio(row["to_plain"]),
-                _ratio(row["to_floor"]),
+        for table in train["tables"]:
+            lines += _table(table, {"seconds": ("s", 3), "best_seconds": ("best s", 3)})
+    if draw := result.get("draw"):
+        lines += ["", f"Drawing: {draw['N_max']} points each, temperature {draw['temperature']:g}"]
+        for table in draw["tables"]:
+            lines += _table(
+                table, {"ms_a_point": ("ms a point", 4), "drawings_per_s": ("drawings/s", 0)}
             )
-            for row in table["rows"]
-        ]
-        yield from _aligned(("", "type", unit, "x plain", "x floor"), rows)
-        yield from _floors(table["floors"])
-    for name, times in draw["first_drawing"].items():
-        yield ""
-        yield f"{name}, `sketchrnn generate -n 1` from start to end: {times['seconds']:.2f} s"
+        cold = draw["cold_start"]
+        lines += ["", f"`{cold['command']}` from start to end: {cold['seconds']:.2f} s"]
+    return "\n".join(lines) + "\n" + NOTES
 
 
-def _floors(floors: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for name, floor in floors.items():
-        line = (
-            f"  floor {name} {_seconds(floor['seconds'])}: products"
-            f" {_seconds(floor['product_seconds'])} at {floor['product_rate'] / GIGA:.0f} GFLOP/s"
-            f" ({floor['product_rate_of']})"
+def _table(table: Mapping[str, Any], times: Mapping[str, tuple[str, int]]) -> Iterator[str]:
+    """Its name, the heads, a line a row, the floors.
+
+    Args:
+        table: as `compare` has it.
+        times: head and digits of the columns between type and ratios, by the keys of a row that
+            they are of; one that the rows have not is left out.
+    """
+    columns = {**times, "to_plain": ("x plain", 2), "to_floor": ("x floor", 2)}
+    columns = {key: column for key, column in columns.items() if key in table["rows"][0]}
+    lines = [["", "type", *(head for head, _ in columns.values())]]
+    for row in table["rows"]:
+        numbers = [_number(row[key], digits) for key, (_, digits) in columns.items()]
+        lines.append([row["backend"], row["type"], *numbers])
+    if "memory" in table["rows"][0]:
+        lines[0] += ["peak MB", "over imports"]
+        for line, row in zip(lines[1:], table["rows"], strict=True):
+            line += [f"{row['memory'][key]:.0f}" for key in ("peak_mb", "over_imports_mb")]
+    yield from ("", f"{table['name']}: {table['flops'] / GIGA:,.3g} GFLOP")
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+        words = [cell.ljust(width) for cell, width in zip(line[:2], widths, strict=False)]
+        yield "  " + "  ".join(words + padded[2:])
+    moved = f" and {table['bytes'] / GIGA:.2f} GB at {table['copy_rate'] / GIGA:.0f} GB/s"
+    for kind, seconds in table["floors"].items():
+        yield (
+            f"  floor {kind}: {1000 * seconds:,.1f} ms, products at"
+            f" {table['product_rates'][kind] / GIGA:,.0f} GFLOP/s{moved if table['bytes'] else ''}"
         )
-        if floor["bytes"]:
-            line += (
-                f", memory {_seconds(floor['memory_seconds'])}: {floor['bytes'] / GIGA:.2f} GB at"
-                f" {floor['memory_rate'] / GIGA:.0f} GB/s"
-            )
-        yield line
 
 
-def _aligned(heads: Cells, rows: list[Cells]) -> Iterator[str]:
-    """The first two columns to the left, numbers to the right."""
-    widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
-    for row in (heads, *rows):
-        cells = [
-            text.ljust(width) if n < 2 else text.rjust(width)
-            for n, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield ("  " + "  ".join(cells)).rstrip()
-
-
-def _memory(memory: Mapping[str, float] | None) -> tuple[str, str]:
-    if memory is None:
-        return MISSING, MISSING
-    return f"{memory['peak_mb']:.0f}", f"{memory['over_imports_mb']:.0f}"
-
-
-def _ratio(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.2f}"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.3f} s" if value >= 0.1 else f"{1000 * value:.2f} ms"
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+def _number(value: float | None, digits: int) -> str:
+    return MISSING if value is None else f"{value:.{digits}f}"

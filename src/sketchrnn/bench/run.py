@@ -2,37 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+import platform
+import re
+from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
+from sketchrnn import __version__
 from sketchrnn.bench.draw import bench_draw
-from sketchrnn.bench.machine import machine, restored_settings
-from sketchrnn.bench.progress import Progress
-from sketchrnn.bench.settings import Settings
-from sketchrnn.bench.train import bench_train
-from sketchrnn.bench.ways import ways_here
+from sketchrnn.bench.settings import BenchSettings
+from sketchrnn.bench.train import backend_named, backends_here, bench_train
 from sketchrnn.devices import choose_device, prepare_cpu
 
-What = Literal["train", "draw", "all"]
 
-
-def bench(what: What, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """Measure training, drawing, or both.
+def bench(what: Literal["train", "draw", "all"], settings: BenchSettings) -> dict[str, Any]:
+    """Measure training, drawing, or both; standard error says how far it is.
 
     Returns:
-        what can be written as JSON: `machine`, and `train` and `draw` (see there).
+        `machine`, and `train` and `draw` (see there).
 
     Raises:
-        SketchRNNError: a device or a way that cannot be had here, or data that cannot be used.
+        SketchRNNError: a device or a backend that cannot be had here, or data that cannot be used.
     """
     device = choose_device(settings.device)
-    ways_here(settings.ways, device)  # a wrong one fails before anything is measured
-    with restored_settings():
+    for name in settings.backends or ():
+        backend_named(name, device)  # a wrong one fails before anything is measured
+    precision = torch.get_float32_matmul_precision()
+    try:
         if device.type == "cpu":
             prepare_cpu()
-        result: dict[str, Any] = {"machine": asdict(machine(device))}
+        result: dict[str, Any] = {"machine": machine(device)}
         if what in ("train", "all"):
-            result["train"] = bench_train(settings, device, progress)
+            result["train"] = bench_train(settings, device)
         if what in ("draw", "all"):
-            result["draw"] = bench_draw(settings, device, progress)
+            result["draw"] = bench_draw(settings, device)
+    finally:
+        torch.set_float32_matmul_precision(precision)
     return result
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the numbers are measured on; with a `load` over 0 the numbers are too high.
+
+    `float32_products` is PyTorch's switch for them; "medium" lets oneDNN form them.
+    """
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        found = None
+    processor = found[1].strip() if found else platform.processor() or platform.machine()
+    if device.type == "cuda":
+        processor = f"{torch.cuda.get_device_name(device)} ({processor})"
+    return {
+        "device": str(device),
+        "processor": processor,
+        "backends": backends_here(device),
+        "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "float32_products": torch.get_float32_matmul_precision(),
+        "sketchrnn": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }

@@ -3,53 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.model.config import CellName, ModelConfig
+from sketchrnn.model.config import ModelConfig
 
 SIZES = {"default": (256, 512), "paper": (512, 2048)}  # encoder, decoder
+MOST = {"batch_size": 100_000, "drawings": 100_000, "repeats": 1000}
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What to measure, and how often.
-
-    Attributes:
-        cells: of the decoders (see `model`); None for all in training and an LSTM in drawing.
-        device: as `devices.choose_device` has it.
-        ways: names of `ways.WAYS`; None for all that can be had on the device.
-        size: "default" (the reference code's) or "paper".
-        encoder_size, decoder_size: in place of what `size` says.
-        N_max: points of the longest drawing, and of each that is drawn.
-        batch_size: drawings a training step.
-        drawings: how many are drawn at once.
-        data: a data file to train on; None for drawings made up, see `work.drawings_like_omniglot`.
-        repeats: how often all is measured, in turn.
-        seconds: after these no new round of a model begins.
-        memory: whether to measure the peak memory of a training step.
+class BenchSettings:
+    """What to measure, and how often; each field is a flag of `sketchrnn bench` (see its help).
 
     Raises:
         SketchRNNError: a value out of its bounds.
     """
 
-    cells: tuple[CellName, ...] | None = None
+    cells: Sequence[str] | None = None  # all in training, an LSTM in drawing
     device: str = "auto"
-    ways: tuple[str, ...] | None = None
+    backends: Sequence[str] | None = None  # as `train.backends_here` has them; all there are
     size: str = "default"
-    encoder_size: int | None = None
+    encoder_size: int | None = None  # in place of what `size` says
     decoder_size: int | None = None
     N_max: int = 100
     batch_size: int = 100
     drawings: int = 1000
-    data: str | None = None
+    data: str | None = None  # made-up drawings
     repeats: int = 5
     seconds: float = 60.0
     memory: bool = True
 
     def __post_init__(self) -> None:
-        bounds = {"batch_size": 100_000, "drawings": 100_000, "repeats": 1000}
-        for name, most in bounds.items():
+        for name, most in MOST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
                 raise SketchRNNError(f"{name} must be a whole number from 1 to {most}, got {value}")
@@ -61,16 +48,11 @@ class Settings:
             self.model(cell)  # checks the sizes
 
     @property
-    def trained(self) -> tuple[CellName, ...]:
+    def trained(self) -> Sequence[str]:
         """The decoders' cells whose training is measured."""
         return self.cells or ("lstm", "layer_norm", "hyper")
 
-    @property
-    def drawn(self) -> tuple[CellName, ...]:
-        """The decoders' cells whose drawing is measured."""
-        return self.cells or ("lstm",)
-
-    def model(self, cell: CellName) -> ModelConfig:
+    def model(self, cell: str) -> ModelConfig:
         """The model of a decoder's cell: N_z 128, M 20, as all published ones.
 
         The encoder's cell is the decoder's, but an LSTM beside a HyperLSTM and at the paper's size,

@@ -1,103 +1,67 @@
-"""Measuring training steps: the plain loop, the fast ways, torch.nn.LSTM, and the floor.
+"""Measuring training steps: the plain loop, the other backends, torch.nn.LSTM, and the floor.
 
-One model after the other; within a model all ways and all that the floor is made of are measured in
-turn, a round at a time. Ways are compared by their medians over the rounds; the floor is made of
-the best rounds, and is compared with the best round of each way.
+A step is what it is in a training: batch made, forward, backward, clip, Adam. Its peak memory is
+measured in a process of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import multiprocessing
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from sketchrnn.bench.progress import Progress
-from sketchrnn.bench.rates import Floor, Rates, gauges, product_task
-from sketchrnn.bench.settings import Settings
-from sketchrnn.bench.step import MEMORY_STEPS, StepData, Stepper, StepSpec, peak_memory
-from sketchrnn.bench.timing import Task, Times, in_turn
-from sketchrnn.bench.ways import NO_DROPOUT, PLAIN, MeasuredWay, TypeName, ways_here
-from sketchrnn.bench.work import (
-    decoder_bytes,
-    decoder_products,
-    flops_of,
-    step_bytes,
-    step_products,
-)
-from sketchrnn.model.config import GATES, POINT, ModelConfig
+from sketchrnn.bench.measure import PLAIN, Task, compare, flops_of
+from sketchrnn.bench.settings import BenchSettings
+from sketchrnn.data.batches import Batch, make_batch, training_batches
+from sketchrnn.data.dataset import Drawings
+from sketchrnn.data.sources import read_sources
+from sketchrnn.devices import prepare_cpu
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.cells import EMBEDDINGS
+from sketchrnn.model.config import BACKEND_NAMES, GATES, POINT, ModelConfig
+from sketchrnn.model.mixture import head_size
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import unroll
+from sketchrnn.model.unroll import Backend
+from sketchrnn.training.config import PRESETS
+from sketchrnn.training.loop import Trainer
 
-TORCH_LSTM, TORCH_LSTM_BF16 = "torch.nn.LSTM", "torch.nn.LSTM bf16"
+TRAINING = PRESETS["magenta"].training
+MARKS: tuple[list[str], ...] = ([], ["bf16"], ["graph"], ["bf16", "graph"])  # after its name
+OF_GRAPHS = "triton"  # the backend whose step can be one CUDA graph
+NO_DROPOUT = "cudnn"  # has none, so it cannot take a whole training step
+MOST_PRODUCT_ROWS = 10_000
+FLOAT = 4  # bytes
+ADAM_PASSES = 8  # over each weight: it, m and v read and written, the gradient written and read
+MEMORY_STEPS = 3
 
-# For an estimate: what a step takes of the time of its products, and starting a process (seconds).
-PLAIN_PART, FAST_PART, BF16_PART, PROCESS = 2.2, 1.3, 0.7, 4.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One way.
-
-    Attributes:
-        way, type: which, and what its products are formed of.
-        seconds: a step, the median; `best_seconds` the least; `samples` all.
-        to_plain: times as fast as the plain loop: the plain loop's seconds / these.
-        to_floor: times the floor of its type: best_seconds / the floor's seconds.
-        memory: of a process that takes such steps (see `step.Memory`), where measured.
-    """
-
-    way: str
-    type: str
-    seconds: float
-    best_seconds: float
-    samples: tuple[float, ...]
-    to_plain: float | None
-    to_floor: float | None
-    memory: dict[str, float] | None = None
+# Of the 28,042 Omniglot drawings of 11 to 100 points: which share of them has at most how many?
+LENGTHS = {0: 11, 0.05: 13, 0.25: 21, 0.5: 30, 0.75: 41, 0.85: 47, 0.95: 62, 0.99: 82, 1: 100}
+PEN_UP = 0.08  # of all points
+OFFSET = 50.0  # px, standard deviation
 
 
-@dataclass(frozen=True)
-class Table:
-    """All ways of one model.
-
-    Attributes:
-        name: what was measured.
-        model: its config.
-        gflop: that the products of a step need.
-        gflop_all_steps: with an encoder that runs all N_max steps of every drawing, to compare.
-        floors: by type.
-        product_rates: FLOP/s of each product that was measured, by type.
-        rows: the ways.
-    """
-
-    name: str
-    model: dict[str, Any]
-    gflop: float
-    gflop_all_steps: float | None
-    floors: dict[str, Floor]
-    product_rates: dict[str, dict[str, float]]
-    rows: list[Row]
-
-
-def bench_train(settings: Settings, device: torch.device, progress: Progress) -> dict[str, Any]:
+def bench_train(settings: BenchSettings, device: torch.device) -> dict[str, Any]:
     """Measure training steps of each cell, and an LSTM decoder beside torch.nn.LSTM.
 
     Returns:
-        `tables`, one a model (see `Table`), and what their steps have in common; fit for JSON.
+        `tables`, one a model (see `compare`; with the peak `memory` of each backend, where that is
+        wanted), and what their steps have in common.
     """
-    ways = ways_here(settings.ways, device)
-    specs = [
-        StepSpec(settings.model(cell), settings.batch_size, settings.data)
-        for cell in settings.trained
-    ]
-    lengths = StepData(specs[0]).batch().lengths_B.tolist()
-    progress.note(f"training: about {_estimate(specs, ways, settings, device):.0f} s")
-    tables = [_steps(spec, lengths, ways, settings, device, progress) for spec in specs]
+    backends = list(dict.fromkeys(settings.backends or backends_here(device)))
+    lengths = batch_maker(settings)[0]().lengths_B.tolist()
+    tables = [_steps(cell, lengths, backends, settings, device) for cell in settings.trained]
     if "lstm" in settings.trained:
-        tables.append(_decoder_alone(settings.model("lstm"), ways, settings, device, progress))
+        tables.append(_decoder_alone(backends, settings, device))
     return {
         "batch_size": settings.batch_size,
         "N_max": settings.N_max,
@@ -105,168 +69,269 @@ def bench_train(settings: Settings, device: torch.device, progress: Progress) ->
         "shortest": min(lengths),
         "mean_length": sum(lengths) / len(lengths),
         "longest": max(lengths),
-        "z_size": specs[0].model.z_size,
-        "mixtures": specs[0].model.mixtures,
-        "floor": "seconds = flops / product_rate + bytes / memory_rate",
-        "tables": [asdict(table) for table in tables],
+        "tables": tables,
     }
 
 
-def describe(model: ModelConfig) -> str:
-    """A model in a few words."""
-    return (
-        f"encoder {model.encoder_cell} {model.encoder_size},"
-        f" decoder {model.decoder_cell} {model.decoder_size}"
-    )
-
-
-def _estimate(
-    specs: Sequence[StepSpec], ways: Sequence[MeasuredWay], settings: Settings, device: torch.device
-) -> float:
-    """Seconds that all of it may take, from a quick measurement of a product; roughly."""
-    total = 0.0
-    for spec in specs:
-        H = spec.model.decoder_size
-        task, flops = product_task(spec.batch_size, H, GATES * H, device)
-        times = in_turn({"": task}, rounds=3, seconds=1, device=device, progress=Progress())
-        products = flops_of(step_products(spec.model, [spec.model.N_max] * spec.batch_size))
-        products_seconds = products / flops * times[""].best
-        parts = [
-            PLAIN_PART if way.name == PLAIN else BF16_PART if way.type == "bf16" else FAST_PART
-            for way in ways
-        ]
-        one_round = products_seconds * sum(parts) + 1.0
-        total += one_round + min(settings.repeats * one_round, settings.seconds + one_round)
-        if settings.memory:
-            steps = MEMORY_STEPS * products_seconds
-            total += sum(PROCESS + steps * part for part in parts)
-    return total
-
-
 def _steps(
-    spec: StepSpec,
+    cell: str,
     lengths: Sequence[int],
-    ways: Sequence[MeasuredWay],
-    settings: Settings,
+    backends: Sequence[str],
+    settings: BenchSettings,
     device: torch.device,
-    progress: Progress,
-) -> Table:
-    name = describe(spec.model)
-    needed = flops_of(step_products(spec.model, lengths))
-    every = flops_of(step_products(spec.model, lengths, all_steps=True))
-    progress.stage(f"training, {name}")
-    ways = [way for way in ways if way.way.name != NO_DROPOUT]
-    tasks: dict[str, Task] = {way.name: Stepper(spec, way, device) for way in ways}
-    times, rates = _measure(tasks, spec.model, settings, device, progress)
-    found = rates.floors(needed, step_bytes(spec.model, lengths))
-    del tasks  # the other processes need the memory
-    rows = []
-    for way in ways:
-        memory = None
-        if settings.memory:
-            progress.stage(f"memory, {name}, {way.name}")
-            memory = asdict(peak_memory(spec, way, device))
-        rows.append(_row(way.name, way.type, times, found, memory))
-    return Table(name, asdict(spec.model), needed / 1e9, every / 1e9, found, rates.by_type, rows)
-
-
-def _measure(
-    tasks: dict[str, Task],
-    model: ModelConfig,
-    settings: Settings,
-    device: torch.device,
-    progress: Progress,
-) -> tuple[dict[str, Times], Rates]:
-    """The tasks, and the rates at the shapes of the model's decoder, in turn."""
-    measures = gauges(settings.batch_size, model.decoder_size, model.N_max, device)
-    times = in_turn(
-        tasks | {name: gauge.task for name, gauge in measures.items()},
-        rounds=settings.repeats,
-        seconds=settings.seconds,
+) -> dict[str, Any]:
+    model = settings.model(cell)
+    sizes = (
+        f"encoder {model.encoder_cell} {model.encoder_size}, decoder {cell} {model.decoder_size}"
+    )
+    tasks = {
+        backend: training_step(settings, cell, backend, device)
+        for backend in backends
+        if not backend.startswith(NO_DROPOUT)
+    }
+    table = compare(
+        f"training, {sizes}",
+        model,
+        tasks,
+        flops=step_flops(model, lengths),
+        moved_bytes=step_bytes(model, lengths),
+        product_rows=min(settings.batch_size * model.N_max, MOST_PRODUCT_ROWS),
+        settings=settings,
         device=device,
-        progress=progress,
     )
-    return times, Rates.of(measures, times)
-
-
-def _row(
-    way: str,
-    type_name: TypeName,
-    times: dict[str, Times],
-    floors_by_type: dict[str, Floor],
-    memory: dict[str, float] | None = None,
-) -> Row:
-    own = times[way]
-    floor = floors_by_type.get(type_name)
-    return Row(
-        way=way,
-        type=type_name,
-        seconds=own.seconds,
-        best_seconds=own.best,
-        samples=own.samples,
-        to_plain=times[PLAIN].seconds / own.seconds if PLAIN in times else None,
-        to_floor=None if floor is None else own.best / floor.seconds,
-        memory=memory,
-    )
+    if settings.memory:
+        print(f"memory, {sizes}", file=sys.stderr)
+        for row in table["rows"]:
+            row["memory"] = peak_memory(settings, cell, row["backend"], device)
+    return table
 
 
 def _decoder_alone(
-    model: ModelConfig,
-    ways: Sequence[MeasuredWay],
-    settings: Settings,
-    device: torch.device,
-    progress: Progress,
-) -> Table:
-    """An LSTM decoder over N_max steps, forward and backward, without dropout, head and loss.
+    backends: Sequence[str], settings: BenchSettings, device: torch.device
+) -> dict[str, Any]:
+    """An LSTM decoder and its head over N_max steps, forward and backward; no dropout, no loss.
 
     torch.nn.LSTM takes [point; z] at every step; ours takes z once, for the same function.
     """
-    name = f"decoder alone, lstm {model.decoder_size}"
-    progress.stage(f"training, {name}")
-    T, B, H = model.N_max, settings.batch_size, model.decoder_size
-    generator = torch.Generator(device).manual_seed(0)
-
-    def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=generator, device=device)
-
-    x_TB5, z_BZ, adjoint_TBH = normal(T, B, POINT), normal(B, model.z_size), normal(T, B, H)
-    z_BZ.requires_grad_()
+    model, B = settings.model("lstm"), settings.batch_size
+    x_BT5 = torch.randn(B, model.N_max, POINT, device=device)
+    z_BZ = torch.randn(B, model.z_size, device=device, requires_grad=True)
     network = Network(model).to(device)
-    theirs = nn.LSTM(POINT + model.z_size, H, device=device)
-    state = tuple(normal(B, H).requires_grad_() for _ in range(2))
-    leaves = (z_BZ, *state, *network.decoder.parameters(), *theirs.parameters())
+    lstm = nn.LSTM(POINT + model.z_size, model.decoder_size, batch_first=True).to(device)
+    head = nn.Linear(model.decoder_size, head_size(model.mixtures)).to(device)
 
-    def forget_gradients() -> None:
-        for leaf in leaves:
-            leaf.grad = None
-
-    def ours(way: MeasuredWay) -> Task:
+    def both_ways(total: Callable[[], Tensor]) -> Task:
         def task() -> None:
-            forget_gradients()
-            weights, constant = network.input_product(z_BZ, B)
-            h_TBH, _ = unroll(network.decoder, x_TB5, weights, constant, state, backend=way.way)
-            h_TBH.backward(adjoint_TBH)  # type: ignore[no-untyped-call]
+            for leaf in (z_BZ, *network.parameters(), *lstm.parameters(), *head.parameters()):
+                leaf.grad = None
+            total().backward()  # type: ignore[no-untyped-call]
 
         return task
+
+    def ours(backend: str) -> Task:
+        def total() -> Tensor:
+            mixture, _ = network.decode(x_BT5, z_BZ, backend=backend_named(backend, device)[0])
+            return torch.stack([part.sum() for part in vars(mixture).values()]).sum()
+
+        return both_ways(total)
 
     def torch_lstm(bf16: bool) -> Task:
-        def task() -> None:
-            forget_gradients()
+        def total() -> Tensor:
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                input_TBD = torch.cat([x_TB5, z_BZ.expand(T, -1, -1)], dim=2)
-                h_TBH, _ = theirs(input_TBD, tuple(part[None] for part in state))
-            h_TBH.backward(adjoint_TBH.to(h_TBH.dtype))
+                input_BTD = torch.cat([x_BT5, z_BZ[:, None].expand(-1, model.N_max, -1)], dim=2)
+                y: Tensor = head(lstm(input_BTD)[0])
+                return y.sum()
 
-        return task
+        return both_ways(total)
 
-    ways = [way for way in ways if not way.graph]
-    tasks = {way.name: ours(way) for way in ways} | {TORCH_LSTM: torch_lstm(False)}
-    types: dict[str, TypeName] = {way.name: way.type for way in ways}
-    types[TORCH_LSTM] = "float32"
-    if "bf16" in types.values():
-        tasks[TORCH_LSTM_BF16], types[TORCH_LSTM_BF16] = torch_lstm(True), "bf16"
-    times, rates = _measure(tasks, model, settings, device, progress)
-    needed = flops_of(decoder_products(model, B))
-    found = rates.floors(needed, decoder_bytes(model, B))
-    rows = [_row(way, types[way], times, found) for way in tasks]
-    return Table(name, asdict(model), needed / 1e9, None, found, rates.by_type, rows)
+    tasks = {name: ours(name) for name in backends if not name.endswith("-graph")}
+    tasks["torch.nn.LSTM"] = torch_lstm(bf16=False)
+    if any("bf16" in name for name in tasks):
+        tasks["torch.nn.LSTM bf16"] = torch_lstm(bf16=True)
+    return compare(
+        f"decoder alone, lstm {model.decoder_size}",
+        model,
+        tasks,
+        flops=flops_of(ours(PLAIN)),
+        product_rows=min(B * model.N_max, MOST_PRODUCT_ROWS),
+        settings=settings,
+        device=device,
+    )
+
+
+def step_flops(model: ModelConfig, lengths: Sequence[int]) -> int:
+    """FLOPs of the products of a training step on drawings of these lengths.
+
+    PyTorch counts them in the plain loop, for a drawing of one point and one of N_max: what lies
+    between is on the line through both. The encoder reads the true points alone; the decoder runs
+    all N_max steps, since the loss of the pen counts them (eq. 9).
+    """
+    trainer = Trainer(model, TRAINING, 1.0, torch.device("cpu"), PLAIN)
+
+    def count(points: int) -> int:
+        drawings = Drawings.from_arrays([np.ones((points, 3), np.int16)])
+        batch = make_batch(drawings, [0], model.N_max, 1.0)
+        return flops_of(lambda: trainer.step(batch))
+
+    shortest, longest = count(1), count(model.N_max)
+    a_point = (longest - shortest) // max(1, model.N_max - 1)
+    return sum(shortest + (length - 1) * a_point for length in lengths)
+
+
+def step_bytes(model: ModelConfig, lengths: Sequence[int]) -> int:
+    """What a step must write once and read once, if nothing of it stays in a cache.
+
+    Of each step of each drawing: the four gates, h and c (a HyperLSTM's products and embeddings,
+    and its small LSTM's, as well) for the backward pass; the adjoints of what is before the gates,
+    for the gradient of the weights; the dropout mask, a byte a unit, read in both passes. Of the
+    decoder: the adjoint of h, the head's outputs and their adjoints. Of each weight: what Adam
+    reads and writes.
+    """
+
+    def of_cell(cell: str, H: int) -> int:
+        units = H + (model.hyper_size if cell == "hyper" else 0)
+        values = (GATES + 2 + GATES) * units
+        if cell == "hyper":
+            values += 2 * (GATES * H + EMBEDDINGS * model.hyper_embedding)  # and their adjoints
+        return 2 * FLOAT * values + 3 * units
+
+    H = model.decoder_size
+    of_head = 2 * FLOAT * (H + 2 * head_size(model.mixtures))
+    total = len(lengths) * model.N_max * (of_cell(model.decoder_cell, H) + of_head)
+    if model.conditional:
+        total += 2 * sum(lengths) * of_cell(model.encoder_cell, model.encoder_size)
+    with torch.device("meta"):
+        weights = sum(parameter.numel() for parameter in Network(model).parameters())
+    return total + ADAM_PASSES * FLOAT * weights
+
+
+def backend_named(name: str, device: torch.device) -> tuple[Backend, bool]:
+    """Of `triton-bf16-graph`, say: the backend, and whether the step is one CUDA graph.
+
+    Raises:
+        SketchRNNError: it cannot be had on the device, or there is none of that name.
+    """
+    first, *marks = name.split("-")
+    try:
+        backend = Backend(first, "bf16" in marks)  # type: ignore[arg-type]
+        if marks not in MARKS:
+            raise SketchRNNError("what may follow the name is -bf16, -graph, or -bf16-graph")
+        if "graph" in marks and (first != OF_GRAPHS or device.type != "cuda"):
+            raise SketchRNNError(f"only {OF_GRAPHS}, on a GPU, can be a CUDA graph")
+        return backend.chosen(torch.zeros(1, device=device)), "graph" in marks
+    except SketchRNNError as error:
+        raise SketchRNNError(f"backend {name}: {error}") from None
+
+
+def backends_here(device: torch.device) -> list[str]:
+    """The names of all that can be had on the device."""
+    found = []
+    for first in BACKEND_NAMES[1:]:  # `auto` is one of the others
+        for marks in MARKS:
+            name = "-".join([first, *marks])
+            with suppress(SketchRNNError):
+                backend_named(name, device)
+                found.append(name)
+    return found
+
+
+def drawings_like_omniglot(count: int, N_max: int) -> Drawings:
+    """Random drawings with Omniglot's lengths, times N_max / 100: the same each time.
+
+    Where the points lie makes no difference to a step.
+    """
+    shares = (np.arange(count) + 0.5) / count
+    lengths = np.interp(shares, list(LENGTHS), list(LENGTHS.values())) * N_max / LENGTHS[1]
+    rng = np.random.default_rng(0)
+    return Drawings.from_arrays(
+        [
+            np.column_stack([rng.normal(0, OFFSET, (length, 2)), rng.random(length) < PEN_UP])
+            for length in lengths.clip(min=1).round().astype(int)
+        ]
+    )
+
+
+def batch_maker(settings: BenchSettings) -> tuple[Callable[[], Batch], float]:
+    """What makes a training's first batch, anew each time; and the scale of the drawings.
+
+    Raises:
+        SketchRNNError: data that cannot be read, or have no drawing of at most N_max points.
+    """
+    N_max = settings.N_max
+    drawings, scale = drawings_like_omniglot(settings.batch_size, N_max), OFFSET
+    if settings.data is not None:
+        dataset, _ = read_sources([settings.data]).limited(N_max)
+        drawings, scale = dataset.train, dataset.scale
+        if not len(drawings):
+            raise SketchRNNError(f"{settings.data}: no training drawing has at most {N_max} points")
+
+    def make() -> Batch:
+        batches = training_batches(
+            drawings,
+            settings.batch_size,
+            N_max,
+            scale,
+            seed=0,
+            augment_scale=TRAINING.augment_scale,
+            drop_probability=TRAINING.drop_probability,
+        )
+        return next(batches)
+
+    return make, scale
+
+
+def training_step(settings: BenchSettings, cell: str, name: str, device: torch.device) -> Task:
+    """The step of a cell's model, with the backend of that name."""
+    make, scale = batch_maker(settings)
+    training = replace(TRAINING, batch_size=settings.batch_size)
+    trainer = Trainer(settings.model(cell), training, scale, device)
+    trainer.backend, trainer.graphs = backend_named(name, device)
+
+    def task() -> None:
+        if trainer.step(make()) is None:
+            raise SketchRNNError(f"a step ({name}) gave a loss that is not finite")
+
+    return task
+
+
+def peak_memory(
+    settings: BenchSettings, cell: str, name: str, device: torch.device
+) -> dict[str, float]:
+    """Peak memory of a process that takes some training steps; on a GPU, of the GPU.
+
+    Returns:
+        `peak_mb`, all of it, and `over_imports_mb`, without what the process takes before it makes
+        the model, which is Python's and PyTorch's code.
+    """
+    spawned = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, spawned) as pool:
+            return pool.submit(_own_peak_memory, settings, cell, name, device).result()
+    except BrokenProcessPool as error:
+        raise SketchRNNError(f"the process that measures memory failed: {error}") from None
+
+
+def _own_peak_memory(
+    settings: BenchSettings, cell: str, name: str, device: torch.device
+) -> dict[str, float]:
+    if device.type == "cpu":
+        prepare_cpu()
+    base = _peak_mb(device)
+    step = training_step(settings, cell, name, device)
+    for _ in range(MEMORY_STEPS):
+        step()
+    return {"peak_mb": _peak_mb(device), "over_imports_mb": _peak_mb(device) - base}
+
+
+def _peak_mb(device: torch.device) -> float:
+    """The most that was held; on Linux of VmHWM: `ru_maxrss` begins with the parent process's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        status = Path("/proc/self/status").read_text("utf-8")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+    except (OSError, IndexError):
+        import resource  # not everywhere
+
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most * (1 if sys.platform == "darwin" else 1024) / 1e6

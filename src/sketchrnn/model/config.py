@@ -9,7 +9,6 @@ from sketchrnn.errors import SketchRNNError
 
 # The cells by the names that configs have for them; `model.cells.register_cell` adds others.
 CELL_NAMES = ["lstm", "layer_norm", "hyper"]
-CellName = str
 DECODER_NAMES: list[str] = []  # decoders that are no cell; see `model.decoder.register_decoder`
 
 # Of the mathematics, the same for every model; here, since drawing without PyTorch needs them too.

@@ -1,0 +1,141 @@
+"""Measuring tasks in turn, beside the floor: the least time that this machine could need.
+
+    floor = FLOPs that are needed / measured rate of a product
+          + bytes that must be written and read once / measured rate of a copy
+
+The rates are those of their best repeats, since a floor is what cannot be beaten, and the floor is
+compared with the best repeat of a task.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.utils.benchmark import Timer
+from torch.utils.flop_counter import FlopCounterMode
+
+from sketchrnn.bench.settings import BenchSettings
+from sketchrnn.model.config import GATES, BackendName, ModelConfig
+
+Task = Callable[[], object]
+
+PLAIN: BackendName = "plain"  # the task to which all others are compared
+COPY = "copy"
+LEAST_SECONDS = 0.05  # a short task is run again and again for so long, and the median is taken
+COPIED_BYTES = {"cpu": 1 << 27, "cuda": 1 << 31}  # more than the caches hold
+
+
+def compare(
+    name: str,
+    model: ModelConfig,
+    tasks: Mapping[str, Task],
+    *,
+    flops: float,
+    moved_bytes: float = 0,
+    product_rows: int,
+    settings: BenchSettings,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Measure tasks that do the same, and what their floor is made of, in turn.
+
+    Args:
+        name: what they do.
+        model: with which.
+        tasks: by the backend that they use; the floor of those with bf16 in it is that of such
+            products.
+        flops, moved_bytes: what a run needs.
+        product_rows: of the product whose rate is measured, [rows, H] @ [H, 4 H] of the decoder.
+        settings: how often.
+        device: where.
+
+    Returns:
+        `name`, `model`, `flops`, `bytes`, `copy_rate` (bytes/s); by type of the products
+        `product_rates` (FLOP/s) and `floors` (seconds); and `rows`, one a task: `backend`; `type`;
+        `samples`, seconds of a run in each repeat; `seconds`, their median; `best_seconds`, the
+        least; `to_plain`, the plain loop's seconds / these; `to_floor`, best_seconds / the floor.
+    """
+    types = {task: "bf16" if "bf16" in task else "float32" for task in tasks}
+    H = model.decoder_size
+    gauges = {kind: _product(product_rows, H, kind, device) for kind in types.values()}
+    source = torch.ones(COPIED_BYTES[device.type], dtype=torch.int8, device=device)
+    target = torch.empty_like(source)
+    gauges[COPY] = lambda: target.copy_(source)
+    samples = in_turn(name, {**tasks, **gauges}, settings.repeats, settings.seconds)
+
+    product_flops = 2 * product_rows * H * GATES * H
+    rates = {kind: product_flops / min(samples[kind]) for kind in types.values()}
+    copy_rate = 2 * len(source) / min(samples[COPY])  # what is read and written
+    floors = {kind: flops / rate + moved_bytes / copy_rate for kind, rate in rates.items()}
+    medians = {task: statistics.median(samples[task]) for task in tasks}
+    return {
+        "name": name,
+        "model": vars(model),
+        "flops": flops,
+        "bytes": moved_bytes,
+        "product_rates": rates,
+        "copy_rate": copy_rate,
+        "floors": floors,
+        "rows": [
+            {
+                "backend": task,
+                "type": kind,
+                "samples": samples[task],
+                "seconds": medians[task],
+                "best_seconds": min(samples[task]),
+                "to_plain": medians[PLAIN] / medians[task] if PLAIN in tasks else None,
+                "to_floor": min(samples[task]) / floors[kind],
+            }
+            for task, kind in types.items()
+        ],
+    }
+
+
+def in_turn(
+    name: str, tasks: Mapping[str, Task], repeats: int, seconds: float
+) -> dict[str, list[float]]:
+    """Seconds of each task in each repeat; after `seconds` no new repeat begins.
+
+    Each is run once unmeasured before, so that no thread of another task, which may spin for a
+    while after its work, keeps a core from it. Standard error says how far it is.
+    """
+    threads = torch.get_num_threads()
+    timers = {
+        task: Timer("run()", globals={"run": run}, num_threads=threads)
+        for task, run in tasks.items()
+    }
+    samples: dict[str, list[float]] = {task: [] for task in tasks}
+    began = time.perf_counter()
+    print(f"{name}:", end="", file=sys.stderr, flush=True)
+    try:
+        for number in range(1, repeats + 1):
+            for task, timer in timers.items():
+                measured = timer.blocked_autorange(min_run_time=LEAST_SECONDS)
+                samples[task].append(measured.median)
+            print(f" {number}", end="", file=sys.stderr, flush=True)
+            if time.perf_counter() - began >= seconds:
+                break
+    finally:
+        print(file=sys.stderr)
+    return samples
+
+
+def flops_of(task: Task) -> int:
+    """FLOPs of a task's products, which is run once; PyTorch does not see those in compiled C."""
+    with FlopCounterMode(display=False) as counter:
+        task()
+    return int(counter.get_total_flops())
+
+
+def _product(rows: int, H: int, kind: str, device: torch.device) -> Task:
+    """[rows, H] @ [H, 4 H]; with one row on the CPU NumPy's, which is far faster there."""
+    dtype = torch.bfloat16 if kind == "bf16" else torch.float32
+    a, weights = (torch.randn(n, H, device=device).to(dtype) for n in (rows, GATES * H))
+    if rows == 1 and device.type == "cpu":
+        vector, matrix = a[0].numpy(), weights.numpy()
+        return lambda: matrix @ vector
+    return lambda: a @ weights.T
