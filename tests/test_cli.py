@@ -20,7 +20,7 @@ import pytest
 import torch
 
 import sketchrnn
-from sketchrnn.cli import VERBS, build_parser
+from sketchrnn.cli import build_parser, verb_names
 from sketchrnn.cli.flags import flag
 from sketchrnn.model.backends.native.library import has_bf16
 from sketchrnn.model.config import ModelConfig
@@ -87,7 +87,7 @@ def paths(svg: str) -> list[str]:
 # Help --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "data prepare", "data inspect", "data download"])
+@pytest.mark.parametrize("verb", [*verb_names(), "data prepare", "data inspect", "data download"])
 def test_help_of_each_verb(shell: Shell, verb: str) -> None:
     assert shell(*verb.split(), "--help") == 0
     assert shell.out.startswith(f"usage: sketchrnn {verb}")
@@ -176,7 +176,7 @@ def test_a_flag_for_every_field(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_all_numbers(preset: str) -> None:
-    from sketchrnn.cli.train import _settings
+    from sketchrnn.cli.verbs.train import _settings
 
     typed = ["train", "d.npz", "-o", "run", "--preset", preset, "--z-size", "7", "--R", "0.5"]
     sources, max_points, model, training = _settings(build_parser().parse_args(typed))

@@ -13,17 +13,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sketchrnn.cli.inputs import (
-    Input,
-    first_part,
-    fitted,
-    is_data,
-    mixed,
-    read_given,
-    read_inputs,
-)
 from sketchrnn.data.formats import read
 from sketchrnn.data.formats.drawing import Given, parse
+from sketchrnn.data.places import first_part, is_data
+from sketchrnn.drawing.inputs import Input, fitted, mixed, read_given, read_inputs
 from sketchrnn.drawing.model import Model
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet

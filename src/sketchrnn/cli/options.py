@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sketchrnn.errors import SketchRNNError
@@ -22,6 +22,18 @@ DRAWING_HELP = (
     " 0, or typical (what the model finds likeliest) or typical:K (the K-th after it); SPLIT is"
     " test unless named"
 )
+
+
+def add_model_and_drawings(
+    parser: argparse.ArgumentParser,
+    note: str = "; a conditional one",
+    *,
+    nargs: str | int = "+",
+    more: str = "",
+) -> None:
+    """Add MODEL and DRAWING; `note` is said of the model, `more` of the drawings."""
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP + note)
+    parser.add_argument("drawings", nargs=nargs, metavar="DRAWING", help=DRAWING_HELP + more)
 
 
 def add_drawing_options(
@@ -175,6 +187,20 @@ def check_temperatures(arguments: argparse.Namespace) -> list[float]:
     from sketchrnn.drawing.base import check_temperature
 
     return [check_temperature(temperature) for temperature in arguments.temperature]
+
+
+def check_whole_data(options: Mapping[str, object], *, named: bool) -> None:
+    """Raises SketchRNNError for options that choose from a data file, where none is named.
+
+    Args:
+        options: what was typed for each; None for what was not.
+        named: whether a whole data file is named.
+    """
+    for option, value in options.items():
+        if value is not None and not named:
+            raise SketchRNNError(
+                f"{option} chooses from a data file, and none is named alone: leave out {option}"
+            )
 
 
 def named(option: str, check: Callable[[float], None], value: float) -> float:

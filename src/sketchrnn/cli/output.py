@@ -8,17 +8,16 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_of, listed
 
 if TYPE_CHECKING:
-    from sketchrnn.cli.inputs import Input
+    from sketchrnn.drawing.inputs import Input
     from sketchrnn.figures.paper import Page, Paper
     from sketchrnn.figures.sheet import SketchSheet
-    from sketchrnn.paper.panels import Panels
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
@@ -54,23 +53,22 @@ def check_drawings(arguments: argparse.Namespace) -> None:
             is for.
     """
     output, each = arguments.output, getattr(arguments, "each", None)
+    each_as, seconds = getattr(arguments, "each_as", None), arguments.seconds
     check_output(output, each, ENDINGS)
     _spare_inputs(getattr(arguments, "drawings", []), output, each)
-    if getattr(arguments, "each_as", None) is not None:
+    if each_as is not None:
         if each is None:
             raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
-        _check_ending(f"--as {arguments.each_as}", each_ending(arguments), ENDINGS)
-    made = {each_ending(arguments), *([] if output == STANDARD_OUTPUT else [ending_of(output)])}
-    if arguments.seconds is not None:
-        if not made & set(MOVING):
+        _check_ending(f"--as {each_as}", each_ending(arguments), ENDINGS)
+    if seconds is not None:
+        if not {ending_of_output(output), each_ending(arguments)} & set(MOVING):
             raise SketchRNNError(
                 f"--seconds is of an animation: name the file {listed(MOVING)}, or leave it out"
             )
         from sketchrnn.figures.animate import check_seconds
 
-        check_seconds(arguments.seconds, "--seconds")
-    paper = page_of(arguments)
-    if paper is not None and output != STANDARD_OUTPUT and ending_of(output) not in PICTURES:
+        check_seconds(seconds, "--seconds")
+    if page_of(arguments) is not None and ending_of_output(output) not in PICTURES:
         raise SketchRNNError(
             f"{output}: is data, which has no page: name it {listed(PICTURES)}, or leave out --page"
         )
@@ -117,7 +115,12 @@ def each_ending(arguments: argparse.Namespace) -> str:
     """The ending of the files of --each."""
     if getattr(arguments, "each_as", None) is not None:
         return f".{arguments.each_as.lower().lstrip('.')}"
-    return ".svg" if arguments.output == STANDARD_OUTPUT else ending_of(arguments.output)
+    return ending_of_output(arguments.output)
+
+
+def ending_of_output(output: str) -> str:
+    """The ending that chooses the format: ".svg" for standard output."""
+    return ".svg" if output == STANDARD_OUTPUT else ending_of(output)
 
 
 def _check_ending(name: str, ending: str, endings: Sequence[str]) -> None:
@@ -154,24 +157,22 @@ def write_drawings(
     """
     say_notes(inputs)
     drawn = list(sketches)
+    output, seconds, paper = arguments.output, arguments.seconds, page_of(arguments)
     if arguments.each is not None:
-        write_each(arguments.each, drawn, each_ending(arguments), arguments.seconds)
-    ending = "" if arguments.output == STANDARD_OUTPUT else ending_of(arguments.output)
+        write_each(arguments.each, drawn, each_ending(arguments), seconds)
+    ending = ending_of_output(output)
     if ending in (".npz", ".ndjson"):
         from sketchrnn.data.write import write_ndjson, write_npz
 
-        count = (write_npz if ending == ".npz" else write_ndjson)(arguments.output, drawn)
-        say_drawings(count)
+        say_drawings((write_npz if ending == ".npz" else write_ndjson)(output, drawn))
         if ending == ".npz":
             say_lost_classes({sketch.label for sketch in drawn})
-        say_written(arguments.output, seed)
-        return
-    paper = page_of(arguments)
-    if paper is not None and paper.in_place:
-        write_page(paper.place(drawn), arguments.output, arguments.seconds)
-        say_written(arguments.output, seed)
+        say_written(output, seed)
+    elif paper is not None and paper.in_place:
+        write_page(paper.place(drawn), output, seconds)
+        say_written(output, seed)
     else:
-        write_sheet(sheet, arguments.output, seed, paper, arguments.seconds)
+        write_sheet(sheet, output, seed, paper, seconds)
 
 
 def write_each(
@@ -194,7 +195,7 @@ def write_each(
 
 
 def write_sheet(
-    sheet: SketchSheet | Panels,
+    sheet: Any,
     output: str,
     seed: int | None = None,
     paper: Paper | None = None,
@@ -202,30 +203,35 @@ def write_sheet(
 ) -> None:
     """Write a sheet, or several, and say its seed (on standard error, so that it can be piped).
 
-    With `paper` the sheet is put on that page.
+    Args:
+        sheet: has `to_svg` and `save`: a `SketchSheet`, `Panels`, or a drawing.
+        output: a file, or standard output.
+        seed: to be said.
+        paper: the page to put it on, if it is a `SketchSheet`.
+        seconds: of an animation.
     """
-    from sketchrnn.figures.sheet import SketchSheet
-
-    if paper is not None and isinstance(sheet, SketchSheet):
+    if paper is not None:
         write_page(paper.place_sheet(sheet), output, seconds)
-    elif output == STANDARD_OUTPUT:
-        sys.stdout.write(sheet.to_svg())
-    elif isinstance(sheet, SketchSheet):
-        sheet.save(output, seconds=seconds)
     else:
-        sheet.save(output)
+        _save(sheet, output, seconds)
     say_written(output, seed)
 
 
 def write_page(page: Page, output: str, seconds: float | None = None) -> None:
     """Write a page, and say how far the pen travels over it."""
-    if output == STANDARD_OUTPUT:
-        sys.stdout.write(page.to_svg())
-    else:
-        page.save(output, seconds=seconds)
+    _save(page, output, seconds)
     strokes, colors = page.counts
     of = f" in {colors} colours" if colors > 1 else ""
     print(f"{strokes} strokes{of}, {page.travel_mm:.0f} mm of pen-up travel", file=sys.stderr)
+
+
+def _save(picture: Any, output: str, seconds: float | None) -> None:
+    if output == STANDARD_OUTPUT:
+        sys.stdout.write(picture.to_svg())
+    elif seconds is None:
+        picture.save(output)
+    else:
+        picture.save(output, seconds=seconds)
 
 
 def say_notes(inputs: Iterable[Input]) -> None:

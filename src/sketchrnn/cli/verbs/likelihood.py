@@ -6,10 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import (
-    DRAWING_HELP,
-    MODEL_HELP,
     add_drawing_options,
     add_input_options,
+    add_model_and_drawings,
     load_model,
 )
 from sketchrnn.cli.output import (
@@ -21,7 +20,7 @@ from sketchrnn.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from sketchrnn.cli.inputs import Input
+    from sketchrnn.drawing.inputs import Input
     from sketchrnn.drawing.likelihood import Likelihood
 
 
@@ -37,15 +36,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " The sheet shows each stroke in the colour of its surprise, from grey to red. z is mu and"
         " nothing is drawn by chance, so there is neither a temperature nor a seed.",
     )
-    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
-    parser.add_argument("drawings", nargs="+", metavar="DRAWING", help=DRAWING_HELP)
+    add_model_and_drawings(parser, "")
     add_drawing_options(parser, None, each=False, pages=True)
     add_input_options(parser, sample=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print and draw."""
-    from sketchrnn.cli.inputs import read_inputs
+    from sketchrnn.drawing.inputs import read_inputs
     from sketchrnn.drawing.sheets import likelihood_sheet
 
     check_drawings(arguments)

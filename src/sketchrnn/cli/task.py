@@ -1,0 +1,80 @@
+"""What the verbs that draw with a model share: check, load, fit, draw, bring back, write."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sketchrnn.cli.options import check_temperatures, load_model, one_temperature
+from sketchrnn.cli.output import check_drawings, write_drawings
+
+if TYPE_CHECKING:
+    from sketchrnn.drawing.inputs import Input
+    from sketchrnn.drawing.model import Model
+    from sketchrnn.figures.sheet import SketchSheet
+    from sketchrnn.sketch import Sketch
+
+
+class Task:
+    """One run of such a verb; made first, it checks what needs no model.
+
+    Attributes:
+        arguments: as typed.
+        temperatures: to draw at.
+        seed: as typed, or chosen.
+        ways: for each temperature what the methods of a model take: temperature, sample and seed.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, *, ladder: bool = True) -> None:
+        """Check where to write and the temperatures, of which there is one without `ladder`."""
+        from sketchrnn.seeds import choose_seed
+
+        check_drawings(arguments)
+        self.arguments = arguments
+        self.temperatures = (
+            check_temperatures(arguments) if ladder else [one_temperature(arguments)]
+        )
+        self.seed = choose_seed(arguments.seed)
+        self.ways: list[dict[str, Any]] = [
+            {"temperature": temperature, "seed": self.seed} for temperature in self.temperatures
+        ]
+        if hasattr(arguments, "sample_z"):
+            self.ways = [way | {"sample": arguments.sample_z} for way in self.ways]
+
+    def load(
+        self, purpose: str, drawings: Sequence[str] | None = None
+    ) -> tuple[Model, list[Input]]:
+        """The model, and each DRAWING made fit for it: all of them, or only `drawings`.
+
+        Raises:
+            SketchRNNError: a decoder-only model, which `purpose` is not possible with; a drawing
+                that cannot be read, or made fit.
+        """
+        from sketchrnn.drawing.inputs import read_inputs
+
+        model = load_model(self.arguments)
+        model.need_encoder(purpose)
+        specs = self.arguments.drawings if drawings is None else drawings
+        return model, read_inputs(model, specs, as_is=self.arguments.as_is)
+
+    def grid(self, model: Model, corners: Sequence[Input], side: int) -> int:
+        """Draw a grid between three or four drawings and write it; returns the exit code."""
+        from sketchrnn.drawing.inputs import back_in_grid
+        from sketchrnn.drawing.sheets import grid_sheet
+
+        sketches = [corner.sketch for corner in corners]
+        drawn = model.grid(
+            sketches, side, side, spherical=not self.arguments.linear, **self.ways[0]
+        )
+        rows = back_in_grid(corners, drawn)
+        sheet = grid_sheet([corner.given.sketch for corner in corners], rows)
+        return self.write(sheet, rows, corners)
+
+    def write(
+        self, sheet: SketchSheet, rows: Iterable[Iterable[Sketch]], inputs: Iterable[Input]
+    ) -> int:
+        """Write the sheet, and as files of their own the drawings of `rows`; the exit code."""
+        every = (sketch for row in rows for sketch in row)
+        write_drawings(self.arguments, sheet, every, inputs=inputs, seed=self.seed)
+        return 0

@@ -1,0 +1,176 @@
+"""`sketchrnn convert`: drawings from one format into another, or onto a page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
+from sketchrnn.cli.output import (
+    check_drawings,
+    each_ending,
+    ending_of_output,
+    page_of,
+    say_drawings,
+    say_lost_classes,
+    say_written,
+    write_each,
+    write_page,
+    write_sheet,
+)
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.pictures import DATA
+
+if TYPE_CHECKING:
+    from sketchrnn.data.gather import Found
+    from sketchrnn.sketch import Sketch
+
+SHOWN = 25  # drawings of a data file in a picture
+MOST_SHOWN = 2000
+COUNTED = 1_000  # drawings beyond those shown are counted, up to so many
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "convert",
+        help="write drawings in another format, or on a page",
+        usage="%(prog)s (DRAWING | DATA)... -o FILE [options]",
+        description="Write drawings in any format, or on a page of paper, as they are: nothing is"
+        " scaled or simplified, but to fit a page or a sheet. One drawing in a picture keeps its"
+        " own coordinates, several make a sheet. No model is needed.",
+    )
+    parser.add_argument(
+        "drawings",
+        nargs="+",
+        metavar="DRAWING",
+        help="FILE.svg, FILE.json, - (standard input), DATA#[SPLIT/][CLASS/]INDEX, a drawing of a"
+        f" data file; or DATA, a file or folder of many: all of it as data, the first {SHOWN} in a"
+        " picture",
+    )
+    parser.add_argument("--split", help="only train, valid or test of each DATA")
+    parser.add_argument("-n", type=int, metavar="N", help="only the first N drawings of each DATA")
+    parser.add_argument(
+        "--columns", type=int, metavar="N", help="drawings a row (default: what fits best)"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help=f"{OUTPUT_HELP}; - for SVG on standard output",
+    )
+    parser.add_argument(
+        "--each", metavar="DIR", help="also write every drawing as a file: DIR/drawing-000.svg, ..."
+    )
+    parser.add_argument(
+        "--as", dest="each_as", metavar="ENDING", help="of --each (default: the ending of -o)"
+    )
+    add_page_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read and write."""
+    check_drawings(arguments)
+    for name, value in (("-n", arguments.n), ("--columns", arguments.columns)):
+        if value is not None and value < 1:
+            raise SketchRNNError(f"{name} must be at least 1, got {value}")
+    output, each = arguments.output, arguments.each
+    as_data = ending_of_output(output) in DATA
+    if as_data and arguments.columns is not None:
+        raise SketchRNNError(f"{output}: is data, which has no columns: leave out --columns")
+    limit = arguments.n
+    if limit is None and not as_data and each is None:
+        limit = SHOWN
+    found = _read(arguments, limit)
+    if as_data and each is None:
+        return _write_data(output, found)
+    drawings = list(found)
+    if not drawings:
+        raise SketchRNNError("there is no drawing in what was named")
+    if each is not None:
+        ending = each_ending(arguments)
+        sketches = (one.as_data if ending in DATA else one.sketch for one in drawings)
+        write_each(each, sketches, ending, arguments.seconds)
+    if as_data:
+        return _write_data(output, drawings)
+    shown = [one.sketch for one in drawings if limit is not None or one.number < SHOWN]
+    if len(shown) < len(drawings):
+        print(f"{output}: {len(shown)} of {len(drawings):,} drawings; -n for more", file=sys.stderr)
+    return _write_picture(arguments, shown)
+
+
+def _read(arguments: argparse.Namespace, limit: int | None) -> Iterator[Found]:
+    """Each drawing that is named, and at most `limit` of each data source."""
+    from sketchrnn.data.gather import gather, holds_many, single
+    from sketchrnn.data.places import read_given
+
+    pairs = [(spec, holds_many(spec)) for spec in arguments.drawings]
+    options = {"--split": arguments.split, "-n": arguments.n}
+    check_whole_data(options, named=any(many for _, many in pairs))
+    singles = iter(read_given([spec for spec, many in pairs if not many]))
+    for spec, many in pairs:
+        if many:
+            drawings = gather(spec, arguments.split, lambda line: print(line, file=sys.stderr))
+            yield from islice(drawings, limit)
+            if arguments.n is None and limit is not None:
+                _say_more(spec, limit, drawings)
+            continue
+        given = next(singles)
+        if given.note:
+            print(f"{given.name}: {given.note}", file=sys.stderr)
+        yield single(spec, given)
+
+
+def _say_more(spec: str, shown: int, rest: Iterator[Found]) -> None:
+    """Say how many drawings there are beyond those that are shown, if any."""
+    count = 0
+    with suppress(SketchRNNError):  # what is damaged there is not asked for
+        for _ in islice(rest, COUNTED):
+            count += 1
+    if count:
+        total = f"over {COUNTED:,}" if count == COUNTED else f"{shown + count:,}"
+        print(f"{spec}: the first {shown} of {total}; -n for more", file=sys.stderr)
+
+
+def _write_data(output: str, drawings: Iterable[Found]) -> int:
+    """Write all drawings as data, and say what the format does not keep."""
+    from sketchrnn.data.gather import write_found
+
+    ending = ending_of_output(output)
+    written = write_found(output, ending, drawings)
+    say_drawings(written.count)
+    if ending == ".npz":
+        say_lost_classes(written.classes)
+    elif len(written.splits) > 1:
+        *names, last = written.splits
+        print(
+            f"{ending} has no splits, so {', '.join(names)} and {last} are together in it;"
+            " .npz keeps them, or take one with --split",
+            file=sys.stderr,
+        )
+    say_written(output)
+    return 0
+
+
+def _write_picture(arguments: argparse.Namespace, sketches: list[Sketch]) -> int:
+    from sketchrnn.figures.sheet import SketchSheet
+
+    output, columns, seconds = arguments.output, arguments.columns, arguments.seconds
+    paper = page_of(arguments)
+    if len(sketches) > MOST_SHOWN:
+        raise SketchRNNError(
+            f"{len(sketches):,} drawings in one picture; give -n, at most {MOST_SHOWN:,}"
+        )
+    if paper is not None:
+        write_page(paper.place(sketches, columns), output, seconds)
+        say_written(output)
+    elif len(sketches) > 1 or columns is not None:
+        write_sheet(SketchSheet.grid(sketches, columns), output, seconds=seconds)
+    else:
+        write_sheet(sketches[0], output, seconds=seconds)
+    return 0
