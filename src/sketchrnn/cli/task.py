@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn.cli.options import check_temperatures, load_model, one_temperature
-from sketchrnn.cli.output import check_drawings, write_drawings
+from sketchrnn.cli.output import Output, say_notes
 
 if TYPE_CHECKING:
     from sketchrnn.drawing.inputs import Input
@@ -21,26 +21,25 @@ class Task:
 
     Attributes:
         arguments: as typed.
-        temperatures: to draw at.
+        output: where to write.
+        temperatures: to draw at; only one without `ladder`.
         seed: as typed, or chosen.
-        ways: for each temperature what the methods of a model take: temperature, sample and seed.
+        ways: for each temperature what the methods of a model take: temperature, seed and sample.
     """
 
     def __init__(self, arguments: argparse.Namespace, *, ladder: bool = True) -> None:
-        """Check where to write and the temperatures, of which there is one without `ladder`."""
         from sketchrnn.seeds import choose_seed
 
-        check_drawings(arguments)
         self.arguments = arguments
-        self.temperatures = (
-            check_temperatures(arguments) if ladder else [one_temperature(arguments)]
-        )
+        self.output = Output(arguments)
+        one = [] if ladder else [one_temperature(arguments)]
+        self.temperatures = one or check_temperatures(arguments)
         self.seed = choose_seed(arguments.seed)
+        sample = {"sample": arguments.sample_z} if hasattr(arguments, "sample_z") else {}
         self.ways: list[dict[str, Any]] = [
-            {"temperature": temperature, "seed": self.seed} for temperature in self.temperatures
+            {"temperature": temperature, "seed": self.seed, **sample}
+            for temperature in self.temperatures
         ]
-        if hasattr(arguments, "sample_z"):
-            self.ways = [way | {"sample": arguments.sample_z} for way in self.ways]
 
     def load(
         self, purpose: str, drawings: Sequence[str] | None = None
@@ -72,9 +71,9 @@ class Task:
         return self.write(sheet, rows, corners)
 
     def write(
-        self, sheet: SketchSheet, rows: Iterable[Iterable[Sketch]], inputs: Iterable[Input]
+        self, sheet: SketchSheet, rows: Iterable[Iterable[Sketch]], inputs: Iterable[Input] = ()
     ) -> int:
         """Write the sheet, and as files of their own the drawings of `rows`; the exit code."""
-        every = (sketch for row in rows for sketch in row)
-        write_drawings(self.arguments, sheet, every, inputs=inputs, seed=self.seed)
+        say_notes(inputs)
+        self.output.write(sheet, (sketch for row in rows for sketch in row), self.seed)
         return 0

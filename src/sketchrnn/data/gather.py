@@ -104,44 +104,36 @@ def _class_of(spec: str, label: str | None) -> str | None:
     return label
 
 
-@dataclass
-class Written:
-    """What was written as data.
-
-    Attributes:
-        count: the drawings.
-        classes: of them; an .npz does not keep these.
-        splits: that they are of, in order; only an .npz keeps these.
-    """
-
-    count: int
-    classes: set[str | None]
-    splits: list[str]
-
-
-def write_found(path: str | os.PathLike[str], ending: str, drawings: Iterable[Found]) -> Written:
+def write_found(
+    path: str | os.PathLike[str], ending: str, drawings: Iterable[Found]
+) -> tuple[int, set[str | None], list[str]]:
     """Write drawings as an .npz, .ndjson or .json, whole or not at all.
+
+    Returns:
+        how many, of which classes, and of which splits; only an .npz keeps the splits, which has no
+        classes.
 
     Raises:
         SketchRNNError: as `data.write`.
     """
     classes: set[str | None] = set()
-    splits: dict[str, list[Sketch]] = {name: [] for name in SPLITS}
-    found: set[str] = set()
+    splits: dict[str, list[Sketch]] = {}
 
-    def seen() -> Iterator[Found]:
+    def as_data() -> Iterator[Sketch]:
         for one in drawings:
             classes.add(one.class_name)
-            found.add(one.split)
-            yield one
+            split = splits.setdefault(one.split, [])
+            if ending == ".npz":
+                split.append(one.as_data)
+            yield one.as_data
 
-    if ending == ".npz":
-        for one in seen():
-            splits[one.split].append(one.as_data)
-        if not splits["train"]:  # --split test: an .npz without a train is none
-            splits = {"train": splits["valid"] + splits["test"], "valid": [], "test": []}
-        count = write_npz(path, *splits.values())
+    if ending == ".ndjson":
+        count = write_ndjson(path, as_data())
+    elif ending == ".json":
+        count = write_json(path, as_data())
     else:
-        write = write_json if ending == ".json" else write_ndjson
-        count = write(path, (one.as_data for one in seen()))
-    return Written(count, classes, [name for name in SPLITS if name in found])
+        every = list(as_data())
+        parts = [splits.get(name, []) for name in SPLITS]
+        # --split test: an .npz without a train is none
+        count = write_npz(path, *parts) if parts[0] else write_npz(path, every)
+    return count, classes, [name for name in SPLITS if name in splits]

@@ -10,24 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
-from sketchrnn.cli.output import (
-    check_drawings,
-    each_ending,
-    ending_of_output,
-    page_of,
-    say_drawings,
-    say_lost_classes,
-    say_written,
-    write_each,
-    write_page,
-    write_sheet,
-)
+from sketchrnn.cli.output import Output, say_drawings, say_lost_classes, say_written
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.pictures import DATA
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
-    from sketchrnn.sketch import Sketch
 
 SHOWN = 25  # drawings of a data file in a picture
 MOST_SHOWN = 2000
@@ -75,33 +63,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read and write."""
-    check_drawings(arguments)
-    for name, value in (("-n", arguments.n), ("--columns", arguments.columns)):
+    output, limit = Output(arguments), arguments.n
+    for name, value in (("-n", limit), ("--columns", arguments.columns)):
         if value is not None and value < 1:
             raise SketchRNNError(f"{name} must be at least 1, got {value}")
-    output, each = arguments.output, arguments.each
-    as_data = ending_of_output(output) in DATA
+    as_data = output.ending in DATA
     if as_data and arguments.columns is not None:
-        raise SketchRNNError(f"{output}: is data, which has no columns: leave out --columns")
-    limit = arguments.n
-    if limit is None and not as_data and each is None:
+        raise SketchRNNError(f"{output.path}: is data, which has no columns: leave out --columns")
+    if limit is None and not as_data and output.each is None:
         limit = SHOWN
-    found = _read(arguments, limit)
-    if as_data and each is None:
-        return _write_data(output, found)
-    drawings = list(found)
-    if not drawings:
-        raise SketchRNNError("there is no drawing in what was named")
-    if each is not None:
-        ending = each_ending(arguments)
-        sketches = (one.as_data if ending in DATA else one.sketch for one in drawings)
-        write_each(each, sketches, ending, arguments.seconds)
+    found: Iterable[Found] = _read(arguments, limit)
+    if output.each is not None or not as_data:
+        found = list(found)
+        if not found:
+            raise SketchRNNError("there is no drawing in what was named")
+        each_as_data = output.each_ending in DATA
+        output.write_each(one.as_data if each_as_data else one.sketch for one in found)
     if as_data:
-        return _write_data(output, drawings)
-    shown = [one.sketch for one in drawings if limit is not None or one.number < SHOWN]
-    if len(shown) < len(drawings):
-        print(f"{output}: {len(shown)} of {len(drawings):,} drawings; -n for more", file=sys.stderr)
-    return _write_picture(arguments, shown)
+        _write_data(output, found)
+    else:
+        _write_picture(output, list(found), limit, arguments.columns)
+    return 0
 
 
 def _read(arguments: argparse.Namespace, limit: int | None) -> Iterator[Found]:
@@ -137,40 +119,41 @@ def _say_more(spec: str, shown: int, rest: Iterator[Found]) -> None:
         print(f"{spec}: the first {shown} of {total}; -n for more", file=sys.stderr)
 
 
-def _write_data(output: str, drawings: Iterable[Found]) -> int:
+def _write_data(output: Output, drawings: Iterable[Found]) -> None:
     """Write all drawings as data, and say what the format does not keep."""
     from sketchrnn.data.gather import write_found
 
-    ending = ending_of_output(output)
-    written = write_found(output, ending, drawings)
-    say_drawings(written.count)
-    if ending == ".npz":
-        say_lost_classes(written.classes)
-    elif len(written.splits) > 1:
-        *names, last = written.splits
+    count, classes, splits = write_found(output.path, output.ending, drawings)
+    say_drawings(count)
+    if output.ending == ".npz":
+        say_lost_classes(classes)
+    elif len(splits) > 1:
+        *names, last = splits
         print(
-            f"{ending} has no splits, so {', '.join(names)} and {last} are together in it;"
+            f"{output.ending} has no splits, so {', '.join(names)} and {last} are together in it;"
             " .npz keeps them, or take one with --split",
             file=sys.stderr,
         )
-    say_written(output)
-    return 0
+    say_written(output.path)
 
 
-def _write_picture(arguments: argparse.Namespace, sketches: list[Sketch]) -> int:
+def _write_picture(
+    output: Output, found: list[Found], limit: int | None, columns: int | None
+) -> None:
+    """Write a drawing, or a sheet or page of several, of which the first of each data source."""
     from sketchrnn.figures.sheet import SketchSheet
 
-    output, columns, seconds = arguments.output, arguments.columns, arguments.seconds
-    paper = page_of(arguments)
-    if len(sketches) > MOST_SHOWN:
+    shown = [one.sketch for one in found if limit is not None or one.number < SHOWN]
+    if len(shown) < len(found):
+        of = f"{len(shown)} of {len(found):,} drawings"
+        print(f"{output.path}: {of}; -n for more", file=sys.stderr)
+    if len(shown) > MOST_SHOWN:
         raise SketchRNNError(
-            f"{len(sketches):,} drawings in one picture; give -n, at most {MOST_SHOWN:,}"
+            f"{len(shown):,} drawings in one picture; give -n, at most {MOST_SHOWN:,}"
         )
-    if paper is not None:
-        write_page(paper.place(sketches, columns), output, seconds)
-        say_written(output)
-    elif len(sketches) > 1 or columns is not None:
-        write_sheet(SketchSheet.grid(sketches, columns), output, seconds=seconds)
+    if output.paper is not None:
+        output.write_page(output.paper.place(shown, columns))
+    elif len(shown) > 1 or columns is not None:
+        output.write_sheet(SketchSheet.grid(shown, columns))
     else:
-        write_sheet(sketches[0], output, seconds=seconds)
-    return 0
+        output.write_sheet(shown[0])

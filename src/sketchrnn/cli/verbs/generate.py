@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.output = arguments.output or arguments.usual_output
     task = Task(arguments)
     sheet = temperature_sheet(_load(arguments), arguments.n, task.temperatures, task.seed)
-    return task.write(sheet, [filter(None, row) for row in sheet.rows], [])
+    return task.write(sheet, [filter(None, row) for row in sheet.rows])
 
 
 def _load(arguments: argparse.Namespace) -> Drawer:

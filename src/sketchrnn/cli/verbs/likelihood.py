@@ -11,13 +11,7 @@ from sketchrnn.cli.options import (
     add_model_and_drawings,
     load_model,
 )
-from sketchrnn.cli.output import (
-    STANDARD_OUTPUT,
-    check_drawings,
-    page_of,
-    say_notes,
-    write_sheet,
-)
+from sketchrnn.cli.output import STANDARD_OUTPUT, Output, say_notes
 
 if TYPE_CHECKING:
     from sketchrnn.drawing.inputs import Input
@@ -46,15 +40,14 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.inputs import read_inputs
     from sketchrnn.drawing.sheets import likelihood_sheet
 
-    check_drawings(arguments)
+    output = Output(arguments)
     model = load_model(arguments)
     inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
     found = model.likelihood([one.sketch for one in inputs])
     say_notes(inputs)
-    if arguments.output != STANDARD_OUTPUT:
+    if output.path != STANDARD_OUTPUT:
         print(_table(inputs, found), end="")
-    sheet = likelihood_sheet([one.given.sketch for one in inputs], found)
-    write_sheet(sheet, arguments.output, paper=page_of(arguments), seconds=arguments.seconds)
+    output.write_sheet(likelihood_sheet([one.given.sketch for one in inputs], found))
     return 0
 
 
