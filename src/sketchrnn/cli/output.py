@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_of, listed
 
 if TYPE_CHECKING:
+    from sketchrnn.data.gather import Found
     from sketchrnn.drawing.inputs import Input
     from sketchrnn.figures.paper import Page, Paper
     from sketchrnn.sketch import Sketch
@@ -79,16 +80,34 @@ class Output:
         drawn = list(sketches)
         self.write_each(drawn)
         if self.ending in (".npz", ".ndjson"):
-            from sketchrnn.data.write import write_ndjson, write_npz
+            from sketchrnn.data.gather import Found
 
-            say_drawings((write_npz if self.ending == ".npz" else write_ndjson)(self.path, drawn))
-            if self.ending == ".npz":
-                say_lost_classes({sketch.label for sketch in drawn})
-            say_written(self.path, seed)
+            self.write_data((Found(sketch, sketch.label) for sketch in drawn), seed)
         elif self.paper is not None and self.paper.in_place:
             self.write_page(self.paper.place(drawn), seed)
         else:
             self.write_sheet(sheet, seed)
+
+    def write_data(self, drawings: Iterable[Found], seed: int | None = None) -> None:
+        """Write drawings as data, and say what the format does not keep."""
+        from sketchrnn.data.gather import write_found
+
+        count, classes, splits = write_found(self.path, self.ending, drawings)
+        print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
+        lost = ""
+        if self.ending == ".npz" and len(classes) > 1:
+            lost = (
+                f"an .npz has no classes, so the {len(classes)} of these drawings are one in it;"
+                " .ndjson and .json keep them"
+            )
+        elif self.ending != ".npz" and len(splits) > 1:
+            lost = (
+                f"{self.ending} has no splits, so {', '.join(splits[:-1])} and {splits[-1]} are"
+                " together in it; .npz keeps them, or take one with --split"
+            )
+        if lost:
+            print(lost, file=sys.stderr)
+        say_written(self.path, seed)
 
     def write_each(self, sketches: Iterable[Sketch]) -> None:
         """Write each drawing, with --each."""
@@ -230,21 +249,6 @@ def say_notes(inputs: Iterable[Input]) -> None:
     for one in inputs:
         for note in one.notes:
             print(note, file=sys.stderr)
-
-
-def say_drawings(count: int) -> None:
-    """Say how many drawings were written as data."""
-    print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
-
-
-def say_lost_classes(names: Collection[str | None]) -> None:
-    """Say that an .npz does not keep the classes of what it was written from, if there are some."""
-    if len(names) > 1:
-        print(
-            f"an .npz has no classes, so the {len(names)} of these drawings are one in it;"
-            " .ndjson and .json keep them",
-            file=sys.stderr,
-        )
 
 
 def say_written(output: str, seed: int | None = None) -> None:

@@ -122,10 +122,10 @@ def write_found(
     def as_data() -> Iterator[Sketch]:
         for one in drawings:
             classes.add(one.class_name)
-            split = splits.setdefault(one.split, [])
+            sketch, kept = one.as_data, splits.setdefault(one.split, [])
             if ending == ".npz":
-                split.append(one.as_data)
-            yield one.as_data
+                kept.append(sketch)
+            yield sketch
 
     if ending == ".ndjson":
         count = write_ndjson(path, as_data())

@@ -138,7 +138,8 @@ def first_part(given: Given, *, strokes: int | None, points: int | None) -> Give
     within one. After all points of a drawing it does what it did there.
 
     Raises:
-        SketchRNNError: fewer than 1, or more than it has; or all of a drawing that has ended.
+        SketchRNNError: naming the drawing: fewer than 1, or more than it has; or all of a drawing
+            that has ended.
     """
     lines = given.sketch.polylines
     if strokes is not None:
@@ -147,24 +148,24 @@ def first_part(given: Given, *, strokes: int | None, points: int | None) -> Give
         kind, count, total = "points", points, given.sketch.point_count
     elif given.ended:
         raise SketchRNNError(
-            "this drawing has ended, so there is nothing to complete; take its first part, with"
-            " --strokes K or --points K"
+            f"{given.name}: this drawing has ended, so there is nothing to complete; take its first"
+            " part, with --strokes K or --points K"
         )
     else:
         return given
     if count < 1:
-        raise SketchRNNError(f"--{kind} must be at least 1, got {count}")
+        raise SketchRNNError(f"{given.name}: --{kind} must be at least 1, got {count}")
     if count > total or (count == total and given.ended):
+        ended = ", and has ended" if count == total else ""
         raise SketchRNNError(
-            f"the drawing has {total} {kind}"
-            + (", and has ended" if count == total else "")
-            + f": --{kind} {count} leaves nothing to complete; take fewer"
+            f"{given.name}: the drawing has {total} {kind}{ended}: --{kind} {count} leaves nothing"
+            " to complete; take fewer"
         )
     if points is not None and count == total:
         return given
     ends = np.cumsum([len(line) for line in lines])
     end = count if strokes is None else int(ends[count - 1])
     last = int(np.searchsorted(ends, end))  # the stroke that the last point is on
-    part = [*lines[:last], lines[last][: len(lines[last]) - (int(ends[last]) - end)]]
+    part = [*lines[:last], lines[last][: end + len(lines[last]) - int(ends[last])]]
     sketch = Sketch.from_polylines(part, given.sketch.label)
     return replace(given, sketch=sketch, pen="up" if end == ends[last] else "down", ended=False)

@@ -16,7 +16,6 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:
-    from sketchrnn.drawing.complete import Completion
     from sketchrnn.drawing.fit import Fitted
     from sketchrnn.drawing.model import Model
 
@@ -40,12 +39,6 @@ class Input:
     def back(self, sketch: Sketch) -> Sketch:
         """What the model drew for it, in its own place and size."""
         return sketch if self.fitted is None else self.fitted.back(sketch)
-
-    def completed(self, completion: Completion) -> Completion:
-        """How the model goes on with it, in its own place and size."""
-        if self.fitted is None:
-            return completion
-        return completion.placed(self.given.sketch, self.fitted)
 
     @property
     def notes(self) -> list[str]:
@@ -98,23 +91,13 @@ def fitted(model: Model, given: Given, *, as_is: bool) -> Input:
         return Input(given, given.sketch)
 
 
-def fitted_part(
-    model: Model,
-    given: Given,
-    *,
-    strokes: int | None,
-    points: int | None,
-    as_is: bool,
-    share: float | None,
-) -> Input:
-    """The first part of a drawing (`places.first_part`), made fit to be completed.
+def fitted_part(model: Model, part: Given, *, as_is: bool, share: float | None) -> Input:
+    """An unfinished drawing made fit to be completed, as `complete.fit_part` does.
 
     Raises:
-        SketchRNNError: naming it, if there is no such part, or it cannot be made fit; a `share`
-            (`complete.fit_part`) of a part that is not scaled.
+        SketchRNNError: naming it, if it cannot be made fit; a `share` of a part that is not scaled.
     """
-    with naming(given):
-        part = places.first_part(given, strokes=strokes, points=points)
+    with naming(part):
         if not as_is and part.outside:
             result = model.fit_part(part.sketch, share=share)
             return Input(part, result.sketch, result)
@@ -162,15 +145,13 @@ def back_in_grid(corners: Sequence[Input], rows: Sequence[Sequence[Sketch]]) -> 
     The fourth corner of three is C + (B - A) of their z, but halfway between B and C in place.
     """
 
-    def weights(x: float, y: float) -> Sequence[float]:
+    def back(x: float, y: float, sketch: Sketch) -> Sketch:
         a, b, c, d = corner_weights(x, y)
-        return (a, b, c, d) if len(corners) == 4 else (a, b + d / 2, c + d / 2)
+        weights = (a, b, c, d) if len(corners) == 4 else (a, b + d / 2, c + d / 2)
+        return mixed(corners, weights, sketch)
 
     return [
-        [
-            mixed(corners, weights(x, y), sketch)
-            for x, sketch in zip(_shares(len(row)), row, strict=True)
-        ]
+        [back(x, y, sketch) for x, sketch in zip(_shares(len(row)), row, strict=True)]
         for y, row in zip(_shares(len(rows)), rows, strict=True)
     ]
 

@@ -68,6 +68,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Complete and write."""
+    from sketchrnn.data.places import first_part
     from sketchrnn.drawing.base import check_count
     from sketchrnn.drawing.complete import check_share
     from sketchrnn.drawing.inputs import fitted_part, read_given
@@ -82,17 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
         model.need_encoder("--z" if arguments.z is not None else "--sample-z")
     if arguments.z == "prior" and arguments.sample_z:
         raise SketchRNNError("--z prior does not look at the part: leave out --sample-z")
-    parts = [
-        fitted_part(
-            model,
-            given,
-            strokes=arguments.strokes,
-            points=arguments.points,
-            as_is=arguments.as_is,
-            share=arguments.of_size,
-        )
-        for given in read_given(model, arguments.drawings)
-    ]
+    parts = []
+    for given in read_given(model, arguments.drawings):
+        part = first_part(given, strokes=arguments.strokes, points=arguments.points)
+        parts.append(fitted_part(model, part, as_is=arguments.as_is, share=arguments.of_size))
     labels = temperature_labels(task.temperatures) or [""]
     rows = [
         (label, part.given.sketch, _completions(model, part, arguments, temperature, task.seed))
@@ -115,4 +109,6 @@ def _completions(
         if arguments.sample_z:
             z = model.encode([part.sketch] * n, sample=True, seed=seed)
         drawn = model.complete(part.sketch, n, temperature=temperature, z=z, pen=pen, seed=seed)
-    return [part.completed(one) for one in drawn]
+    if part.fitted is None:
+        return list(drawn)
+    return [one.placed(part.given.sketch, part.fitted) for one in drawn]

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
-from sketchrnn.cli.output import Output, say_drawings, say_lost_classes, say_written
+from sketchrnn.cli.output import Output
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.pictures import DATA
 
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         each_as_data = output.each_ending in DATA
         output.write_each(one.as_data if each_as_data else one.sketch for one in found)
     if as_data:
-        _write_data(output, found)
+        output.write_data(found)
     else:
         _write_picture(output, list(found), limit, arguments.columns)
     return 0
@@ -117,24 +117,6 @@ def _say_more(spec: str, shown: int, rest: Iterator[Found]) -> None:
     if count:
         total = f"over {COUNTED:,}" if count == COUNTED else f"{shown + count:,}"
         print(f"{spec}: the first {shown} of {total}; -n for more", file=sys.stderr)
-
-
-def _write_data(output: Output, drawings: Iterable[Found]) -> None:
-    """Write all drawings as data, and say what the format does not keep."""
-    from sketchrnn.data.gather import write_found
-
-    count, classes, splits = write_found(output.path, output.ending, drawings)
-    say_drawings(count)
-    if output.ending == ".npz":
-        say_lost_classes(classes)
-    elif len(splits) > 1:
-        *names, last = splits
-        print(
-            f"{output.ending} has no splits, so {', '.join(names)} and {last} are together in it;"
-            " .npz keeps them, or take one with --split",
-            file=sys.stderr,
-        )
-    say_written(output.path)
 
 
 def _write_picture(
