@@ -126,7 +126,7 @@ def test_the_reading_of_imports_finds_what_is_known() -> None:
     assert Import("data.batches", "strokes", "top") in IMPORTS  # from sketchrnn import strokes
     assert Import("drawing.base", "figures.sheet", "lazy") in IMPORTS
     assert Import("doodles", "data.dataset", "types") in IMPORTS
-    assert Import("cli.train", "training.loop", "lazy") in IMPORTS
+    assert Import("cli.verbs.train", "training.loop", "lazy") in IMPORTS
     assert Import("cli", "", "top") in IMPORTS  # from sketchrnn import __version__
 
 
@@ -202,7 +202,7 @@ def test_what_needs_no_torch_does_not_import_it() -> None:
         for module in MODULES
         if any(module == part or module.startswith(f"{part}.") for part in ("", *TORCH_FREE))
     ]
-    assert {"sketchrnn", "sketchrnn.data.batches", "sketchrnn.cli.train"} <= set(names)
+    assert {"sketchrnn", "sketchrnn.data.batches", "sketchrnn.cli.verbs.train"} <= set(names)
     heavy = python(
         "import sys\n"
         "from importlib import import_module\n"

@@ -20,7 +20,8 @@ import pytest
 import torch
 
 import sketchrnn
-from sketchrnn.cli import VERBS, build_parser
+from sketchrnn import cli
+from sketchrnn.cli import build_parser, verb_names
 from sketchrnn.cli.flags import flag
 from sketchrnn.model.backends.native.library import has_bf16
 from sketchrnn.model.config import ModelConfig
@@ -87,11 +88,31 @@ def paths(svg: str) -> list[str]:
 # Help --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "data prepare", "data inspect", "data download"])
+@pytest.mark.parametrize("verb", [*verb_names(), "data prepare", "data inspect", "data download"])
 def test_help_of_each_verb(shell: Shell, verb: str) -> None:
     assert shell(*verb.split(), "--help") == 0
     assert shell.out.startswith(f"usage: sketchrnn {verb}")
     assert shell.err == ""
+
+
+def test_each_file_of_the_folder_is_a_verb() -> None:
+    files = {path.stem for path in Path(cli.__file__).with_name("verbs").glob("*.py")}
+    assert {*verb_names()} == {name.rstrip("_") for name in files - {"__init__"}}
+    assert verb_names() == list(cli.ORDER)
+
+
+def test_a_new_file_is_a_verb_after_those_that_are_ordered(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wave.py").write_text(
+        "def add_parser(subparsers):\n    subparsers.add_parser('wave', help='say hello')\n\n\n"
+        "def run(arguments):\n    print('hello')\n    return 0\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(cli.verbs, "__path__", [*cli.verbs.__path__, str(tmp_path)])
+    assert verb_names()[-1] == "wave"
+    assert shell("wave") == 0
+    assert shell.out == "hello\n"
 
 
 def test_version(shell: Shell) -> None:
@@ -176,7 +197,7 @@ def test_a_flag_for_every_field(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_all_numbers(preset: str) -> None:
-    from sketchrnn.cli.train import _settings
+    from sketchrnn.cli.verbs.train import _settings
 
     typed = ["train", "d.npz", "-o", "run", "--preset", preset, "--z-size", "7", "--R", "0.5"]
     sources, max_points, model, training = _settings(build_parser().parse_args(typed))

@@ -90,9 +90,9 @@ def test_lengths_and_sizes() -> None:
         points = np.concatenate(sketch.polylines)
         assert (points == np.round(points)).all()
         assert points.min() >= 0
-        assert points.max() <= hand.BOX_PX
+        assert points.max() <= strokes.BOX_PX
         # Simplifying may cut an extreme point by up to epsilon at each end.
-        assert max(sketch.size) >= hand.BOX_PX - 2 * hand.EPSILON_PX - 1
+        assert max(sketch.size) >= strokes.BOX_PX - 2 * strokes.EPSILON_PX - 1
         assert all(len(line) >= 2 for line in sketch.polylines)
 
 
@@ -200,8 +200,8 @@ def test_tilt_is_the_angle_of_the_eyes(kind: str) -> None:
 def test_a_body_is_beside_the_head_and_on_four_legs() -> None:
     for kind in ("cat", "pig"):
         for head, body in zip(draw(f"{kind}_head", 60), draw(f"{kind}_body", 60), strict=True):
-            assert extent(head_of(head.sketch)).max() > 0.62 * hand.BOX_PX
-            assert extent(head_of(body.sketch)).max() < 0.58 * hand.BOX_PX
+            assert extent(head_of(head.sketch)).max() > 0.62 * strokes.BOX_PX
+            assert extent(head_of(body.sketch)).max() < 0.58 * strokes.BOX_PX
         for one in draw(f"{kind}_body", 60, tilt=0):
             top, bottom = one.sketch.bounds[1], one.sketch.bounds[3]
             feet = [

@@ -14,17 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn.api import Model
-from sketchrnn.cli.inputs import (
-    Input,
-    first_part,
-    fitted,
-    is_data,
-    mixed,
-    read_given,
-    read_inputs,
-)
 from sketchrnn.data.formats import read
 from sketchrnn.data.formats.drawing import Given, parse
+from sketchrnn.data.places import first_part, is_data
+from sketchrnn.drawing.inputs import Input, fitted, mixed, read_given, read_inputs
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.model.config import ModelConfig

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketchrnn.cli import data as verb
+from sketchrnn.cli.verbs import data as verb
 from sketchrnn.data.clean import Cleaning
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.effects import Change, Gallery

@@ -20,7 +20,13 @@ from models import random_network
 from sketchrnn.api import Model
 from sketchrnn.data.dataset import Drawings
 from sketchrnn.drawing import likelihood as likelihood_module
-from sketchrnn.drawing.likelihood import Likelihood, badness, likelihood, nats_per_point
+from sketchrnn.drawing.likelihood import (
+    Likelihood,
+    badness,
+    likelihood,
+    nats_per_point,
+    typical,
+)
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts
 from sketchrnn.sketch import Sketch
@@ -195,6 +201,14 @@ def test_one_or_several_in_any_company(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nats_per_point(model, sketches, z).tolist() == [one.nats_per_point for one in apart[1]]
     assert likelihood(model, []) == []
     assert nats_per_point(model, []).shape == (0,)
+
+
+def test_typical_is_the_likeliest_first() -> None:
+    model, sketches = make_model(), make_sketches()
+    nats = nats_per_point(model, sketches)
+    assert nats[typical(model, sketches)].tolist() == sorted(nats)
+    assert typical(model, [sketches[0]] * 3).tolist() == [0, 1, 2]
+    assert typical(model, []).tolist() == []
 
 
 def test_badness_is_of_the_drawing_as_the_model_reads_it() -> None:

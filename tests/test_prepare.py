@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sketchrnn import strokes
-from sketchrnn.cli import data as verb
+from sketchrnn.cli.verbs import data as verb
 from sketchrnn.data.clean import Cleaning, Outliers, preprocess
 from sketchrnn.data.copies import Copies
 from sketchrnn.data.dataset import Dataset, Drawings

@@ -73,10 +73,7 @@ def polylines_to_stroke3(
     points = np.concatenate(lines)
     pen_up = np.zeros(len(points))
     pen_up[np.cumsum([len(line) for line in lines]) - 1] = 1.0
-    rows = np.empty((len(points) - 1, 3))
-    rows[:, XY] = np.diff(points, axis=0)
-    rows[:, PEN_UP] = pen_up[1:]
-    return rows, points[0]
+    return np.column_stack([np.diff(points, axis=0), pen_up[1:]]), points[0]
 
 
 def stroke3_to_polylines(
@@ -154,9 +151,7 @@ def stroke5_to_stroke3(strokes: npt.ArrayLike) -> npt.NDArray[np.float64]:
     length = int(ended[0]) if len(ended) else len(array)
     if length == 0:
         raise SketchRNNError("the drawing ends before its first point")
-    rows = np.empty((length, 3))
-    rows[:, XY] = array[:length, XY]
-    rows[:, PEN_UP] = (array[:length, P2_UP] > 0.5).astype(np.float64)
+    rows = np.column_stack([array[:length, XY], array[:length, P2_UP] > 0.5])
     rows[-1, PEN_UP] = 1.0
     return rows
 

@@ -99,13 +99,8 @@ def _checked(polylines: Sequence[npt.ArrayLike]) -> list[Polyline]:
     return lines
 
 
-def _complex(points: npt.ArrayLike) -> _Points:
-    array = np.asarray(points, dtype=np.float64)
-    return array[..., 0] + 1j * array[..., 1]
-
-
-def _drawn(lines: Sequence[Polyline], codes: _Codes) -> list[Polyline]:
-    return [lines[code >> 1][:: -1 if code & 1 else 1] for code in codes.tolist()]
+def _drawn(line: Polyline, code: int) -> Polyline:
+    return line[::-1] if code & 1 else line
 
 
 # --- order ------------------------------------------------------------------------------------
@@ -128,19 +123,19 @@ def _ordered_piece(
 def _ordered_from(lines: list[Polyline], first: int, turn: bool, passes: int) -> list[Polyline]:
     """The best order found that begins with the code `first`; the given one counts if it does."""
     heads = _heads(lines)
-    ways = [_mended(_greedy(heads, first, turn), heads, turn, passes)]
-    if first == 0:
-        ways.append(_mended(2 * np.arange(len(lines)), heads, turn, passes))
-    return _drawn(lines, min(ways, key=lambda codes: _length(codes, heads)))
+    begun = [_greedy(heads, first, turn), *([2 * np.arange(len(lines))] if first == 0 else [])]
+    ways = [_mended(codes, heads, turn, passes) for codes in begun]
+    best = min(
+        ways, key=lambda codes: float(np.abs(heads[codes[1:]] - heads[codes[:-1] ^ 1]).sum())
+    )
+    return [_drawn(lines[code >> 1], code) for code in best.tolist()]
 
 
 def _heads(lines: Sequence[Polyline]) -> _Points:
     """Where each code begins."""
-    return np.array([_complex(line[[0, -1]]) for line in lines]).reshape(-1)
-
-
-def _length(codes: _Codes, heads: _Points) -> float:
-    return float(np.abs(heads[codes[1:]] - heads[codes[:-1] ^ 1]).sum())
+    ends = np.array([line[[0, -1]] for line in lines]).reshape(-1, 2)
+    points: _Points = ends[:, 0] + 1j * ends[:, 1]
+    return points
 
 
 def _greedy(heads: _Points, first: int, turn: bool) -> _Codes:
@@ -208,37 +203,38 @@ def _joined_piece(lines: list[Polyline], distance: float) -> list[Polyline]:
     # of equal gaps first those of strokes that follow each other, and from an end to a start
     turned = (one % 2 == 0) * 1 + other % 2
     nearest_first = np.lexsort((turned, other // 2 - one // 2, gaps[one, other]))
-    chain_of = list(range(len(lines)))  # the earliest stroke of its chain
-    partner: dict[int, int] = {}
+    chains = [[2 * stroke] for stroke in range(len(lines))]  # the codes of each stroke's chain
     for a, b in zip(one[nearest_first].tolist(), other[nearest_first].tolist(), strict=True):
         if a ^ 1 == b or not (free[a] and free[b]):
             continue
-        chains = sorted((chain_of[a >> 1], chain_of[b >> 1]))
-        if chains[0] == chains[1]:  # the chain's own two ends
-            if _closed(_chain(lines, chains[0], partner), distance):
+        first, second = chains[a >> 1], chains[b >> 1]
+        if first is second:  # the chain's own two ends
+            if _closed(_in_one(lines, first), distance):
                 free[a] = free[b] = False
             continue
         free[a] = free[b] = False
-        partner[a], partner[b] = b, a
-        chain_of = [chains[0] if chain == chains[1] else chain for chain in chain_of]
-    return [_chain(lines, index, partner) for index, chain in enumerate(chain_of) if chain == index]
+        first = first if first[-1] ^ 1 == a else _turned(first)
+        second = second if second[0] == b else _turned(second)
+        chain = first + second
+        if min(chain) & 1:  # the earliest keeps its direction
+            chain = _turned(chain)
+        for code in chain:
+            chains[code >> 1] = chain
+    return [_in_one(lines, chain) for k, chain in enumerate(chains) if min(chain) >> 1 == k]
+
+
+def _turned(chain: list[int]) -> list[int]:
+    return [code ^ 1 for code in reversed(chain)]
+
+
+def _in_one(lines: list[Polyline], chain: list[int]) -> Polyline:
+    """The strokes of a chain as one; where two ends are the same point, it is there once."""
+    first, *others = parts = [_drawn(lines[code >> 1], code) for code in chain]
+    return np.concatenate(
+        [first, *(b[int((a[-1] == b[0]).all()) :] for a, b in zip(parts, others, strict=False))]
+    )
 
 
 def _closed(line: Polyline, distance: float) -> bool:
     away = np.hypot(*(line - line[0]).T)
     return bool(away[-1] <= distance < away.max())
-
-
-def _chain(lines: Sequence[Polyline], index: int, partner: dict[int, int]) -> Polyline:
-    """The joined stroke of which stroke `index` is the earliest part."""
-    begin = 2 * index
-    while begin in partner:  # back to the chain's first end
-        begin = partner[begin] ^ 1
-    codes = [begin]
-    while codes[-1] ^ 1 in partner:
-        codes.append(partner[codes[-1] ^ 1])
-    parts = _drawn(lines, np.array(codes))
-    joints = pairwise(parts)
-    return np.concatenate(
-        [parts[0], *(after[int((before[-1] == after[0]).all()) :] for before, after in joints)]
-    )

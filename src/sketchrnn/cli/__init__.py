@@ -1,41 +1,28 @@
-"""The command line: one verb a file, which parses, calls and prints; no logic of its own."""
+"""The command line: one verb a file in `verbs`, which parses, calls and prints; no logic there."""
 
 from __future__ import annotations
 
 import argparse
 import errno
+import keyword
 import os
+import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 from sketchrnn import __version__
+from sketchrnn.cli import verbs
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
 
-VERBS = (
-    "demo",
-    "data",
-    "train",
-    "evaluate",
-    "generate",
-    "reconstruct",
-    "interpolate",
-    "analogy",
-    "complete",
-    "vary",
-    "tidy",
-    "tile",
-    "convert",
-    "likelihood",
-    "models",
-    "import",
-    "export",
-    "reproduce",
-    "bench",
+# How the help lists the verbs; one that is not named here comes after them.
+ORDER = (
+    *("demo", "data", "train", "evaluate"),
+    *("generate", "reconstruct", "interpolate", "analogy", "complete", "vary", "tidy", "tile"),
+    *("convert", "likelihood", "models", "import", "export", "reproduce", "bench"),
 )
-MODULES = {"import": "importing", "export": "exporting"}  # `import` is a keyword
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -63,6 +50,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: error: {line} (see {self.prog} --help)\n")
 
 
+def verb_names() -> list[str]:
+    """The verbs, which are the modules of `verbs`, in the order of the help."""
+    found = sorted(module.name.rstrip("_") for module in pkgutil.iter_modules(verbs.__path__))
+    return sorted(found, key=lambda verb: ORDER.index(verb) if verb in ORDER else len(ORDER))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
     parser = Parser(
@@ -72,13 +65,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sketchrnn {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb in VERBS:
+    for verb in verb_names():
         _module(verb).add_parser(subparsers)
     return parser
 
 
 def _module(verb: str) -> Any:
-    return import_module(f"sketchrnn.cli.{MODULES.get(verb, verb)}")
+    """The module of a verb; `import`, a keyword, is in import_.py."""
+    name = f"{verb}_" if keyword.iskeyword(verb) else verb
+    return import_module(f"{verbs.__name__}.{name}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

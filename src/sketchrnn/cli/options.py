@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sketchrnn.errors import SketchRNNError
@@ -22,6 +23,18 @@ DRAWING_HELP = (
     " 0, or typical (what the model finds likeliest) or typical:K (the K-th after it); SPLIT is"
     " test unless named"
 )
+
+
+def add_model_and_drawings(
+    parser: argparse.ArgumentParser,
+    note: str = "; a conditional one",
+    *,
+    nargs: str | int = "+",
+    more: str = "",
+) -> None:
+    """Add MODEL and DRAWING; `note` is said of the model, `more` of the drawings."""
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP + note)
+    parser.add_argument("drawings", nargs=nargs, metavar="DRAWING", help=DRAWING_HELP + more)
 
 
 def add_drawing_options(
@@ -43,50 +56,43 @@ def add_drawing_options(
         each: whether --each is there.
         pages: whether what is drawn can be put on a page, and written in all formats.
     """
+    add = parser.add_argument
     if temperatures is not None:
+        rows = "; several: one row or more each" if ladder else ""
         shown = " ".join(f"{value:g}" for value in temperatures)
-        parser.add_argument(
+        add(
             "--temperature",
             type=float,
             nargs="+",
             default=temperatures,
             metavar="TAU",
-            help="0: the most likely; 1: the full variety"
-            + ("; several: one row or more each" if ladder else "")
-            + f" (default {shown})",
+            help=f"0: the most likely; 1: the full variety{rows} (default {shown})",
         )
-        parser.add_argument(
+        add(
             "--seed",
             type=int,
             help="the same seed, the same drawings (default: one is chosen and said)",
         )
-    parser.add_argument(
-        "-o",
-        "--output",
-        default=output,
-        metavar="FILE",
-        help=(f"{OUTPUT_HELP}; " if pages else "an .svg, .png or .json; ")
-        + f"- for SVG on standard output (default {output})",
-    )
+    endings = OUTPUT_HELP if pages else "an .svg, .png or .json"
+    said = f"{endings}; - for SVG on standard output (default {output})"
+    add("-o", "--output", default=output, metavar="FILE", help=said)
     if each:
-        parser.add_argument(
+        add(
             "--each",
             metavar="DIR",
             help="also write every drawing as a file of its own, in its own place and size, with"
             " the ending of -o: DIR/drawing-000.svg, ...",
         )
         if pages:
-            parser.add_argument(
+            add(
                 "--as",
                 dest="each_as",
                 metavar="ENDING",
                 help="of --each: svg, anim.svg, png, pdf, gif, webp, json, npz or ndjson (default:"
                 " the ending of -o)",
             )
-    parser.add_argument(
-        "--which", choices=("best", "last"), default="best", help="which weights (default best)"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu (default), auto, cuda, ...")
+    add("--which", choices=("best", "last"), default="best", help="which weights (default best)")
+    add("--device", default="cpu", help="cpu (default), auto, cuda, ...")
     if pages:
         add_page_options(parser)
 
@@ -94,51 +100,34 @@ def add_drawing_options(
 def add_page_options(parser: argparse.ArgumentParser) -> None:
     """Add what puts drawings on a page of paper; `cli.output` reads it."""
     group = parser.add_argument_group("a page of paper, for plotters and printers")
-    group.add_argument(
+    add = group.add_argument
+    switch = partial(add, action="store_true", default=None)  # None: not given
+    add(
         "--page",
         metavar="SIZE",
         help="a0 to a6, letter, legal, tabloid, or WIDTHxHEIGHT with a unit, as 200x100mm: the"
         " drawings alone, as large as fits, one path a stroke",
     )
-    group.add_argument("--landscape", action="store_true", default=None, help="turn it on its side")
-    group.add_argument("--margin", metavar="LENGTH", help="to the ink (default 10mm)")
-    group.add_argument("--stroke-width", metavar="LENGTH", help="of all lines (default 0.4mm)")
-    group.add_argument(
-        "--units",
-        choices=("mm", "in", "px"),
-        help="of the SVG, and of lengths without one (default mm)",
-    )
-    group.add_argument("--color", metavar="CSS", help="of all lines (default: their own)")
-    group.add_argument(
-        "--color-by",
-        choices=("stroke", "class"),
-        help="a colour for each stroke of a drawing, or each class; each colour is a layer",
-    )
-    group.add_argument(
+    switch("--landscape", help="turn it on its side")
+    add("--margin", metavar="LENGTH", help="to the ink (default 10mm)")
+    add("--stroke-width", metavar="LENGTH", help="of all lines (default 0.4mm)")
+    units = "of the SVG, and of lengths without one (default mm)"
+    add("--units", choices=("mm", "in", "px"), help=units)
+    add("--color", metavar="CSS", help="of all lines (default: their own)")
+    by = "a colour for each stroke of a drawing, or each class; each colour is a layer"
+    add("--color-by", choices=("stroke", "class"), help=by)
+    switch(
         "--order",
-        action="store_true",
-        default=None,
         help="order and turn the strokes, of all drawings together, for little pen-up travel",
     )
-    group.add_argument(
-        "--labels",
-        action="store_true",
-        default=None,
-        help="draw letters, frames and rules of a sheet as well",
-    )
-    group.add_argument(
+    switch("--labels", help="draw letters, frames and rules of a sheet as well")
+    switch(
         "--in-place",
-        action="store_true",
-        default=None,
         help="each drawing where its coordinates say, in --units from the top left of the page, and"
         " not fitted: to go on with what is on the paper already",
     )
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        metavar="S",
-        help="that an animation takes to draw (default 2 to 8, by what there is to draw)",
-    )
+    seconds = "that an animation takes to draw (default 2 to 8, by what there is to draw)"
+    parser.add_argument("--seconds", type=float, metavar="S", help=seconds)
 
 
 def add_input_options(parser: argparse.ArgumentParser, *, sample: bool = True) -> None:
@@ -175,6 +164,20 @@ def check_temperatures(arguments: argparse.Namespace) -> list[float]:
     from sketchrnn.drawing.base import check_temperature
 
     return [check_temperature(temperature) for temperature in arguments.temperature]
+
+
+def check_whole_data(options: Mapping[str, object], *, named: bool) -> None:
+    """Raises SketchRNNError for options that choose from a data file, where none is named.
+
+    Args:
+        options: what was typed for each; None for what was not.
+        named: whether a whole data file is named.
+    """
+    for option, value in options.items():
+        if value is not None and not named:
+            raise SketchRNNError(
+                f"{option} chooses from a data file, and none is named alone: leave out {option}"
+            )
 
 
 def named(option: str, check: Callable[[float], None], value: float) -> float:

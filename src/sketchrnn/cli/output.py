@@ -1,24 +1,23 @@
-"""Where drawings go: a file by its ending, or standard output."""
+"""Where drawings go: a file by its ending, a folder of files, or standard output."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_of, listed
 
 if TYPE_CHECKING:
-    from sketchrnn.cli.inputs import Input
+    from sketchrnn.data.gather import Found
+    from sketchrnn.drawing.inputs import Input
     from sketchrnn.figures.paper import Page, Paper
-    from sketchrnn.figures.sheet import SketchSheet
-    from sketchrnn.paper.panels import Panels
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
@@ -28,6 +27,120 @@ PAGE_OPTIONS = (
     *("landscape", "margin", "stroke_width", "units", "color", "color_by", "order", "labels"),
     "in_place",
 )
+
+
+class Output:
+    """Where a verb with page options (`options.add_page_options`) writes.
+
+    It is made before the work is done, and fails if what is asked for cannot be written.
+
+    Attributes:
+        path: a file, or standard output.
+        ending: of it; ".svg" for standard output.
+        each: the folder of --each; None for none.
+        each_ending: of the files in it.
+        paper: to put the drawings on; None for none.
+        seconds: of an animation; None for the usual.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.path: str = arguments.output
+        self.ending = output_ending(self.path)
+        self.each: str | None = getattr(arguments, "each", None)
+        self.each_ending = each_ending(arguments)
+        self.seconds: float | None = arguments.seconds
+        check_output(self.path, self.each, ENDINGS)
+        _spare_inputs(getattr(arguments, "drawings", []), self.path, self.each)
+        each_as = getattr(arguments, "each_as", None)
+        if each_as is not None:
+            if self.each is None:
+                raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
+            _check_ending(f"--as {each_as}", self.each_ending, ENDINGS)
+        if self.seconds is not None:
+            if not {self.ending, self.each_ending} & set(MOVING):
+                raise SketchRNNError(
+                    f"--seconds is of an animation: name the file {listed(MOVING)}, or leave it out"
+                )
+            from sketchrnn.figures.animate import check_seconds
+
+            check_seconds(self.seconds, "--seconds")
+        self.paper = _paper(arguments)
+        if self.paper is not None and self.ending not in PICTURES:
+            raise SketchRNNError(
+                f"{self.path}: is data, which has no page: name it {listed(PICTURES)}, or leave out"
+                " --page"
+            )
+
+    def write(self, sheet: Any, sketches: Iterable[Sketch], seed: int | None = None) -> None:
+        """Write the sheet, and with --each every drawing.
+
+        As data, the drawings alone are written, without the inputs that stand beside them on the
+        sheet.
+        """
+        drawn = list(sketches)
+        self.write_each(drawn)
+        if self.ending in (".npz", ".ndjson"):
+            from sketchrnn.data.gather import Found
+
+            self.write_data((Found(sketch, sketch.label) for sketch in drawn), seed)
+        elif self.paper is not None and self.paper.in_place:
+            self.write_page(self.paper.place(drawn), seed)
+        else:
+            self.write_sheet(sheet, seed)
+
+    def write_data(self, drawings: Iterable[Found], seed: int | None = None) -> None:
+        """Write drawings as data, and say what the format does not keep."""
+        from sketchrnn.data.gather import write_found
+
+        count, classes, splits = write_found(self.path, self.ending, drawings)
+        print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
+        lost = ""
+        if self.ending == ".npz" and len(classes) > 1:
+            lost = (
+                f"an .npz has no classes, so the {len(classes)} of these drawings are one in it;"
+                " .ndjson and .json keep them"
+            )
+        elif self.ending != ".npz" and len(splits) > 1:
+            lost = (
+                f"{self.ending} has no splits, so {', '.join(splits[:-1])} and {splits[-1]} are"
+                " together in it; .npz keeps them, or take one with --split"
+            )
+        if lost:
+            print(lost, file=sys.stderr)
+        say_written(self.path, seed)
+
+    def write_each(self, sketches: Iterable[Sketch]) -> None:
+        """Write each drawing, with --each."""
+        if self.each is not None:
+            write_each(self.each, sketches, self.each_ending, self.seconds)
+
+    def write_sheet(self, sheet: Any, seed: int | None = None) -> None:
+        """Write a sheet, on its page if there is one; without one it may be a drawing."""
+        if self.paper is not None:
+            self.write_page(self.paper.place_sheet(sheet), seed)
+        else:
+            _save(sheet, self.path, self.seconds)
+            say_written(self.path, seed)
+
+    def write_page(self, page: Page, seed: int | None = None) -> None:
+        """Write a page, and say how far the pen travels over it."""
+        _save(page, self.path, self.seconds)
+        strokes, colors = page.counts
+        of = f" in {colors} colours" if colors > 1 else ""
+        print(f"{strokes} strokes{of}, {page.travel_mm:.0f} mm of pen-up travel", file=sys.stderr)
+        say_written(self.path, seed)
+
+
+def output_ending(output: str) -> str:
+    """The ending that chooses the format: ".svg" for standard output."""
+    return ".svg" if output == STANDARD_OUTPUT else ending_of(output)
+
+
+def each_ending(arguments: argparse.Namespace) -> str:
+    """The ending of the files of --each."""
+    if getattr(arguments, "each_as", None) is not None:
+        return f".{arguments.each_as.lower().lstrip('.')}"
+    return output_ending(arguments.output)
 
 
 def check_output(output: str, each: str | None = None, endings: Sequence[str] = BASIC) -> None:
@@ -44,80 +157,6 @@ def check_output(output: str, each: str | None = None, endings: Sequence[str] = 
         _check_folder(Path(output).parent, output)
     if each is not None:
         _check_folder(Path(each), each)
-
-
-def check_drawings(arguments: argparse.Namespace) -> None:
-    """The same for verbs with page options (`options.add_page_options`), which are looked at, too.
-
-    Raises:
-        SketchRNNError: as `check_output`; a page that there is not, or an option without what it
-            is for.
-    """
-    output, each = arguments.output, getattr(arguments, "each", None)
-    check_output(output, each, ENDINGS)
-    _spare_inputs(getattr(arguments, "drawings", []), output, each)
-    if getattr(arguments, "each_as", None) is not None:
-        if each is None:
-            raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
-        _check_ending(f"--as {arguments.each_as}", each_ending(arguments), ENDINGS)
-    made = {each_ending(arguments), *([] if output == STANDARD_OUTPUT else [ending_of(output)])}
-    if arguments.seconds is not None:
-        if not made & set(MOVING):
-            raise SketchRNNError(
-                f"--seconds is of an animation: name the file {listed(MOVING)}, or leave it out"
-            )
-        from sketchrnn.figures.animate import check_seconds
-
-        check_seconds(arguments.seconds, "--seconds")
-    paper = page_of(arguments)
-    if paper is not None and output != STANDARD_OUTPUT and ending_of(output) not in PICTURES:
-        raise SketchRNNError(
-            f"{output}: is data, which has no page: name it {listed(PICTURES)}, or leave out --page"
-        )
-
-
-def _spare_inputs(specs: Iterable[str], output: str, each: str | None) -> None:
-    """Raise SketchRNNError if what is to be written would replace what is read."""
-    for spec in specs:
-        given = Path(spec.partition("#")[0])
-        written = output != STANDARD_OUTPUT and Path(output).exists()
-        if written and given.is_file() and given.samefile(output):
-            raise SketchRNNError(f"{output}: is read from; name another file to write to")
-        if each is None or not Path(each).is_dir():
-            continue
-        folder = given if given.is_dir() else given.parent
-        numbered = given.is_dir() or given.name.startswith(EACH_NAME)
-        if given.exists() and numbered and folder.samefile(each):
-            raise SketchRNNError(f"--each {each}: is read from; name another folder to write to")
-
-
-def page_of(arguments: argparse.Namespace) -> Paper | None:
-    """The page that is asked for; None for none.
-
-    Raises:
-        SketchRNNError: a page that there is not, or an option of a page without one.
-    """
-    typed = {name: getattr(arguments, name) for name in PAGE_OPTIONS}
-    given = {name: value for name, value in typed.items() if value is not None}
-    if arguments.page is None:
-        if given:
-            raise SketchRNNError(f"{flag(next(iter(given)))} is of a page: say which, --page a4")
-        return None
-    from sketchrnn.figures.paper import Paper
-
-    try:
-        return Paper(arguments.page, **given)
-    except SketchRNNError as error:
-        # of the option as it is typed: stroke_width is ... as --stroke-width is ...
-        name, _, rest = str(error).replace("color_by", flag("color_by")).partition(" ")
-        raise SketchRNNError(f"{flag(name)} {rest}") from None
-
-
-def each_ending(arguments: argparse.Namespace) -> str:
-    """The ending of the files of --each."""
-    if getattr(arguments, "each_as", None) is not None:
-        return f".{arguments.each_as.lower().lstrip('.')}"
-    return ".svg" if arguments.output == STANDARD_OUTPUT else ending_of(arguments.output)
 
 
 def _check_ending(name: str, ending: str, endings: Sequence[str]) -> None:
@@ -140,38 +179,37 @@ def _check_folder(folder: Path, name: str) -> None:
         raise SketchRNNError(f"{name}: there is no permission to write in {folder}")
 
 
-def write_drawings(
-    arguments: argparse.Namespace,
-    sheet: SketchSheet,
-    sketches: Iterable[Sketch],
-    *,
-    inputs: Iterable[Input] = (),
-    seed: int | None = None,
-) -> None:
-    """Write the sheet, and with --each every drawing; say what was done to the inputs.
+def _spare_inputs(specs: Iterable[str], output: str, each: str | None) -> None:
+    """Raise SketchRNNError if what is to be written would replace what is read."""
+    for spec in specs:
+        given = Path(spec.partition("#")[0])
+        written = output != STANDARD_OUTPUT and Path(output).exists()
+        if written and given.is_file() and given.samefile(output):
+            raise SketchRNNError(f"{output}: is read from; name another file to write to")
+        if each is None or not Path(each).is_dir():
+            continue
+        folder = given if given.is_dir() else given.parent
+        numbered = given.is_dir() or given.name.startswith(EACH_NAME)
+        if given.exists() and numbered and folder.samefile(each):
+            raise SketchRNNError(f"--each {each}: is read from; name another folder to write to")
 
-    As data, the drawings alone are written, without the inputs that stand beside them on the sheet.
-    """
-    say_notes(inputs)
-    drawn = list(sketches)
-    if arguments.each is not None:
-        write_each(arguments.each, drawn, each_ending(arguments), arguments.seconds)
-    ending = "" if arguments.output == STANDARD_OUTPUT else ending_of(arguments.output)
-    if ending in (".npz", ".ndjson"):
-        from sketchrnn.data.write import write_ndjson, write_npz
 
-        count = (write_npz if ending == ".npz" else write_ndjson)(arguments.output, drawn)
-        say_drawings(count)
-        if ending == ".npz":
-            say_lost_classes({sketch.label for sketch in drawn})
-        say_written(arguments.output, seed)
-        return
-    paper = page_of(arguments)
-    if paper is not None and paper.in_place:
-        write_page(paper.place(drawn), arguments.output, arguments.seconds)
-        say_written(arguments.output, seed)
-    else:
-        write_sheet(sheet, arguments.output, seed, paper, arguments.seconds)
+def _paper(arguments: argparse.Namespace) -> Paper | None:
+    """The paper that is asked for; None for none."""
+    typed = {name: getattr(arguments, name) for name in PAGE_OPTIONS}
+    given = {name: value for name, value in typed.items() if value is not None}
+    if arguments.page is None:
+        if given:
+            raise SketchRNNError(f"{flag(next(iter(given)))} is of a page: say which, --page a4")
+        return None
+    from sketchrnn.figures.paper import Paper
+
+    try:
+        return Paper(arguments.page, **given)
+    except SketchRNNError as error:
+        # of the option as it is typed: stroke_width is ... as --stroke-width is ...
+        name, _, rest = str(error).replace("color_by", flag("color_by")).partition(" ")
+        raise SketchRNNError(f"{flag(name)} {rest}") from None
 
 
 def write_each(
@@ -193,39 +231,17 @@ def write_each(
     print(f"wrote {count} drawings to {folder}", file=sys.stderr)
 
 
-def write_sheet(
-    sheet: SketchSheet | Panels,
-    output: str,
-    seed: int | None = None,
-    paper: Paper | None = None,
-    seconds: float | None = None,
-) -> None:
-    """Write a sheet, or several, and say its seed (on standard error, so that it can be piped).
-
-    With `paper` the sheet is put on that page.
-    """
-    from sketchrnn.figures.sheet import SketchSheet
-
-    if paper is not None and isinstance(sheet, SketchSheet):
-        write_page(paper.place_sheet(sheet), output, seconds)
-    elif output == STANDARD_OUTPUT:
-        sys.stdout.write(sheet.to_svg())
-    elif isinstance(sheet, SketchSheet):
-        sheet.save(output, seconds=seconds)
-    else:
-        sheet.save(output)
+def write_sheet(sheet: Any, output: str, seed: int | None = None) -> None:
+    """Write what has `to_svg` and `save`, and say its seed (on standard error, to be piped)."""
+    _save(sheet, output, None)
     say_written(output, seed)
 
 
-def write_page(page: Page, output: str, seconds: float | None = None) -> None:
-    """Write a page, and say how far the pen travels over it."""
+def _save(picture: Any, output: str, seconds: float | None) -> None:
     if output == STANDARD_OUTPUT:
-        sys.stdout.write(page.to_svg())
+        sys.stdout.write(picture.to_svg())
     else:
-        page.save(output, seconds=seconds)
-    strokes, colors = page.counts
-    of = f" in {colors} colours" if colors > 1 else ""
-    print(f"{strokes} strokes{of}, {page.travel_mm:.0f} mm of pen-up travel", file=sys.stderr)
+        picture.save(output, **({} if seconds is None else {"seconds": seconds}))
 
 
 def say_notes(inputs: Iterable[Input]) -> None:
@@ -233,21 +249,6 @@ def say_notes(inputs: Iterable[Input]) -> None:
     for one in inputs:
         for note in one.notes:
             print(note, file=sys.stderr)
-
-
-def say_drawings(count: int) -> None:
-    """Say how many drawings were written as data."""
-    print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
-
-
-def say_lost_classes(names: Collection[str | None]) -> None:
-    """Say that an .npz does not keep the classes of what it was written from, if there are some."""
-    if len(names) > 1:
-        print(
-            f"an .npz has no classes, so the {len(names)} of these drawings are one in it;"
-            " .ndjson and .json keep them",
-            file=sys.stderr,
-        )
 
 
 def say_written(output: str, seed: int | None = None) -> None:

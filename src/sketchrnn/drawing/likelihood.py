@@ -164,3 +164,8 @@ def _stroke_means(sketch: Sketch, point_nats: Nats) -> Nats:
     stroke_N = np.repeat(np.arange(len(lengths)), lengths)[1:]
     means: Nats = np.bincount(stroke_N, point_nats) / np.bincount(stroke_N)
     return means
+
+
+def typical(model: Coder, sketches: Sequence[Sketch]) -> npt.NDArray[np.intp]:
+    """The numbers of n drawings by nats a point, the likeliest first: [n]."""
+    return np.argsort(nats_per_point(model, sketches), kind="stable")

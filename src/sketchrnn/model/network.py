@@ -1,7 +1,7 @@
 """Network: encoder, decoder and head of the paper's figure 2, on scaled stroke-5 tensors.
 
 Shapes: B batch, T steps, H hidden, Z latent, M mixtures. Offsets are in scaled units here; the
-user's units are `drawing.model.Model`'s matter.
+user's units are `drawing.coder.Coder`'s matter.
 """
 
 from __future__ import annotations

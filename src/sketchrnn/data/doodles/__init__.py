@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sketchrnn import __version__
-from sketchrnn.data.doodles import kinds as _kinds
-from sketchrnn.data.doodles.hand import EPSILON_PX, Hand, finish
-from sketchrnn.data.doodles.kinds import FACTORS, KINDS
+from sketchrnn.data.dataset import SPLITS, Dataset, Drawings
+from sketchrnn.data.doodles.hand import Hand, finish
+from sketchrnn.data.doodles.kinds import DRAW, FACTORS, KINDS, NEVER, RANGES
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
-
-if TYPE_CHECKING:
-    from sketchrnn.data.dataset import Dataset
+from sketchrnn.strokes import EPSILON_PX
 
 __all__ = ["FACTORS", "KINDS", "Doodle", "doodle", "doodles", "doodles_dataset"]
 
@@ -52,19 +49,18 @@ def doodle(kind: str, rng: np.random.Generator, **fixed: float) -> Doodle:
         SketchRNNError: an unknown kind or factor, or a value that the kind does not take.
     """
     _check_kind(kind)
-    ranges = _kinds.RANGES[kind]
+    ranges = {name: RANGES[kind].get(name, NEVER) for name in FACTORS}
     for name, value in fixed.items():
-        if name not in FACTORS:
+        if name not in ranges:
             raise SketchRNNError(f"unknown factor {name!r}; the factors are {', '.join(FACTORS)}")
-        allowed = ranges.get(name, _kinds.always(0))
-        if not allowed.allows(value):
-            raise SketchRNNError(f"{kind}: {name} must be {allowed}, got {value}")
+        if not ranges[name].allows(value):
+            raise SketchRNNError(f"{kind}: {name} must be {ranges[name]}, got {value}")
     shares = rng.random(len(FACTORS)).tolist()
     factors = {
-        name: float(fixed.get(name, ranges[name].at(share) if name in ranges else 0.0))
+        name: float(fixed.get(name, ranges[name].at(share)))
         for name, share in zip(FACTORS, shares, strict=True)
     }
-    strokes = _kinds.DRAW[kind](Hand(rng), factors)
+    strokes = DRAW[kind](Hand(rng), factors)
     return Doodle(Sketch.from_polylines(finish(strokes, factors["tilt"], rng), kind), factors)
 
 
@@ -94,8 +90,6 @@ def doodles_dataset(
     Raises:
         SketchRNNError: as `doodles`.
     """
-    from sketchrnn.data.dataset import SPLITS, Dataset, Drawings
-
     _check(min(counts), seed, kinds)
     names = tuple(kinds)
 

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from sketchrnn.strokes import BOX_PX, SPACING_PX
-from sketchrnn.strokes import EPSILON_PX as EPSILON_PX  # also for those who import it from here
+from sketchrnn.strokes import BOX_PX, EPSILON_PX, SPACING_PX, lengths_along
 
 Stroke = npt.NDArray[np.float64]  # [n, 2]
 Point = tuple[float, float]
@@ -148,10 +147,10 @@ def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> li
     points = np.concatenate(drawn)
     cos, sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
     points = _in_box(points @ np.array([[cos, sin], [-sin, cos]]))
-    points = _in_box(points + _wobble(_along(points), rng))
+    points = _in_box(points + _wobble(lengths_along(points), rng))
 
     # Every 1 px along every stroke, and its last point, on one ruler that runs through all strokes.
-    along = _along(points)
+    along = lengths_along(points)
     ends = np.cumsum(counts) - 1
     begins_px, ends_px = along[ends - counts + 1], along[ends]
     stations = np.maximum(np.ceil((ends_px - begins_px) / SPACING_PX).astype(int), 1) + 1
@@ -174,14 +173,6 @@ def _in_box(points: Stroke) -> Stroke:
     scale = BOX_PX / float((points.max(axis=0) - low).max())
     boxed: Stroke = (points - low) * scale
     return boxed
-
-
-def _along(points: Stroke) -> Stroke:
-    """The way of the pen up to each point, in the air too."""
-    along = np.zeros(len(points))
-    steps = points[1:] - points[:-1]
-    np.cumsum(np.hypot(steps[:, 0], steps[:, 1]), out=along[1:])
-    return along
 
 
 def _wobble(along: Stroke, rng: np.random.Generator) -> Stroke:

@@ -6,10 +6,10 @@ A head is the ellipse of half-width `width` and half-height 1 around the origin.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sketchrnn.data.doodles.hand import Hand, Part, Point, Stroke
+from sketchrnn.data.doodles.hand import Hand, Part, Point
 
 Factors = Mapping[str, float]
 
@@ -40,11 +40,6 @@ class Range:
         return f"{self.low:g} to {self.high:g}{steps}"
 
 
-def always(value: float) -> Range:
-    """A factor that has one value in a kind."""
-    return Range(value, value)
-
-
 FACTORS: tuple[str, ...] = (
     "body",  # 1 where the animal has a body, with legs and a tail
     "ears",  # 1 pointed, 2 floppy
@@ -65,32 +60,28 @@ FACTORS: tuple[str, ...] = (
     "tilt",  # degrees, clockwise
 )
 
-POINTED, FLOPPY = 1, 2
+NEVER = Range(0, 0)  # of a factor that does not apply to a kind
 SMALLEST_CIRCLE = 0.11  # eyes of a smaller radius are short strokes
 
-_TILT = Range(-12, 12)
-_CAT = {
-    "ears": always(POINTED),
+_ANIMAL = {
     "ear_size": Range(0.45, 0.8),
-    "whiskers": Range(4, 6, 2),
-    "eyes": always(2),
-    "eye_size": Range(0.07, 0.16),
+    "eyes": Range(2, 2),
     "smile": Range(0.2, 1),
     "width": Range(1.0, 1.3),
-    "tilt": _TILT,
+    "tilt": Range(-12, 12),
 }
-_PIG = {
-    "ears": always(FLOPPY),
-    "ear_size": Range(0.45, 0.8),
-    "eyes": always(2),
+_CAT = _ANIMAL | {
+    "ears": Range(1, 1),
+    "whiskers": Range(4, 6, 2),
+    "eye_size": Range(0.07, 0.16),
+}
+_PIG = _ANIMAL | {
+    "ears": Range(2, 2),
     "eye_size": Range(0.07, 0.15),
     "snout": Range(0.34, 0.48),
-    "smile": Range(0.2, 1),
-    "width": Range(1.0, 1.3),
-    "tilt": _TILT,
 }
 _BODY = {
-    "body": always(1),
+    "body": Range(1, 1),
     "head_size": Range(0.75, 1.0),
     "tail": Range(0.7, 1.2),
     "eye_size": Range(0.07, 0.1),
@@ -102,12 +93,12 @@ RANGES: dict[str, dict[str, Range]] = {
     "pig_head": _PIG,
     "pig_body": _PIG | _BODY,
     "face": {
-        "eyes": always(2),
+        "eyes": Range(2, 2),
         "eye_size": Range(0.07, 0.15),
         "smile": Range(-1, 1),
         "width": Range(0.75, 1.0),
         "hair": Range(0, 7, 1),
-        "tilt": _TILT,
+        "tilt": Range(-12, 12),
     },
     "house": {
         "width": Range(0.9, 1.5),
@@ -116,18 +107,14 @@ RANGES: dict[str, dict[str, Range]] = {
         "tilt": Range(-5, 5),
     },
     "fish": {
-        "eyes": always(1),
+        "eyes": Range(1, 1),
         "eye_size": Range(0.12, 0.22),
         "smile": Range(0.2, 1),
         "width": Range(1.5, 2.1),
         "tail": Range(0.7, 1.2),
         "tilt": Range(-15, 15),
     },
-    "flower": {
-        "petals": Range(5, 7, 1),
-        "leaves": Range(0, 2, 1),
-        "tilt": Range(-10, 10),
-    },
+    "flower": {"petals": Range(5, 7, 1), "leaves": Range(0, 2, 1), "tilt": Range(-10, 10)},
 }
 
 
@@ -136,7 +123,8 @@ def _on_ellipse(radii: Point, degrees: float) -> Point:
     return radii[0] * math.cos(angle), radii[1] * math.sin(angle)
 
 
-def _mirrored(side: int, *points: Point) -> list[Point]:
+def _on_side(side: int, points: Sequence[Point]) -> list[Point]:
+    """The points, mirrored to the left for side -1."""
     return [(side * x, y) for x, y in points]
 
 
@@ -169,10 +157,9 @@ def _cat_head(hand: Hand, f: Factors) -> Part:
     head = [hand.loop((0, 0), (w, 1))]
 
     def ear(side: int) -> Part:
-        size = f["ear_size"]
         outer, inner = _on_ellipse((w, 1), -32), _on_ellipse((w, 1), -68)
-        tip = (hand.about(0.74 * w, 0.05), -0.78 - size)
-        return [hand.line(*_mirrored(side, outer, tip, inner), either_way=0.4)]
+        tip = (hand.about(0.74 * w, 0.05), -0.78 - f["ear_size"])
+        return [hand.line(*_on_side(side, [outer, tip, inner]), either_way=0.4)]
 
     def whiskers(side: int) -> Part:
         count = int(f["whiskers"]) // 2
@@ -182,23 +169,13 @@ def _cat_head(hand: Hand, f: Factors) -> Part:
             slope = spread * (2 * index / (count - 1) - 1)
             start = (0.42 * w, 0.28 + 0.35 * slope)
             end = (hand.about(1.3 * w, 0.08), 0.22 + slope)
-            lines.append(hand.line(*_mirrored(side, start, end)))
+            lines.append(hand.line(*_on_side(side, [start, end])))
         return lines
 
     nose = [hand.line((-0.12, 0.12), (0.12, 0.12), (0, 0.27), (-0.12, 0.12), slip=0.015)]
     dip = 0.12 + 0.1 * f["smile"]
-    corner, low, middle = 0.5 - dip / 2, 0.5 + dip / 2, 0.41
-    mouth = [
-        hand.curve(
-            (-0.34, corner),
-            (-0.2, low),
-            (-0.04, middle),
-            (0.04, middle),
-            (0.2, low),
-            (0.34, corner),
-            slip=0.015,
-        )
-    ]
+    left = [(-0.34, 0.5 - dip / 2), (-0.2, 0.5 + dip / 2), (-0.04, 0.41)]
+    mouth = [hand.curve(*left, *_on_side(-1, left[::-1]), slip=0.015)]
     inner = hand.order(
         [_eyes(hand, f, 0.2, 0.4 * w), nose + mouth, hand.sides(whiskers(-1), whiskers(1))]
     )
@@ -214,19 +191,18 @@ def _pig_head(hand: Hand, f: Factors) -> Part:
         inner, outer = _on_ellipse((w, 1), -68), _on_ellipse((w, 1), -25)
         crown = (0.62 * w, -0.82 - 0.55 * size)
         tip = (0.98 * w + 0.3 * size, -0.62 + 0.2 * size)
-        return [hand.line(*_mirrored(side, inner, crown, tip, outer), either_way=0.3)]
+        return [hand.line(*_on_side(side, [inner, crown, tip, outer]), either_way=0.3)]
 
     width, y = f["snout"], hand.about(0.25, 0.04)
     height = hand.about(0.7 * width, 0.06)
     snout = [hand.loop((0, y), (width, height))]
-    nostrils = hand.sides(
-        *(
-            [hand.line((x, y - 0.3 * height), (x, y + 0.3 * height), slip=0.02)]
-            for x in (-0.36 * width, 0.36 * width)
-        )
-    )
+    nostrils = [
+        hand.line((x, y - 0.3 * height), (x, y + 0.3 * height), slip=0.02)
+        for x in (-0.36 * width, 0.36 * width)
+    ]
+    snout += hand.sides(nostrils[:1], nostrils[1:])
     mouth = _smile(hand, 0.72, 0.3, f["smile"])
-    inner = hand.order([_eyes(hand, f, 0.28, 0.42 * w), snout + nostrils, mouth])
+    inner = hand.order([_eyes(hand, f, 0.28, 0.42 * w), snout, mouth])
     return hand.order([head, hand.sides(ear(-1), ear(1))], 0.2) + inner
 
 
@@ -260,14 +236,8 @@ def _body(hand: Hand, f: Factors) -> Part:
 
     t = f["tail"]
     x, y = center[0] + 0.93 * length, center[1] - 0.37 * height
-    tail = [
-        hand.curve(
-            (x, y),
-            (x + 0.36 * t, y - 0.16 * t),
-            (x + 0.42 * t, y - 0.55 * t),
-            (x + 0.72 * t, y - 0.8 * t),
-        )
-    ]
+    bend = [(0.36, 0.16), (0.42, 0.55), (0.72, 0.8)]  # to the right and up, in lengths of the tail
+    tail = [hand.curve((x, y), *((x + right * t, y - up * t) for right, up in bend))]
     return body + hand.order([legs, tail])
 
 
@@ -291,80 +261,55 @@ def _face(hand: Hand, f: Factors) -> Part:
 
 def _house(hand: Hand, f: Factors) -> Part:
     w = f["width"]  # half of it; the front reaches from y = 0 to 2
-    left, right = -w, w
-    eaves, apex = 0.22, (hand.about(0.0, 0.08), hand.about(-1.15, 0.12))
-    walls: list[Point] = [(left, 0.0), (left, 2.0), (right, 2.0), (right, 0.0)]
+    eaves, apex = w + 0.22, (hand.about(0.0, 0.08), hand.about(-1.15, 0.12))
+    walls: list[Point] = [(-w, 0.0), (-w, 2.0), (w, 2.0), (w, 0.0)]
     open_top = hand.chance(0.4)
     front = [hand.line(*walls, *([] if open_top else walls[:1]))]
-    slopes: list[Point] = [(left - eaves, 0.03), apex, (right + eaves, 0.03)]
+    slopes: list[Point] = [(-eaves, 0.03), apex, (eaves, 0.03)]
     closed = open_top or hand.chance(0.5)
     roof = [hand.line(*slopes, *(slopes[:1] if closed else []))]
 
     windows = int(f["windows"])
-    x = (0.0, 0.38 * w, 0.0)[windows] if windows != 1 else -0.42 * w
+    x = -0.42 * w if windows == 1 else 0.0
     half, top = 0.22 * w, hand.about(0.95, 0.1)
     door = [hand.line((x - half, 2.0), (x - half, top), (x + half, top), (x + half, 2.0))]
     panes: Part = []
-    for place in {0: (), 1: (0.42,), 2: (-0.6, 0.6)}[windows]:
+    for place in ((), (0.42,), (-0.6, 0.6))[windows]:
         cx, cy, r = place * w, hand.about(0.72, 0.08), hand.about(0.22, 0.03)
-        square: list[Point] = [
-            (cx - r, cy - r),
-            (cx - r, cy + r),
-            (cx + r, cy + r),
-            (cx + r, cy - r),
-        ]
-        panes.append(hand.line(*square, square[0]))
+        corners = [(-1, -1), (-1, 1), (1, 1), (1, -1), (-1, -1)]
+        panes.append(hand.line(*((cx + right * r, cy + down * r) for right, down in corners)))
         panes.append(hand.line((cx, cy - r), (cx, cy + r)))
         panes.append(hand.line((cx - r, cy), (cx + r, cy)))
     chimney: Part = []
     if f["chimney"]:
-        run, rise = right + eaves - apex[0], 0.03 - apex[1]
-        low, high = 0.4, 0.64  # shares of the way down the slope
+        run, rise = eaves - apex[0], 0.03 - apex[1]
+        (x0, y0), (x1, y1) = (  # at shares of the way down the slope
+            (apex[0] + share * run, apex[1] + share * rise) for share in (0.4, 0.64)
+        )
         top = apex[1] - 0.05
-        chimney = [
-            hand.line(
-                (apex[0] + low * run, apex[1] + low * rise),
-                (apex[0] + low * run, top),
-                (apex[0] + high * run, top),
-                (apex[0] + high * run, apex[1] + high * rise),
-            )
-        ]
+        chimney = [hand.line((x0, y0), (x0, top), (x1, top), (x1, y1))]
     return hand.order([front, roof], 0.2) + hand.order([door, panes, chimney])
 
 
 def _fish(hand: Hand, f: Factors) -> Part:
     w, t = f["width"], f["tail"]
-    half = hand.about(0.62, 0.08) * t
+    back, half = w + 0.85 * t, hand.about(0.62, 0.08) * t
     if hand.chance(0.5):  # one stroke, crossing itself at the root of the tail
+        below = [(back, -half), (w + 0.05, 0.0), (0.35 * w, 0.85), (-0.35 * w, 0.95), (-w, 0.0)]
+        above = [(x, -y) for x, y in below[-2::-1]]
         outline = [
-            hand.curve(
-                (w + 0.85 * t, -half),
-                (w + 0.05, 0.0),
-                (0.35 * w, 0.85),
-                (-0.35 * w, 0.95),
-                (-w, 0.0),
-                (-0.35 * w, -0.95),
-                (0.35 * w, -0.85),
-                (w + 0.05, 0.0),
-                (w + 0.85 * t, half),
-            )
+            hand.curve(*below, *above),
+            hand.curve((back, -half), (w + 0.65 * t, 0.0), (back, half)),
         ]
-        outline.append(hand.curve((w + 0.85 * t, -half), (w + 0.65 * t, 0.0), (w + 0.85 * t, half)))
     else:
-        back = w + 0.85 * t
         outline = [
             hand.loop((0, 0), (w, 1), start=0.0),
             hand.line((w, 0.0), (back, -half), (back, half), (w, 0.0)),
         ]
     radius = f["eye_size"]
     eye = [hand.loop(hand.near((-0.58 * w, -0.25), 0.04), (radius, radius))]
-    mouth = [
-        hand.curve(
-            (-0.95 * w, 0.3),
-            (-0.8 * w, 0.32 + 0.08 * f["smile"]),
-            (-0.62 * w, 0.3 - 0.12 * f["smile"]),
-        )
-    ]
+    low, end = (-0.8 * w, 0.32 + 0.08 * f["smile"]), (-0.62 * w, 0.3 - 0.12 * f["smile"])
+    mouth = [hand.curve((-0.95 * w, 0.3), low, end)]
     gill = [hand.curve((-0.3 * w, -0.45), (-0.18 * w, 0.0), (-0.3 * w, 0.45))]
     fin = [hand.line((0.08 * w, 0.1), (0.42 * w, 0.02), (0.12 * w, 0.34))]
     return outline + hand.order([eye, mouth, gill, fin])
@@ -373,18 +318,13 @@ def _fish(hand: Hand, f: Factors) -> Part:
 def _flower(hand: Hand, f: Factors) -> Part:
     heart = 0.36
     center = [hand.loop((0, 0), (heart, heart))]
-    count = int(f["petals"])
-    step = 360 / count
+    step = 360 / int(f["petals"])
     turn = hand.about(-90, 25)
+    petal = [(0.36, heart), (0.44, 0.82), (0.0, 1.06), (-0.44, 0.82), (-0.36, heart)]
     petals = []
-    for index in range(count):
+    for index in range(int(f["petals"])):
         middle = turn - index * step
-        around = [
-            _on_ellipse((radius, radius), middle + share * step)
-            for share, radius in zip(
-                (0.36, 0.44, 0.0, -0.44, -0.36), (heart, 0.82, 1.06, 0.82, heart), strict=True
-            )
-        ]
+        around = [_on_ellipse((far, far), middle + share * step) for share, far in petal]
         petals.append(hand.line(*around, either_way=0.0))
     foot = (hand.about(0.0, 0.2), 3.0)
     stem = [hand.curve((0, 1.0), (hand.about(0.0, 0.12), 2.0), foot)]
@@ -392,7 +332,7 @@ def _flower(hand: Hand, f: Factors) -> Part:
     for side in ((1, -1) if hand.right_first else (-1, 1))[: int(f["leaves"])]:
         y = hand.about(2.4, 0.15)
         leaf = [(0.0, y), (0.4, y - 0.5), (0.95, y - 0.55), (0.6, y - 0.1), (0.0, y)]
-        leaves.append(hand.curve(*_mirrored(side, *leaf)))
+        leaves.append(hand.curve(*_on_side(side, leaf)))
     return center + petals + stem + leaves
 
 
@@ -400,7 +340,7 @@ def _with_body(head: Callable[[Hand, Factors], Part]) -> Callable[[Hand, Factors
     return lambda hand, f: head(hand, f) + _body(hand, f)
 
 
-DRAW: dict[str, Callable[[Hand, Factors], list[Stroke]]] = {
+DRAW: dict[str, Callable[[Hand, Factors], Part]] = {
     "cat_head": _cat_head,
     "cat_body": _with_body(_cat_head),
     "pig_head": _pig_head,

@@ -25,7 +25,7 @@ from sketchrnn.cli.output import (
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
-    from sketchrnn.cli.inputs import Input
+    from sketchrnn.drawing.inputs import Input
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -106,8 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
     import sys
 
-    from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.blend import check_spread
+    from sketchrnn.drawing.inputs import read_inputs
     from sketchrnn.figures.sheet import INK, PAPER
     from sketchrnn.figures.tile import Tile, check_bounds, check_places, check_repeat
     from sketchrnn.seeds import choose_seed

@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 
 from sketchrnn.cli.options import (
-    DRAWING_HELP,
-    MODEL_HELP,
     add_drawing_options,
     add_input_options,
-    check_temperatures,
-    load_model,
+    add_model_and_drawings,
     named,
-    one_temperature,
 )
-from sketchrnn.cli.output import check_drawings, write_drawings
+from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
 
 COUNT, SIDE = 20, 7  # drawings like one, and on the side of a grid
@@ -31,8 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " or four drawings are the corners of a grid: chairs, to a model of cats, give cats like"
         " chairs and all between them.",
     )
-    parser.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}; a conditional one")
-    parser.add_argument("drawings", nargs="+", metavar="DRAWING", help=DRAWING_HELP)
+    add_model_and_drawings(parser)
     parser.add_argument(
         "-n",
         type=int,
@@ -55,12 +50,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    from sketchrnn.cli.grids import write_grid
-    from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.drawing.base import check_count
     from sketchrnn.drawing.blend import check_spread
     from sketchrnn.drawing.sheets import variation_sheet
-    from sketchrnn.seeds import choose_seed
 
     count = len(arguments.drawings)
     if count not in (1, 3, 4):
@@ -68,30 +60,20 @@ def run(arguments: argparse.Namespace) -> int:
             f"vary takes one drawing, or three or four for a grid; got {count}; for the way from"
             " one drawing to another there is interpolate"
         )
-    check_drawings(arguments)
-    seed = choose_seed(arguments.seed)
-    spread = named(
-        "--spread", check_spread, SPREAD if arguments.spread is None else arguments.spread
-    )
-    if count > 1:
-        one_temperature(arguments)
-        if arguments.spread is not None:
-            raise SketchRNNError("a grid lies between its corners: leave out --spread")
-    elif arguments.linear:
+    task = Task(arguments, ladder=count == 1)
+    spread = SPREAD if arguments.spread is None else arguments.spread
+    named("--spread", check_spread, spread)
+    if count > 1 and arguments.spread is not None:
+        raise SketchRNNError("a grid lies between its corners: leave out --spread")
+    if count == 1 and arguments.linear:
         raise SketchRNNError("one drawing has no grid: leave out --linear")
-    temperatures = check_temperatures(arguments)
     n = check_count(arguments.n if arguments.n is not None else COUNT if count == 1 else SIDE)
-    model = load_model(arguments)
-    model.need_encoder("variation")
-    inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
+    model, inputs = task.load("variation")
     if count > 1:
-        return write_grid(arguments, model, inputs, n, temperatures[0], seed)
-    (given,) = inputs
-    rows = []
-    for temperature in temperatures:
-        drawn = model.vary(given.sketch, n, spread=spread, temperature=temperature, seed=seed)
-        rows.append([given.back(sketch) for sketch in drawn])
-    sheet = variation_sheet(given.given.sketch, rows, temperatures)
-    every = (new for row in rows for new in row)
-    write_drawings(arguments, sheet, every, inputs=inputs, seed=seed)
-    return 0
+        return task.grid(model, inputs, n)
+    (one,) = inputs
+    rows = [
+        [one.back(new) for new in model.vary(one.sketch, n, spread=spread, **way)]
+        for way in task.ways
+    ]
+    return task.write(variation_sheet(one.given.sketch, rows, task.temperatures), rows, inputs)

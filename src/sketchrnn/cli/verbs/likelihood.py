@@ -6,22 +6,15 @@ import argparse
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.options import (
-    DRAWING_HELP,
-    MODEL_HELP,
     add_drawing_options,
     add_input_options,
+    add_model_and_drawings,
     load_model,
 )
-from sketchrnn.cli.output import (
-    STANDARD_OUTPUT,
-    check_drawings,
-    page_of,
-    say_notes,
-    write_sheet,
-)
+from sketchrnn.cli.output import STANDARD_OUTPUT, Output, say_notes
 
 if TYPE_CHECKING:
-    from sketchrnn.cli.inputs import Input
+    from sketchrnn.drawing.inputs import Input
     from sketchrnn.drawing.likelihood import Likelihood
 
 
@@ -37,26 +30,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " The sheet shows each stroke in the colour of its surprise, from grey to red. z is mu and"
         " nothing is drawn by chance, so there is neither a temperature nor a seed.",
     )
-    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
-    parser.add_argument("drawings", nargs="+", metavar="DRAWING", help=DRAWING_HELP)
+    add_model_and_drawings(parser, "")
     add_drawing_options(parser, None, each=False, pages=True)
     add_input_options(parser, sample=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print and draw."""
-    from sketchrnn.cli.inputs import read_inputs
+    from sketchrnn.drawing.inputs import read_inputs
     from sketchrnn.drawing.sheets import likelihood_sheet
 
-    check_drawings(arguments)
+    output = Output(arguments)
     model = load_model(arguments)
     inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
     found = model.likelihood([one.sketch for one in inputs])
     say_notes(inputs)
-    if arguments.output != STANDARD_OUTPUT:
+    if output.path != STANDARD_OUTPUT:
         print(_table(inputs, found), end="")
-    sheet = likelihood_sheet([one.given.sketch for one in inputs], found)
-    write_sheet(sheet, arguments.output, paper=page_of(arguments), seconds=arguments.seconds)
+    output.write_sheet(likelihood_sheet([one.given.sketch for one in inputs], found))
     return 0
 
 

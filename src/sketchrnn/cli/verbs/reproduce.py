@@ -401,9 +401,9 @@ def _figure(arguments: argparse.Namespace) -> int:
     else:
         temperatures = [one_temperature(arguments)]
     from sketchrnn.api import load
-    from sketchrnn.cli.inputs import read_inputs
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.drawing.base import check_count
+    from sketchrnn.drawing.inputs import read_inputs
     from sketchrnn.paper import figures
     from sketchrnn.seeds import choose_seed
 
@@ -431,8 +431,9 @@ def _figure(arguments: argparse.Namespace) -> int:
 
 def _inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[Sketch]:
     """The drawings that are named, or those that the figure would have of the data files."""
-    from sketchrnn.cli.inputs import fitted, is_data, read_given, read_inputs
     from sketchrnn.data.formats.drawing import Given
+    from sketchrnn.data.places import is_data
+    from sketchrnn.drawing.inputs import fitted, read_given, read_inputs
     from sketchrnn.paper import figures
 
     figure = arguments.what
@@ -468,8 +469,8 @@ def _inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[Sketch]
 
 def _typical(arguments: argparse.Namespace, model: Model, n: int) -> tuple[list[str], bool]:
     """DRAWING specs out of whole data files, and whether the last is not of the model's kind."""
-    from sketchrnn.cli.inputs import TYPICAL_AMONG
     from sketchrnn.data.sources import doodles_source, read_source
+    from sketchrnn.drawing.inputs import TYPICAL_AMONG
     from sketchrnn.paper import figures
 
     sources = list(arguments.data) or [

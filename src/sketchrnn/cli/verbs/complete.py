@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn.cli.options import (
-    DRAWING_HELP,
-    MODEL_HELP,
     add_drawing_options,
     add_input_options,
-    check_temperatures,
+    add_model_and_drawings,
     load_model,
     named,
 )
-from sketchrnn.cli.output import check_drawings, write_drawings
+from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from sketchrnn.api import Model
-    from sketchrnn.cli.inputs import Input
-    from sketchrnn.data.formats.drawing import Given
-    from sketchrnn.drawing.complete import Completion, PenChoice
+    from sketchrnn.drawing.complete import Completion
+    from sketchrnn.drawing.inputs import Input
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,8 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " the rest in colour, exactly from where it stops. A drawing of a data file is finished;"
         " its first part is taken with --strokes or --points.",
     )
-    parser.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}; decoder-only ones, too")
-    parser.add_argument("drawings", nargs="+", metavar="DRAWING", help=DRAWING_HELP)
+    add_model_and_drawings(parser, "; decoder-only ones, too")
     parser.add_argument(
         "-n", type=int, default=10, metavar="N", help="endings of each, a temperature (default 10)"
     )
@@ -75,15 +68,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Complete and write."""
-    from sketchrnn.cli.inputs import read_given
+    from sketchrnn.data.places import first_part
     from sketchrnn.drawing.base import check_count
     from sketchrnn.drawing.complete import check_share
+    from sketchrnn.drawing.inputs import fitted_part, read_given
     from sketchrnn.drawing.sheets import completion_sheet, temperature_labels
-    from sketchrnn.seeds import choose_seed
 
-    check_drawings(arguments)
-    temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)
-    n = check_count(arguments.n)
+    task = Task(arguments)
+    check_count(arguments.n)
     if arguments.of_size is not None:
         named("--of-size", check_share, arguments.of_size)
     model = load_model(arguments)
@@ -91,54 +83,32 @@ def run(arguments: argparse.Namespace) -> int:
         model.need_encoder("--z" if arguments.z is not None else "--sample-z")
     if arguments.z == "prior" and arguments.sample_z:
         raise SketchRNNError("--z prior does not look at the part: leave out --sample-z")
-    givens = read_given(model, arguments.drawings)
-    parts = [_part(model, given, arguments) for given in givens]
-    labels = temperature_labels(temperatures) or [""]
-    rows = []
-    for part, pen in parts:
-        for label, temperature in zip(labels, temperatures, strict=True):
-            completions = _completions(model, part, pen, n, temperature, seed, arguments)
-            rows.append((label, part.given.sketch, completions))
-    every = (one.sketch for _, _, completions in rows for one in completions)
-    inputs = [part for part, _ in parts]
-    write_drawings(arguments, completion_sheet(rows), every, inputs=inputs, seed=seed)
-    return 0
-
-
-def _part(model: Model, given: Given, arguments: argparse.Namespace) -> tuple[Input, PenChoice]:
-    """The part that is asked for, made fit for the model, and what the pen does at its end."""
-    from sketchrnn.cli.inputs import Input, first_part
-    from sketchrnn.drawing.complete import fit_part
-
-    try:
+    parts = []
+    for given in read_given(model, arguments.drawings):
         part = first_part(given, strokes=arguments.strokes, points=arguments.points)
-        pen = arguments.pen or part.pen or "auto"
-        if arguments.as_is or not part.outside:
-            if arguments.of_size is not None:
-                raise SketchRNNError("its size is known, it is not scaled: leave out --of-size")
-            return Input(part, part.sketch), pen
-        fitted = fit_part(model, part.sketch, share=arguments.of_size)
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{given.name}: {error}") from None
-    return Input(part, fitted.sketch, fitted), pen
+        parts.append(fitted_part(model, part, as_is=arguments.as_is, share=arguments.of_size))
+    labels = temperature_labels(task.temperatures) or [""]
+    rows = [
+        (label, part.given.sketch, _completions(model, part, arguments, temperature, task.seed))
+        for part in parts
+        for label, temperature in zip(labels, task.temperatures, strict=True)
+    ]
+    every = ([one.sketch for one in completions] for _, _, completions in rows)
+    return task.write(completion_sheet(rows), every, parts)
 
 
 def _completions(
-    model: Model,
-    part: Input,
-    pen: PenChoice,
-    n: int,
-    temperature: float,
-    seed: int,
-    arguments: argparse.Namespace,
+    model: Model, part: Input, arguments: argparse.Namespace, temperature: float, seed: int
 ) -> list[Completion]:
-    z: npt.NDArray[np.float32] | str | None = "part" if arguments.z == "part" else None
-    try:
+    """The ways in which the model goes on with a part, in its own place and size."""
+    from sketchrnn.drawing.inputs import naming
+
+    n, pen = arguments.n, arguments.pen or part.given.pen or "auto"
+    with naming(part.given):
+        z: Any = "part" if arguments.z == "part" else None
         if arguments.sample_z:
             z = model.encode([part.sketch] * n, sample=True, seed=seed)
         drawn = model.complete(part.sketch, n, temperature=temperature, z=z, pen=pen, seed=seed)
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{part.given.name}: {error}") from None
     if part.fitted is None:
         return list(drawn)
     return [one.placed(part.given.sketch, part.fitted) for one in drawn]

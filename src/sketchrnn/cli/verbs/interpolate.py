@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from sketchrnn.cli.options import (
-    DRAWING_HELP,
-    MODEL_HELP,
-    add_drawing_options,
-    add_input_options,
-    check_temperatures,
-    load_model,
-    one_temperature,
-)
-from sketchrnn.cli.output import check_drawings, write_drawings
+from sketchrnn.cli.options import add_drawing_options, add_input_options, add_model_and_drawings
+from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
 
 STEPS, SIDE = 10, 7  # drawings on a way, and on the side of a grid
@@ -30,8 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " (top left, top right, bottom left, bottom right) fill a grid; of three, the fourth"
         " corner is C + (B - A). All are drawn with the same random numbers: only z changes.",
     )
-    parser.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}; a conditional one")
-    parser.add_argument("drawings", nargs="+", metavar="DRAWING", help=DRAWING_HELP)
+    add_model_and_drawings(parser)
     parser.add_argument(
         "-n",
         type=int,
@@ -48,49 +39,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    from sketchrnn.cli.grids import write_grid
-    from sketchrnn.cli.inputs import mixed, read_inputs
+    from sketchrnn.drawing.inputs import back_along
     from sketchrnn.drawing.sheets import interpolation_sheet
-    from sketchrnn.seeds import choose_seed
 
     count = len(arguments.drawings)
     if not 2 <= count <= 4:
         raise SketchRNNError(
             f"an interpolation is between two drawings, or three or four for a grid; got {count}"
         )
-    check_drawings(arguments)
-    seed = choose_seed(arguments.seed)
-    if count > 2:
-        one_temperature(arguments)
-    temperatures = check_temperatures(arguments)
+    task = Task(arguments, ladder=count == 2)
     n = arguments.n if arguments.n is not None else STEPS if count == 2 else SIDE
     if n < 2:
         raise SketchRNNError(f"-n must be at least 2, for both ends are counted; got {n}")
-    model = load_model(arguments)
-    model.need_encoder("interpolation")
-    inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
+    model, inputs = task.load("interpolation")
     if count > 2:
-        return write_grid(arguments, model, inputs, n, temperatures[0], seed)
+        return task.grid(model, inputs, n)
     first, last = inputs
-    rows = []
-    for temperature in temperatures:
-        drawn = model.interpolate(
-            first.sketch,
-            last.sketch,
-            n,
-            spherical=not arguments.linear,
-            temperature=temperature,
-            sample=arguments.sample_z,
-            seed=seed,
-        )
-        shares = [number / (n - 1) for number in range(n)]
-        rows.append(
-            [
-                mixed(inputs, (1 - share, share), sketch)
-                for share, sketch in zip(shares, drawn, strict=True)
-            ]
-        )
-    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, temperatures)
-    every = (new for row in rows for new in row)
-    write_drawings(arguments, sheet, every, inputs=inputs, seed=seed)
-    return 0
+    between = first.sketch, last.sketch, n
+    rows = [
+        back_along(inputs, model.interpolate(*between, spherical=not arguments.linear, **way))
+        for way in task.ways
+    ]
+    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, task.temperatures)
+    return task.write(sheet, rows, inputs)

@@ -8,8 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from sketchrnn.cli.options import MODEL_HELP, add_drawing_options, check_temperatures, load_model
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_drawings, write_drawings
+from sketchrnn.cli.options import MODEL_HELP, add_drawing_options, load_model
+from sketchrnn.cli.output import STANDARD_OUTPUT
+from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -50,15 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.stream:
         return _stream(arguments)
     from sketchrnn.drawing.sheets import temperature_sheet
-    from sketchrnn.seeds import choose_seed
 
     arguments.output = arguments.output or arguments.usual_output
-    check_drawings(arguments)
-    temperatures, seed = check_temperatures(arguments), choose_seed(arguments.seed)
-    model = _load(arguments)
-    sheet = temperature_sheet(model, arguments.n, temperatures, seed)
-    write_drawings(arguments, sheet, [one for row in sheet.rows for one in row if one], seed=seed)
-    return 0
+    task = Task(arguments)
+    sheet = temperature_sheet(_load(arguments), arguments.n, task.temperatures, task.seed)
+    return task.write(sheet, [filter(None, row) for row in sheet.rows])
 
 
 def _load(arguments: argparse.Namespace) -> Drawer:

@@ -1,0 +1,79 @@
+"""What the verbs that draw with a model share: check, load, fit, draw, bring back, write."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sketchrnn.cli.options import check_temperatures, load_model, one_temperature
+from sketchrnn.cli.output import Output, say_notes
+
+if TYPE_CHECKING:
+    from sketchrnn.api import Model
+    from sketchrnn.drawing.inputs import Input
+    from sketchrnn.figures.sheet import SketchSheet
+    from sketchrnn.sketch import Sketch
+
+
+class Task:
+    """One run of such a verb; made first, it checks what needs no model.
+
+    Attributes:
+        arguments: as typed.
+        output: where to write.
+        temperatures: to draw at; only one without `ladder`.
+        seed: as typed, or chosen.
+        ways: for each temperature what the methods of a model take: temperature, seed and sample.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, *, ladder: bool = True) -> None:
+        from sketchrnn.seeds import choose_seed
+
+        self.arguments = arguments
+        self.output = Output(arguments)
+        one = [] if ladder else [one_temperature(arguments)]
+        self.temperatures = one or check_temperatures(arguments)
+        self.seed = choose_seed(arguments.seed)
+        sample = {"sample": arguments.sample_z} if hasattr(arguments, "sample_z") else {}
+        self.ways: list[dict[str, Any]] = [
+            {"temperature": temperature, "seed": self.seed, **sample}
+            for temperature in self.temperatures
+        ]
+
+    def load(
+        self, purpose: str, drawings: Sequence[str] | None = None
+    ) -> tuple[Model, list[Input]]:
+        """The model, and each DRAWING made fit for it: all of them, or only `drawings`.
+
+        Raises:
+            SketchRNNError: a decoder-only model, which `purpose` is not possible with; a drawing
+                that cannot be read, or made fit.
+        """
+        from sketchrnn.drawing.inputs import read_inputs
+
+        model = load_model(self.arguments)
+        model.need_encoder(purpose)
+        specs = self.arguments.drawings if drawings is None else drawings
+        return model, read_inputs(model, specs, as_is=self.arguments.as_is)
+
+    def grid(self, model: Model, corners: Sequence[Input], side: int) -> int:
+        """Draw a grid between three or four drawings and write it; returns the exit code."""
+        from sketchrnn.drawing.inputs import back_in_grid
+        from sketchrnn.drawing.sheets import grid_sheet
+
+        sketches = [corner.sketch for corner in corners]
+        drawn = model.grid(
+            sketches, side, side, spherical=not self.arguments.linear, **self.ways[0]
+        )
+        rows = back_in_grid(corners, drawn)
+        sheet = grid_sheet([corner.given.sketch for corner in corners], rows)
+        return self.write(sheet, rows, corners)
+
+    def write(
+        self, sheet: SketchSheet, rows: Iterable[Iterable[Sketch]], inputs: Iterable[Input] = ()
+    ) -> int:
+        """Write the sheet, and as files of their own the drawings of `rows`; the exit code."""
+        say_notes(inputs)
+        self.output.write(sheet, (sketch for row in rows for sketch in row), self.seed)
+        return 0

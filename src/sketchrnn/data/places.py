@@ -1,0 +1,171 @@
+"""What the command line calls DRAWING: a file, standard input, or a drawing of a data source.
+
+FILE.svg, FILE.json, - (standard input: SVG, JSON, or the lines of `generate --stream`), or
+DATA#WHERE with WHERE = [SPLIT/][CLASS/](INDEX | typical | typical:K).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchrnn.data.dataset import SPLITS, Dataset
+from sketchrnn.data.formats import drawing
+from sketchrnn.data.formats.drawing import Given, parse
+from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
+from sketchrnn.data.sources import DOODLES, read_source
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
+
+STANDARD_INPUT = "-"
+PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf")
+_WHICH = re.compile(r"(?P<index>[0-9]{1,9})|typical(:(?P<rank>[0-9]{1,9}))?")
+
+Numbers = npt.NDArray[np.int64]
+# Of drawings of a split, by their numbers, those that are looked at, the most typical first.
+Rank = Callable[[Dataset, str, Numbers], Numbers]
+
+
+def is_data(spec: str) -> bool:
+    """Whether it names a whole data file, not one drawing."""
+    if spec == STANDARD_INPUT or Path(spec).suffix.lower() in drawing.ENDINGS:
+        return False
+    return "#" not in spec or Path(spec).exists()
+
+
+def read_given(specs: Sequence[str], rank: Rank | None = None) -> list[Given]:
+    """Read each DRAWING; without `rank` there is no `typical` one.
+
+    Raises:
+        SketchRNNError: naming the one that cannot be read.
+    """
+    if sum(spec == STANDARD_INPUT for spec in specs) > 1:
+        raise SketchRNNError("standard input (-) holds one drawing; name it once")
+    places = _Places(rank)
+    return [_read(spec, places) for spec in specs]
+
+
+def _read(spec: str, places: _Places) -> Given:
+    if spec == STANDARD_INPUT:
+        return parse(sys.stdin.buffer.read(LINE_LIMIT_BYTES + 1), "standard input")
+    path = Path(spec)
+    if is_data(spec):
+        if not path.exists() and ":" not in spec and spec != DOODLES:
+            raise SketchRNNError(f"{spec}: there is no such file")
+        if path.suffix.lower() in PIXELS:
+            raise SketchRNNError(
+                f"{spec}: has pixels, or pages, and a drawing has strokes; give an .svg or a .json"
+            )
+        raise SketchRNNError(
+            f"{spec}: is a data file; say which of its drawings, as {spec}#0 or {spec}#typical, or"
+            " #[SPLIT/][CLASS/]INDEX"
+        )
+    if path.suffix.lower() not in drawing.ENDINGS or ("#" in spec and not path.exists()):
+        return Given(places.find(spec), spec, outside=False, ended=True)
+    return drawing.read(spec)
+
+
+class _Places:
+    """Finds DATA#WHERE; each data source is read, and each ranking computed, once."""
+
+    def __init__(self, rank: Rank | None) -> None:
+        self._rank = rank
+        self._dataset = cache(read_source)
+        self._ranking = cache(self._ranked)
+
+    def find(self, spec: str) -> Sketch:
+        source, _, where = spec.rpartition("#")
+        dataset = self._dataset(source)
+        *before, which = where.split("/")
+        if before and before[0] in SPLITS:
+            split = before.pop(0)
+        else:
+            split = "test" if len(dataset.test) else "train"
+        class_name = "/".join(before)
+        if class_name and class_name not in dataset.classes:
+            raise SketchRNNError(
+                f"{spec}: there is no split and no class {class_name!r}; the classes are"
+                f" {', '.join(dataset.classes[:10])}"
+            )
+        match = _WHICH.fullmatch(which)
+        if match is None:
+            raise SketchRNNError(
+                f"{spec}: after # comes [SPLIT/][CLASS/] and a number from 0, typical or"
+                f" typical:K, got {where!r}"
+            )
+        of = f" of class {class_name}" if class_name else ""
+        if match["index"] is not None:
+            members = _members(dataset, split, class_name)
+        elif self._rank is None:
+            raise SketchRNNError(
+                f"{spec}: what is typical a model says, and there is none; give a number"
+            )
+        else:
+            members = self._ranking(source, split, class_name)
+            of += " that the model can read and that were looked at"
+        number = int(match["index"] or match["rank"] or 0)
+        if number >= len(members):
+            raise SketchRNNError(
+                f"{spec}: {split} has {len(members)} drawings{of}; there is no number {number}"
+            )
+        return dataset.sketch(split, int(members[number]))
+
+    def _ranked(self, source: str, split: str, class_name: str) -> Numbers:
+        assert self._rank is not None
+        dataset = self._dataset(source)
+        return self._rank(dataset, split, _members(dataset, split, class_name))
+
+
+def _members(dataset: Dataset, split: str, class_name: str) -> Numbers:
+    """The numbers of a split's drawings of a class, "" for all."""
+    labels = dataset.split(split).labels
+    if not class_name:
+        return np.arange(len(labels))
+    return np.flatnonzero(labels == dataset.classes.index(class_name))
+
+
+def first_part(given: Given, *, strokes: int | None, points: int | None) -> Given:
+    """The first strokes, or points, of a drawing; all of it where neither is given.
+
+    What the pen does at the end of the part is known: it is lifted after a stroke, and goes on
+    within one. After all points of a drawing it does what it did there.
+
+    Raises:
+        SketchRNNError: naming the drawing: fewer than 1, or more than it has; or all of a drawing
+            that has ended.
+    """
+    lines = given.sketch.polylines
+    if strokes is not None:
+        kind, count, total = "strokes", strokes, len(lines)
+    elif points is not None:
+        kind, count, total = "points", points, given.sketch.point_count
+    elif given.ended:
+        raise SketchRNNError(
+            f"{given.name}: this drawing has ended, so there is nothing to complete; take its first"
+            " part, with --strokes K or --points K"
+        )
+    else:
+        return given
+    if count < 1:
+        raise SketchRNNError(f"{given.name}: --{kind} must be at least 1, got {count}")
+    if count > total or (count == total and given.ended):
+        ended = ", and has ended" if count == total else ""
+        raise SketchRNNError(
+            f"{given.name}: the drawing has {total} {kind}{ended}: --{kind} {count} leaves nothing"
+            " to complete; take fewer"
+        )
+    if points is not None and count == total:
+        return given
+    ends = np.cumsum([len(line) for line in lines])
+    end = count if strokes is None else int(ends[count - 1])
+    last = int(np.searchsorted(ends, end))  # the stroke that the last point is on
+    part = [*lines[:last], lines[last][: end + len(lines[last]) - int(ends[last])]]
+    sketch = Sketch.from_polylines(part, given.sketch.label)
+    return replace(given, sketch=sketch, pen="up" if end == ends[last] else "down", ended=False)

@@ -1,0 +1,158 @@
+"""Drawings that a model is given: made fit for it; and what it draws brought back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sketchrnn.data import places
+from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.formats.drawing import Given
+from sketchrnn.drawing.coder import Coder
+from sketchrnn.drawing.complete import fit_part
+from sketchrnn.drawing.fit import Fitted
+from sketchrnn.drawing.likelihood import typical
+from sketchrnn.drawing.sheets import corner_weights
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
+
+TYPICAL_AMONG = 500  # drawings of a split, evenly over it, that `typical` is looked for in
+
+
+@dataclass(frozen=True)
+class Input:
+    """A drawing as the model reads it.
+
+    Attributes:
+        given: as it came.
+        sketch: in the training drawings' units.
+        fitted: how it was made fit; None where it is as it came.
+    """
+
+    given: Given
+    sketch: Sketch
+    fitted: Fitted | None = None
+
+    def back(self, sketch: Sketch) -> Sketch:
+        """What the model drew for it, in its own place and size."""
+        return sketch if self.fitted is None else self.fitted.back(sketch)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done to it, one line each."""
+        notes = (self.given.note, self.fitted.note if self.fitted else "")
+        return [f"{self.given.name}: {note}" for note in notes if note]
+
+
+def read_given(model: Coder, specs: Sequence[str]) -> list[Given]:
+    """Read each DRAWING (`data.places`), with what the model finds typical.
+
+    Raises:
+        SketchRNNError: naming the one that cannot be read.
+    """
+
+    def rank(dataset: Dataset, split: str, members: places.Numbers) -> places.Numbers:
+        fitting = members[dataset.split(split).lengths[members] <= model.N_max]
+        some = fitting[:: -(-len(fitting) // TYPICAL_AMONG) or 1]
+        return some[typical(model, [dataset.sketch(split, int(number)) for number in some])]
+
+    return places.read_given(specs, rank)
+
+
+def read_inputs(model: Coder, specs: Sequence[str], *, as_is: bool) -> list[Input]:
+    """Read each DRAWING and make it fit for the model.
+
+    Raises:
+        SketchRNNError: naming the one that cannot be read, or cannot be made fit.
+    """
+    return [fitted(model, given, as_is=as_is) for given in read_given(model, specs)]
+
+
+def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:
+    """A drawing made fit for the model: scaled and simplified if it comes from outside.
+
+    Raises:
+        SketchRNNError: naming it, if it is as it is, with more points than the model reads; or if
+            it cannot be made fit.
+    """
+    with naming(given):
+        if not as_is and given.outside:
+            result = model.fit(given.sketch)
+            return Input(given, result.sketch, result)
+        rows = len(given.sketch.to_stroke3())
+        if rows > model.N_max:
+            raise SketchRNNError(
+                f"has {rows + 1} points; {model.name} reads 2 to {model.N_max + 1}:"
+                f" {'leave out --as-is' if given.outside else 'simplify it first'}"
+            )
+        return Input(given, given.sketch)
+
+
+def fitted_part(model: Coder, part: Given, *, as_is: bool, share: float | None) -> Input:
+    """An unfinished drawing made fit to be completed, as `complete.fit_part` does.
+
+    Raises:
+        SketchRNNError: naming it, if it cannot be made fit; a `share` of a part that is not scaled.
+    """
+    with naming(part):
+        if not as_is and part.outside:
+            result = fit_part(model, part.sketch, share=share)
+            return Input(part, result.sketch, result)
+        if share is not None:
+            raise SketchRNNError("its size is known, it is not scaled: leave out --of-size")
+        return Input(part, part.sketch)
+
+
+@contextmanager
+def naming(given: Given) -> Iterator[None]:
+    """What is wrong with a drawing names it."""
+    try:
+        yield
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{given.name}: {error}") from None
+
+
+def mixed(inputs: Sequence[Input], weights: Sequence[float], sketch: Sketch) -> Sketch:
+    """A drawing between several, in the place and size between theirs.
+
+    Args:
+        inputs: the drawings.
+        weights: of their places and sizes; their sum is 1.
+        sketch: in the training drawings' units.
+    """
+    if all(one.fitted is None for one in inputs):
+        return sketch
+    backs = [one.back(sketch).polylines for one in inputs]
+    lines = [
+        sum(weight * line for weight, line in zip(weights, same, strict=True))
+        for same in zip(*backs, strict=True)
+    ]
+    return Sketch.from_polylines(lines, sketch.label)
+
+
+def back_along(ends: Sequence[Input], drawn: Sequence[Sketch]) -> list[Sketch]:
+    """The drawings on the way between two, each in the place and size between theirs."""
+    shares = _shares(len(drawn))
+    return [mixed(ends, (1 - x, x), sketch) for x, sketch in zip(shares, drawn, strict=True)]
+
+
+def back_in_grid(corners: Sequence[Input], rows: Sequence[Sequence[Sketch]]) -> list[list[Sketch]]:
+    """The drawings of a grid between three or four, each in the place and size between theirs.
+
+    The fourth corner of three is C + (B - A) of their z, but halfway between B and C in place.
+    """
+
+    def back(x: float, y: float, sketch: Sketch) -> Sketch:
+        a, b, c, d = corner_weights(x, y)
+        weights = (a, b, c, d) if len(corners) == 4 else (a, b + d / 2, c + d / 2)
+        return mixed(corners, weights, sketch)
+
+    return [
+        [back(x, y, sketch) for x, sketch in zip(_shares(len(row)), row, strict=True)]
+        for y, row in zip(_shares(len(rows)), rows, strict=True)
+    ]
+
+
+def _shares(count: int) -> list[float]:
+    return [number / (count - 1) for number in range(count)]
