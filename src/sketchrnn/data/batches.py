@@ -16,7 +16,14 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.data.dataset import Drawings, IntArray
-from sketchrnn.data.padding import END_STEPS, LEARN_TO_END, POOL_BATCHES, TAIL_EVERY, Padding
+from sketchrnn.data.padding import (
+    END_STEPS,
+    LEARN_TO_END,
+    TAIL_EVERY,
+    Padding,
+    sampled_weights,
+    sort_by_length,
+)
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import FloatArray
 
@@ -37,13 +44,14 @@ class Batch:
             is cut for the whole batch.
         lengths_B: int64 [B], the number of points N_s of each, after augmentation.
         indices_B: int64 [B], which drawings these are.
-        steps_B: int64 [B], how many steps the decoder is run for each; None for all.
+        pen_weights_BT: float32 [B, N_max], how often each term of L_p counts; 0, where a drawing's
+            steps need not be run any more, up to its last. None: all count once.
     """
 
     x_BT5: npt.NDArray[np.float32]
     lengths_B: IntArray
     indices_B: IntArray
-    steps_B: IntArray | None = None
+    pen_weights_BT: npt.NDArray[np.float32] | None = None
 
 
 def make_batch(
@@ -176,7 +184,7 @@ def training_batches(
         permutation = rng.permutation(len(drawings))
         if padding == "similar":
             begun = -epoch * len(drawings) % batch_size  # they fill the last epoch's last batch
-            _sort_by_length(permutation[begun:], drawings.lengths, batch_size, rng)
+            sort_by_length(permutation[begun:], drawings.lengths, batch_size, rng)
         return permutation
 
     step = start_step
@@ -203,37 +211,10 @@ def training_batches(
             batch = replace(batch, x_BT5=batch.x_BT5[:, : longest + 1])
         elif padding == "sampled" and step >= LEARN_TO_END:
             chance = int(_generator(seed, _TAIL_STREAM, step).integers(TAIL_EVERY))
-            batch = replace(batch, steps_B=sampled_steps(batch.lengths_B, N_max, chance))
+            weights_BT = sampled_weights(batch.lengths_B, N_max, chance)
+            batch = replace(batch, pen_weights_BT=weights_BT)
         yield batch
         step += 1
-
-
-def sampled_steps(lengths_B: IntArray, N_max: int, chance: int) -> IntArray:
-    """Steps of the decoder for drawings of these lengths: to the end, or for some to N_max.
-
-    Args:
-        lengths_B: N_s of each.
-        N_max: what the steps cannot exceed.
-        chance: a number from 0 to TAIL_EVERY - 1; it says which of the drawings, each TAIL_EVERYth,
-            go on to N_max.
-    """
-    goes_on = np.arange(len(lengths_B)) % TAIL_EVERY == chance
-    return np.where(goes_on, N_max, np.minimum(lengths_B + END_STEPS, N_max))
-
-
-def _sort_by_length(
-    order: IntArray, lengths: IntArray, batch_size: int, rng: np.random.Generator
-) -> None:
-    """Change an order in place so that each batch has drawings of like length.
-
-    POOL_BATCHES batches at a time are sorted; they follow each other in an order of chance. What
-    is left over at the end, less than a batch, stays as it is.
-    """
-    whole = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
-    for first in range(0, len(whole), POOL_BATCHES):
-        pool = whole[first : first + POOL_BATCHES]
-        by_length = pool.ravel()[np.argsort(lengths[pool.ravel()], kind="stable")]
-        pool[:] = rng.permutation(by_length.reshape(pool.shape))
 
 
 def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:

@@ -115,9 +115,9 @@ class Trainer:
         self, batch: Batch, seed: int, rate: float, weight: float
     ) -> dict[str, float] | None:
         self.generator.manual_seed(seed)
-        steps_B: Tensor | None = None
-        if batch.steps_B is not None and self.device.type == "cpu":  # others run whole batches
-            steps_B = torch.from_numpy(batch.steps_B)
+        pen_weights_BT: Tensor | None = None
+        if batch.pen_weights_BT is not None and self.device.type == "cpu":  # a GPU runs all steps
+            pen_weights_BT = torch.from_numpy(batch.pen_weights_BT)
         losses = step_losses(
             self.network.train(),
             torch.from_numpy(batch.x_BT5).to(self.device),
@@ -125,7 +125,7 @@ class Trainer:
             weight,
             self.training,
             self.generator,
-            steps_B=steps_B,
+            pen_weights_BT=pen_weights_BT,
             backend=self.backend,
         )
         if not torch.isfinite(losses.loss):
