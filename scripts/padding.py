@@ -20,8 +20,8 @@ from typing import Any, get_args
 
 import torch
 
-from sketchrnn.data import batches
-from sketchrnn.data.padding import LEARN_TO_END, Padding
+from sketchrnn.data import Padding, batches
+from sketchrnn.data.padding import LEARN_TO_END
 from sketchrnn.data.sources import read_sources
 from sketchrnn.devices import prepare_cpu
 from sketchrnn.model.config import ModelConfig

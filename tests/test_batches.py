@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn import strokes
+from sketchrnn.data import Padding
 from sketchrnn.data.batches import (
     Batch,
     drop_points,
@@ -28,7 +29,6 @@ from sketchrnn.data.padding import (
     LEARN_TO_END,
     POOL_BATCHES,
     TAIL_EVERY,
-    Padding,
     sampled_weights,
 )
 from sketchrnn.errors import SketchRNNError

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
+from sketchrnn.data import Padding
 from sketchrnn.data.dataset import Drawings, IntArray
 from sketchrnn.data.padding import (
     END_STEPS,
     LEARN_TO_END,
     TAIL_EVERY,
-    Padding,
     sampled_weights,
     sort_by_length,
 )

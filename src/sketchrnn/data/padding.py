@@ -17,12 +17,8 @@ The loss of a split is always that of all N_max steps.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
-
-Padding = Literal["full", "sampled", "similar"]
 
 END_STEPS = 4
 TAIL_EVERY = 8
