@@ -26,7 +26,7 @@ from sketchrnn.data.sources import read_sources
 from sketchrnn.devices import prepare_cpu
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.training.config import Precision, TrainingConfig
-from sketchrnn.training.loop import Trainer
+from sketchrnn.training.trainer import Trainer
 
 PADDINGS = get_args(Padding)
 SIZES: dict[str, Any] = {"encoder_size": 64, "decoder_size": 128, "z_size": 32, "mixtures": 20}

@@ -79,7 +79,7 @@ def measure(row: Row, N_max: int, sizes: tuple[int, int]) -> dict[str, float]:
     from sketchrnn.model.config import ModelConfig
     from sketchrnn.model.unroll import Backend
     from sketchrnn.training.config import PRESETS
-    from sketchrnn.training.loop import Trainer
+    from sketchrnn.training.trainer import Trainer
 
     model = ModelConfig(
         N_max=N_max,

@@ -19,7 +19,7 @@ from torch.distributions import Normal, kl_divergence
 
 import oracles
 from sketchrnn import strokes
-from sketchrnn.data.batches import Batch, evaluation_batches, make_batch
+from sketchrnn.data.batches import Batch, make_batch
 from sketchrnn.data.dataset import Drawings
 from sketchrnn.data.padding import END_STEPS, TAIL_EVERY, sampled_weights
 from sketchrnn.model.config import BackendName, ModelConfig
@@ -28,9 +28,10 @@ from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.evaluate import Evaluation, evaluate, mean_and_stderr
-from sketchrnn.training.loop import Trainer
+from sketchrnn.training.evaluate import Evaluation, mean_and_stderr
+from sketchrnn.training.evaluate import measure as measure_drawings
 from sketchrnn.training.schedules import kl_weight
+from sketchrnn.training.trainer import Trainer
 
 NETWORK = 2e-5
 N_MAX = 9
@@ -216,8 +217,7 @@ def without_noise(network: Network) -> Network:
 def measure(
     network: Network, drawings: Drawings, scale: float = SCALE, batch_size: int = 4, seed: int = 0
 ) -> Evaluation:
-    batches = evaluation_batches(drawings, batch_size, network.config.N_max, scale)
-    return evaluate(network, batches, scale, seed=seed)
+    return measure_drawings(network, drawings, scale, seed=seed, batch_size=batch_size)
 
 
 def last_layer(network: Network, rows: np.ndarray, z: np.ndarray | None, scale: float) -> Any:

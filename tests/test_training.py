@@ -41,8 +41,9 @@ from sketchrnn.runs import BEST, CONFIG, LAST, LOG, SHEETS, TENSORBOARD, load_te
 from sketchrnn.training import loop
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, read_log
-from sketchrnn.training.loop import Trainer, train
+from sketchrnn.training.loop import train
 from sketchrnn.training.progress import Progress
+from sketchrnn.training.trainer import Trainer
 
 MODEL = ModelConfig(
     N_max=20,
@@ -680,7 +681,7 @@ def test_a_step_that_is_not_finite_touches_nothing(
     assert trainer.step(a_batch(dataset)) is None
     for old, new in zip(before, everything(), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert trainer.steps_done == 1
+    assert trainer.place.steps_done == 1
     assert trainer.step(a_batch(dataset)) is not None
     assert any((old != new).any() for old, new in zip(before, everything(), strict=True))
 
@@ -788,7 +789,7 @@ def bad_weights_after(step: int, monkeypatch: pytest.MonkeyPatch, times: int = 1
     def spoil(self: Trainer, batch: Any) -> Record | None:
         nonlocal left
         record = real(self, batch)
-        if self.steps_done == step and left:
+        if self.place.steps_done == step and left:
             left -= 1
             with torch.no_grad():
                 self.network.head.weight[0, 0] = math.nan
@@ -1025,7 +1026,7 @@ def test_the_random_numbers_of_a_step_are_a_function_of_seed_and_step() -> None:
         trainer.training = replace(still, seed=seed)
         result = []
         for step in steps:
-            trainer.steps_done = step
+            trainer.place.steps_done = step
             record = trainer.step(a_batch(dataset))
             assert record is not None
             result.append(record["L_R"])

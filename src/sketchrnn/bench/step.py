@@ -25,7 +25,7 @@ from sketchrnn.devices import prepare_cpu
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.training.config import PRESETS
-from sketchrnn.training.loop import Trainer
+from sketchrnn.training.trainer import Trainer
 
 TRAINING = PRESETS["magenta"].training
 SCALE = 50.0  # px, where the drawings are made up

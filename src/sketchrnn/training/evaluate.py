@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sketchrnn.data.batches import Batch, evaluation_batches
+from sketchrnn.data.batches import evaluation_batches
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
@@ -89,23 +89,27 @@ def mean_and_stderr(values: Losses) -> dict[str, float]:
     return {"mean": float(values.mean()), "stderr": spread}
 
 
-def evaluate(
-    network: Network, batches: Iterable[Batch], scale: float, *, seed: int = 0
+def measure(
+    network: Network,
+    drawings: Drawings,
+    scale: float,
+    *,
+    seed: int = 0,
+    batch_size: int = EVALUATION_BATCH,
 ) -> Evaluation:
-    """Measure `network` on all drawings of `batches` (see `data.batches.evaluation_batches`).
+    """Measure `network` on all of `drawings`, none of which may have more than N_max points.
 
     z is sampled from q(z | S) as in the paper, from a generator of its own seeded with `seed`.
     """
-    device = network.head.weight.device
+    device = next(network.parameters()).device
     # NumPy's numbers come in one order, however many are asked for at once: batches do not matter
     generator = np.random.Generator(np.random.PCG64(seed))
     columns: dict[str, list[Losses]] = {}
-    lengths: list[npt.NDArray[np.int64]] = []
     N_max = network.config.N_max
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        for batch in batches:
+        for batch in evaluation_batches(drawings, batch_size, N_max, scale):
             x_BT5 = torch.from_numpy(batch.x_BT5).to(device)
             lengths_B = torch.from_numpy(batch.lengths_B).to(device)
             targets_BT5 = x_BT5[:, 1:]
@@ -125,24 +129,15 @@ def evaluate(
             )
             for name, values in row.items():
                 columns.setdefault(name, []).append(values.double().cpu().numpy())
-            lengths.append(batch.lengths_B)
     network.train(was_training)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     return Evaluation(
         N_max=N_max,
         scale=scale,
-        lengths=np.concatenate(lengths),
+        lengths=drawings.lengths,
         L_KL=joined.pop("L_KL", None),
         **joined,
     )
-
-
-def evaluate_drawings(
-    network: Network, drawings: Drawings, scale: float, *, seed: int = 0
-) -> Evaluation:
-    """Measure `network` on all of `drawings`, none of which may have more than N_max points."""
-    batches = evaluation_batches(drawings, EVALUATION_BATCH, network.config.N_max, scale)
-    return evaluate(network, batches, scale, seed=seed)
 
 
 def evaluate_split(
@@ -168,7 +163,7 @@ def evaluate_split(
         raise SketchRNNError(
             f"{dataset.name}: {split} has no drawings of at most {model.N_max} points"
         )
-    result = evaluate_drawings(model.network, drawings, model.facts.scale, seed=seed)
+    result = measure(model.network, drawings, model.facts.scale, seed=seed)
     summary = result.summary(KL_min) | {
         "epsilon": dataset.epsilon,
         "split": split,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Backend
+from sketchrnn.model.unroll import Backend, Dropout
 from sketchrnn.training.config import TrainingConfig
 
 
@@ -55,7 +55,8 @@ def step_losses(
         pen_weights_BT: see `Batch`.
         backend: how the cells are run over time.
     """
-    encoder_dropout, decoder_dropout = (None, None), None
+    encoder_dropout: tuple[Dropout | None, Dropout | None] = (None, None)
+    decoder_dropout: Dropout | None = None
     if config.recurrent_keep < 1:
         encoder_dropout, decoder_dropout = network.draw_dropout(
             len(x_BT5), x_BT5.shape[1] - 1, config.recurrent_keep, generator
