@@ -42,7 +42,7 @@ from sketchrnn.training import loop
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, read_log
 from sketchrnn.training.loop import train
-from sketchrnn.training.progress import Progress
+from sketchrnn.training.terminal import TrainingProgress
 from sketchrnn.training.trainer import Trainer
 
 MODEL = ModelConfig(
@@ -942,7 +942,7 @@ def test_time_before_a_fallback_is_not_forgotten(
 
 
 def test_the_time_left_counts_all_that_is_between_the_steps() -> None:
-    progress = Progress(replace(TRAINING, max_steps=101, batch_size=8))
+    progress = TrainingProgress(replace(TRAINING, max_steps=101, batch_size=8))
     record: Record = {"kind": "train", "L_R": 1.0, "sketches_per_s": 8.0}
     lefts = []
     for step, seconds in ((1, 1.0), (2, 3.0), (3, 11.0)):  # a second each, and what comes between
