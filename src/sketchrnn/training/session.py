@@ -58,9 +58,16 @@ def train(
     Raises:
         SketchRNNError: a wrong number or name, or as `training.loop.train`.
     """
-    settings = (_stored_settings if resume else _new_settings)(
-        data, Path(run), preset, begin_with, max_points, numbers
-    )
+    options: dict[str, Any] = {
+        "preset": preset,
+        "begin_with": begin_with,
+        "max_points": max_points,
+        "numbers": numbers,
+    }
+    if resume:
+        settings = stored_settings(Path(run), data, **options)
+    else:
+        settings = new_settings(data, **options)
     # before PyTorch is loaded and gigabytes are read, so that a wrong number fails at once
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.training import loop
@@ -105,7 +112,7 @@ def train(
 
 
 @dataclass(frozen=True)
-class _Settings:
+class Settings:
     """What is trained: the data, and every number but N_max, which is of the drawings."""
 
     data: Data
@@ -114,14 +121,14 @@ class _Settings:
     training: TrainingConfig
 
 
-def _new_settings(
+def new_settings(
     data: Data,
-    run: Path,
-    preset: str | None,
-    begin_with: Source | None,
-    max_points: int | None,
+    *,
+    preset: str | None = None,
+    begin_with: Source | None = None,
+    max_points: int | None = None,
     numbers: Mapping[str, Any],
-) -> _Settings:
+) -> Settings:
     """The numbers of a preset, and of the model to begin with, changed by those that are given."""
     if not isinstance(data, Dataset) and not source_names(data):
         raise SketchRNNError("name the data to train on: a data file, or doodles")
@@ -136,17 +143,18 @@ def _new_settings(
             raise SketchRNNError(f"{named} is given by --begin-with; leave out one of them")
         model = _shape_of(begin_with)
     ModelConfig(N_max=1, **model)  # N_max is known later; the others are checked here
-    return _Settings(data, max_points, model, replace(PRESETS[name].training, **training))
+    return Settings(data, max_points, model, replace(PRESETS[name].training, **training))
 
 
-def _stored_settings(
-    data: Data,
+def stored_settings(
     run: Path,
-    preset: str | None,
-    begin_with: Source | None,
-    max_points: int | None,
+    data: Data = (),
+    *,
+    preset: str | None = None,
+    begin_with: Source | None = None,
+    max_points: int | None = None,
     numbers: Mapping[str, Any],
-) -> _Settings:
+) -> Settings:
     """What a run states, with the numbers that may change in one that is resumed."""
     stored = read_config(run)
     sizes, training = _of_model_and_training(numbers)
@@ -159,7 +167,7 @@ def _stored_settings(
     if not isinstance(data, Dataset):
         data = source_names(data) or _found(run, stored.data.sources)
     before = TrainingConfig.of_run(run)
-    return _Settings(data, stored.data.max_points, _shape_of(run), replace(before, **training))
+    return Settings(data, stored.data.max_points, _shape_of(run), replace(before, **training))
 
 
 def _of_model_and_training(
