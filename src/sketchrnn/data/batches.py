@@ -67,13 +67,11 @@ def make_batch(
     """The drawings at `indices` as one batch.
 
     Args:
-        drawings: where they come from (px).
-        indices: [B] positions in `drawings`.
+        drawings, indices: all of them (px), and which [B].
         N_max: the most points a drawing may have.
         scale: the offsets, clamped to +-1000, are divided by it (px).
         augment_scale: a; x and y of each drawing are each times a number from U(1 - a, 1 + a).
-        drop_probability: of an inner point to be left out (`drop_points`).
-        rng: for the two; not needed where both are 0.
+        drop_probability, rng: of an inner point to be left out (`drop_points`); for both.
 
     Raises:
         SketchRNNError: a drawing has more than N_max points.
@@ -124,14 +122,13 @@ def drop_points(
     so that it moves to where the dropped point was and the rest of the drawing stays in its place.
 
     Args:
-        offsets: [P, 2] of all drawings, one after the other.
-        pen_up: [P], whether the pen is lifted after the point.
+        offsets, pen_up: [P, 2] and [P], of all drawings, one after the other.
         lengths_B: points of each drawing.
         uniform: [P] numbers in [0, 1), one a point.
         probability: of a point to be dropped.
 
     Returns:
-        offsets [P', 2], pen_up [P'] and lengths_B of what is left.
+        The first three, of what is left.
     """
     drawing, step = _places(lengths_B)
     last = pen_up | (step == lengths_B[drawing] - 1)
@@ -191,15 +188,12 @@ def training_batches(
     while True:
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         epochs = places // len(drawings)
-        indices = np.concatenate(
-            [
-                order(int(epoch))[places[epochs == epoch] % len(drawings)]
-                for epoch in np.unique(epochs)
-            ]
+        parts = (
+            order(int(one))[places[epochs == one] % len(drawings)] for one in np.unique(epochs)
         )
         batch = make_batch(
             drawings,
-            indices,
+            np.concatenate(list(parts)),
             N_max,
             scale,
             augment_scale=augment_scale,
@@ -218,25 +212,17 @@ def training_batches(
 
 
 def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
-    """The same batches, each made by a thread while the ones before it are in use.
+    """The same batches, made by a thread, `ahead` of them before they are asked for.
 
     The thread ends with the last batch, or when the iterator is closed. An error comes where its
     batch would have come.
-
-    Args:
-        batches: where they come from; used by that thread alone.
-        ahead: how many are made before they are asked for.
     """
     source = iter(batches)
-
-    def following() -> Batch | None:
-        return next(source, None)
-
     thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
     try:
-        coming = deque(thread.submit(following) for _ in range(ahead))
+        coming = deque(thread.submit(next, source, None) for _ in range(ahead))
         while (batch := coming.popleft().result()) is not None:
-            coming.append(thread.submit(following))
+            coming.append(thread.submit(next, source, None))
             yield batch
     finally:
         thread.shutdown(cancel_futures=True)

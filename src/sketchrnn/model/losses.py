@@ -50,10 +50,10 @@ def reconstruction_loss(
 
     Args:
         mixture: leading shape [B, T]; with `pen_weights_BT` [P], as `Network.decode` gives it.
-        targets_BT5: stroke-5 [B, T, 5], padded with (0, 0, 0, 0, 1).
+        targets_BT5: stroke-5, padded with (0, 0, 0, 0, 1).
         lengths_B: N_s of each drawing.
         pen_weights_BT: how often each term of L_p counts; the mixture has the P steps whose weight
-            is over 0, T by T. None: it has all, and each counts once.
+            is over 0, step by step. None: it has all, and each counts once.
         N_max: what all sums are divided by, where T is less.
     """
     T = targets_BT5.shape[1]

@@ -196,7 +196,7 @@ def evaluate(
     """The losses of a model on every drawing of a split, each as its mean and standard error.
 
         model = sketchrnn.load("cat_pig")
-        sketchrnn.evaluate(model, "doodles:200:1:cat_head+pig_head")["nats_per_drawing"]["mean"]
+        sketchrnn.evaluate(model, "doodles:50:1:cat_head+pig_head")["nats_per_drawing"]["mean"]
 
     Args:
         model: what is measured.
@@ -222,8 +222,8 @@ def compare(
 ) -> dict[str, Any]:
     """Two models on the same drawings: those of a split that both can read, to their end.
 
-        models = sketchrnn.load("cat_pig"), sketchrnn.load("runs/mine")
-        sketchrnn.compare(*models, "doodles:200:1:cat_head+pig_head")["nats_per_drawing"]
+        models = sketchrnn.load("cat_pig"), sketchrnn.load("car")
+        sketchrnn.compare(*models, "doodles:50:1:cat_head+pig_head")["nats_per_drawing"]
 
     Args:
         model_a, model_b: any two; their N_max and scale may differ.

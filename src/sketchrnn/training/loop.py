@@ -70,9 +70,8 @@ def train(
     Args:
         run: the folder; must not hold a run already, unless `resume`.
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
-        model, training: the configs; stored in the folder.
-        device: where to compute.
-        backend: how the cells are run over time (`model.unroll.Backend`); not stored.
+        model, training: stored in the folder.
+        device, backend: where to compute, and how (`model.unroll.Backend`); not stored.
         sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
             sources replace those stored, if any are named.
         resume: go on from the last checkpoint of the folder.
@@ -81,9 +80,9 @@ def train(
         should_stop: asked after each step; true saves and ends cleanly.
 
     Raises:
-        SketchRNNError: the folder holds a run (or none, with `resume`), other drawings than before,
-            no validation drawings, a damaged run folder, a model to begin with of another shape,
-            or a loss that stays not finite.
+        SketchRNNError: the folder holds a run (or none, with `resume`) or is damaged; other
+            drawings than before, none to validate with, a model to begin with of another shape; or
+            a loss that stays not finite.
     """
     folder = Path(run)
     need_validation(dataset)

@@ -35,7 +35,7 @@ def train(
 ) -> Record:
     """Train a model, and show on stderr how it goes. Ctrl-C saves and ends.
 
-        end = sketchrnn.train("doodles:500", "runs/doodles", max_steps=200)
+        end = sketchrnn.train("doodles:200", "runs/doodles", max_steps=10, decoder_size=64)
         model = sketchrnn.load("runs/doodles")
 
     Args:
@@ -113,7 +113,7 @@ def train(
 
 @dataclass(frozen=True)
 class Settings:
-    """What is trained: the data, and every number but N_max, which is of the drawings."""
+    """What is trained: every number but N_max, which is of the drawings."""
 
     data: Data
     max_points: int | None
