@@ -20,13 +20,13 @@ from typing import Any, get_args
 
 import torch
 
-from sketchrnn.data import batches
-from sketchrnn.data.padding import LEARN_TO_END, Padding
+from sketchrnn.data import Padding, batches
+from sketchrnn.data.padding import LEARN_TO_END
 from sketchrnn.data.sources import read_sources
 from sketchrnn.devices import prepare_cpu
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.training.config import Precision, TrainingConfig
-from sketchrnn.training.loop import Trainer
+from sketchrnn.training.trainer import Trainer
 
 PADDINGS = get_args(Padding)
 SIZES: dict[str, Any] = {"encoder_size": 64, "decoder_size": 128, "z_size": 32, "mixtures": 20}

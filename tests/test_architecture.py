@@ -126,7 +126,7 @@ def test_the_reading_of_imports_finds_what_is_known() -> None:
     assert Import("data.batches", "strokes", "top") in IMPORTS  # from sketchrnn import strokes
     assert Import("drawing.base", "figures.sheet", "lazy") in IMPORTS
     assert Import("doodles", "data.dataset", "types") in IMPORTS
-    assert Import("cli.verbs.train", "training.loop", "lazy") in IMPORTS
+    assert Import("cli.train", "training.session", "lazy") in IMPORTS
     assert Import("cli", "", "top") in IMPORTS  # from sketchrnn import __version__
 
 

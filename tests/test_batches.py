@@ -14,17 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn import strokes
+from sketchrnn.data import Padding
 from sketchrnn.data.batches import (
     Batch,
     drop_points,
     evaluation_batches,
     make_batch,
     prefetched,
-    sampled_steps,
     training_batches,
 )
 from sketchrnn.data.dataset import Drawings
-from sketchrnn.data.padding import END_STEPS, LEARN_TO_END, POOL_BATCHES, TAIL_EVERY, Padding
+from sketchrnn.data.padding import (
+    END_STEPS,
+    LEARN_TO_END,
+    POOL_BATCHES,
+    TAIL_EVERY,
+    sampled_weights,
+)
 from sketchrnn.errors import SketchRNNError
 
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
@@ -187,7 +193,7 @@ def test_a_resumed_training_sees_the_same_batches(padding: Padding) -> None:
     whole = list(itertools.islice(stream(0), LEARN_TO_END + 4))
     for start in (1, 3, 10, LEARN_TO_END, LEARN_TO_END + 3):
         resumed = next(stream(start))
-        for name in ("x_BT5", "lengths_B", "indices_B", "steps_B"):
+        for name in ("x_BT5", "lengths_B", "indices_B", "pen_weights_BT"):
             assert np.array_equal(getattr(resumed, name), getattr(whole[start], name))
 
 
@@ -200,7 +206,7 @@ def test_another_seed_is_another_order_and_another_augmentation() -> None:
     assert not np.array_equal(*in_order)
 
 
-def test_sampled_steps_stand_for_all_steps() -> None:
+def test_sampled_weights_stand_for_all_steps() -> None:
     """Over all chances each step of each drawing counts once in the mean, exactly."""
     N_max = 30
     lengths = np.arange(1, N_max + 1)
@@ -208,9 +214,11 @@ def test_sampled_steps_stand_for_all_steps() -> None:
     is_tail = step >= lengths[:, None] + END_STEPS
     weights = []
     for chance in range(TAIL_EVERY):
-        is_run = step < sampled_steps(lengths, N_max, chance)[:, None]
-        assert is_run[~is_tail].all()  # the points and the first ends
-        weights.append(is_run * np.where(is_tail, TAIL_EVERY, 1))
+        weights.append(sampled_weights(lengths, N_max, chance))
+        assert (weights[-1][~is_tail] == 1).all()  # the points and the first ends
+        assert set(weights[-1][is_tail]) == {0, TAIL_EVERY}
+        is_run = (weights[-1] > 0).astype(int)
+        assert (np.diff(is_run, axis=1) <= 0).all()  # what is run is in one piece
     assert (np.mean(weights, axis=0) == 1).all()
     run_on = [np.flatnonzero((row != 0)[:, -1] & is_tail[:, -1]) for row in weights]
     assert all(abs(len(row) - is_tail[:, -1].sum() / TAIL_EVERY) < 1 for row in run_on)
@@ -228,14 +236,14 @@ def test_sampled_batches_are_those_of_full_padding_and_every_chance_comes() -> N
     for step, (full, sampled) in enumerate(pairs):
         for name in ("x_BT5", "lengths_B", "indices_B"):
             assert np.array_equal(getattr(sampled, name), getattr(full, name))
-        assert full.steps_B is None
+        assert full.pen_weights_BT is None
         if step < LEARN_TO_END:
-            assert sampled.steps_B is None
+            assert sampled.pen_weights_BT is None
             continue
         (chance,) = (
             chance
             for chance in range(TAIL_EVERY)
-            if np.array_equal(sampled.steps_B, sampled_steps(full.lengths_B, 45, chance))
+            if np.array_equal(sampled.pen_weights_BT, sampled_weights(full.lengths_B, 45, chance))
         )
         chances.append(chance)
     counts = np.bincount(chances, minlength=TAIL_EVERY)
@@ -280,7 +288,7 @@ def test_similar_batches_are_padded_to_their_longest() -> None:
         longest = min(batch.lengths_B.max() + END_STEPS, 40)
         ends.append(longest)
         assert batch.x_BT5.shape == (10, longest + 1, 5)
-        assert batch.steps_B is None
+        assert batch.pen_weights_BT is None
         for index, x_T5 in enumerate(batch.x_BT5):
             padding = x_T5[1 + batch.lengths_B[index] :]
             assert (padding == strokes.END_TOKEN).all()

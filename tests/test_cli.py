@@ -22,11 +22,12 @@ import torch
 import sketchrnn
 from sketchrnn import cli
 from sketchrnn.cli import build_parser, verb_names
-from sketchrnn.cli.flags import flag
+from sketchrnn.cli.flags import flag, given_fields
 from sketchrnn.model.backends.native.library import has_bf16
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import read_log
+from sketchrnn.training.session import new_settings
 from tiny import TINY, Shell, do, write_ndjson
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -197,13 +198,14 @@ def test_a_flag_for_every_field(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_all_numbers(preset: str) -> None:
-    from sketchrnn.cli.verbs.train import _settings
-
     typed = ["train", "d.npz", "-o", "run", "--preset", preset, "--z-size", "7", "--R", "0.5"]
-    sources, max_points, model, training = _settings(build_parser().parse_args(typed))
-    assert (sources, max_points) == (["d.npz"], None)
-    assert model == PRESETS[preset].model | {"z_size": 7, "conditional": True}
-    assert training == dataclasses.replace(PRESETS[preset].training, R=0.5)
+    arguments = build_parser().parse_args(typed)
+    numbers = given_fields(arguments, ModelConfig) | given_fields(arguments, TrainingConfig)
+    settings = new_settings(arguments.data, preset=arguments.preset, numbers=numbers)
+    assert (settings.data, settings.max_points) == (["d.npz"], None)
+    expected = PRESETS[preset].model | {"z_size": 7, "conditional": True}
+    assert ModelConfig(N_max=9, **settings.model) == ModelConfig(N_max=9, **expected)
+    assert settings.training == dataclasses.replace(PRESETS[preset].training, R=0.5)
 
 
 def test_every_field_says_what_it_is(shell: Shell) -> None:

@@ -19,7 +19,7 @@ from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import PLAIN, Backend
 from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.loop import Trainer
+from sketchrnn.training.trainer import Trainer
 from unrolling import Problem, assert_same, random_problem
 
 pytestmark = [

@@ -32,8 +32,8 @@ from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.unroll import PLAIN, Backend, unroll_beside
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.graph import DeviceStep
-from sketchrnn.training.loop import Trainer
 from sketchrnn.training.schedules import kl_weight, learning_rate
+from sketchrnn.training.trainer import Trainer
 from unrolling import Answer, Problem, assert_same, every_cell, ragged, random_loss, random_problem
 
 ON_GPU = torch.cuda.is_available()

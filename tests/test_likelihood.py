@@ -30,7 +30,7 @@ from sketchrnn.drawing.likelihood import (
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts
 from sketchrnn.sketch import Sketch
-from sketchrnn.training.evaluate import evaluate_drawings
+from sketchrnn.training.evaluate import measure
 
 CLOSE = 2e-5
 N_MAX, Z = 9, 4
@@ -148,7 +148,7 @@ def test_given_z(cell: str) -> None:
 def test_is_what_evaluate_measures() -> None:
     model, sketches = make_model(conditional=False), make_sketches()
     drawings = Drawings.from_arrays([sketch.to_stroke3() for sketch in sketches])
-    expected = evaluate_drawings(model.network, drawings, SCALE).nats_per_drawing
+    expected = measure(model.network, drawings, SCALE).nats_per_drawing
     ours = [one.nats for one in likelihood(model, sketches)]
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
 

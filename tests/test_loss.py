@@ -19,19 +19,19 @@ from torch.distributions import Normal, kl_divergence
 
 import oracles
 from sketchrnn import strokes
-from sketchrnn.data.batches import Batch, evaluation_batches, make_batch, sampled_steps
+from sketchrnn.data.batches import Batch, make_batch
 from sketchrnn.data.dataset import Drawings
-from sketchrnn.data.padding import END_STEPS, TAIL_EVERY
-from sketchrnn.model import losses as loss_module
+from sketchrnn.data.padding import END_STEPS, TAIL_EVERY, sampled_weights
 from sketchrnn.model.config import BackendName, ModelConfig
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.evaluate import Evaluation, evaluate, mean_and_stderr
-from sketchrnn.training.loop import Trainer
+from sketchrnn.training.evaluate import Evaluation, mean_and_stderr
+from sketchrnn.training.evaluate import measure as measure_drawings
 from sketchrnn.training.schedules import kl_weight
+from sketchrnn.training.trainer import Trainer
 
 NETWORK = 2e-5
 N_MAX = 9
@@ -217,8 +217,7 @@ def without_noise(network: Network) -> Network:
 def measure(
     network: Network, drawings: Drawings, scale: float = SCALE, batch_size: int = 4, seed: int = 0
 ) -> Evaluation:
-    batches = evaluation_batches(drawings, batch_size, network.config.N_max, scale)
-    return evaluate(network, batches, scale, seed=seed)
+    return measure_drawings(network, drawings, scale, seed=seed, batch_size=batch_size)
 
 
 def last_layer(network: Network, rows: np.ndarray, z: np.ndarray | None, scale: float) -> Any:
@@ -542,13 +541,13 @@ def test_sampled_padding_is_the_full_loss_in_the_mean(cell: str, backend: Backen
     """Losses and gradients over all chances, each as likely as the others, average to the full."""
     batch = full_batch()
 
-    def one(steps_B: np.ndarray | None) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    def one(weights: np.ndarray | None) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         trainer = make_trainer({"decoder_cell": cell}, gradient_clip=math.inf)
         trainer.backend = Backend(backend)
-        return step_of(trainer, replace(batch, steps_B=steps_B))
+        return step_of(trainer, replace(batch, pen_weights_BT=weights))
 
     full, full_gradients = one(None)
-    sampled = [one(sampled_steps(batch.lengths_B, N_MAX, chance)) for chance in range(TAIL_EVERY)]
+    sampled = [one(sampled_weights(batch.lengths_B, N_MAX, chance)) for chance in range(TAIL_EVERY)]
     losses = [record["L_p"] for record, _ in sampled]
     assert np.std(losses) > 1e-3
     assert np.mean(losses) == pytest.approx(full["L_p"], abs=NETWORK)
@@ -562,16 +561,13 @@ def test_sampled_padding_is_the_full_loss_in_the_mean(cell: str, backend: Backen
 
 
 @pytest.mark.parametrize("cell", ["lstm", "layer_norm", "hyper"])
-def test_sampled_padding_of_every_drawing_is_full(
-    cell: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sampled_padding_of_every_drawing_is_full(cell: str) -> None:
     """Where every drawing goes on to N_max, and counts once, nothing differs but the order."""
     batch = full_batch()
     results = []
-    for steps_B in (None, np.full(len(batch.lengths_B), N_MAX)):
-        monkeypatch.setattr(loss_module, "TAIL_EVERY", TAIL_EVERY if steps_B is None else 1)
+    for weights in (None, np.ones((len(batch.lengths_B), N_MAX), np.float32)):
         trainer = make_trainer({"decoder_cell": cell}, recurrent_keep=0.7, gradient_clip=math.inf)
-        results.append(step_of(trainer, replace(batch, steps_B=steps_B)))
+        results.append(step_of(trainer, replace(batch, pen_weights_BT=weights)))
     (full, full_gradients), (sampled, gradients) = results
     for name in ("L_R", "L_s", "L_p", "loss"):
         assert sampled[name] == pytest.approx(full[name], abs=NETWORK)
@@ -587,7 +583,9 @@ def test_the_other_parts_of_sampled_padding_are_exact() -> None:
     targets[..., strokes.P1_DOWN] = 1 - targets[..., strokes.P3_END]
     full = reconstruction_loss(Mixture.from_head(y), targets, lengths)
     rows = torch.cat([y[steps > t, t] for t in range(12)])
-    sampled = reconstruction_loss(Mixture.from_head(rows), targets, lengths, steps)
+    weights = torch.from_numpy(sampled_weights(lengths.numpy(), 12, 0))
+    assert torch.equal((weights > 0).sum(dim=1), steps)
+    sampled = reconstruction_loss(Mixture.from_head(rows), targets, lengths, weights)
     for name in ("L_s", "L_p_masked", "L_p_to_end"):
         torch.testing.assert_close(getattr(sampled, name), getattr(full, name))
     log_pen = Mixture.from_head(y).log_pen(targets[..., strokes.PEN])
@@ -601,7 +599,8 @@ def test_the_other_parts_of_sampled_padding_are_exact() -> None:
 @pytest.mark.parametrize("backend", ["plain", "auto"])
 def test_steps_that_are_not_wanted_are_not_computed(backend: BackendName) -> None:
     batch = full_batch()
-    steps_B = sampled_steps(batch.lengths_B, N_MAX, 0)
+    weights = sampled_weights(batch.lengths_B, N_MAX, 0)
+    steps_B = (weights > 0).sum(axis=1)
     x_BT5 = batch.x_BT5.copy()
     past = np.arange(N_MAX + 1) > steps_B[:, None]
     assert past.any()
@@ -610,7 +609,7 @@ def test_steps_that_are_not_wanted_are_not_computed(backend: BackendName) -> Non
     for x in (batch.x_BT5, x_BT5):
         trainer = make_trainer()
         trainer.backend = Backend(backend)
-        results.append(step_of(trainer, replace(batch, x_BT5=x, steps_B=steps_B)))
+        results.append(step_of(trainer, replace(batch, x_BT5=x, pen_weights_BT=weights)))
     (expected, gradients), (ours, others) = results
     assert ours == expected
     assert all(torch.equal(others[name], gradients[name]) for name in gradients)

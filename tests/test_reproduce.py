@@ -42,7 +42,7 @@ from sketchrnn.sketch import Sketch
 from sketchrnn.training import loop
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, read_log
-from sketchrnn.training.progress import Progress
+from sketchrnn.training.terminal import TrainingProgress
 from tiny import Shell, do, listing
 
 CPU = torch.device("cpu")
@@ -357,11 +357,11 @@ def test_ctrl_c_leaves_all_whole(
 ) -> None:
     """The first Ctrl-C ends the cell at hand after its step; 130 says that something is left."""
 
-    def show(progress: Progress, record: Record) -> None:
+    def show(progress: TrainingProgress, record: Record) -> None:
         if record["kind"] == "train" and record["step"] == 3:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Progress, "show", show)
+    monkeypatch.setattr(TrainingProgress, "show", show)
     out = tmp_path / "out"
     assert shell(*_command(data, out), "--datasets", "pig", *_flags()) == 130
     assert "stopping after this step" in shell.err

@@ -37,12 +37,14 @@ from sketchrnn.data.sources import read_sources
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.losses import ReconstructionLoss, reconstruction_loss
+from sketchrnn.model.mixture import Mixture, head_size
 from sketchrnn.runs import BEST, CONFIG, LAST, LOG, SHEETS, TENSORBOARD, load_tensors, read_config
-from sketchrnn.training import loop
+from sketchrnn.training import loop, session
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, read_log
-from sketchrnn.training.loop import Trainer, train
-from sketchrnn.training.progress import Progress
+from sketchrnn.training.loop import train
+from sketchrnn.training.terminal import TrainingProgress
+from sketchrnn.training.trainer import Trainer
 
 MODEL = ModelConfig(
     N_max=20,
@@ -381,7 +383,7 @@ import tensorboardX, torch
 import sketchrnn.drawing.sheets  # once here, rather than in each child
 torch.set_num_threads(1)
 import test_training as here
-from sketchrnn.training import loop
+from sketchrnn.training import loop, session
 loop.SHEET_DRAWINGS, loop.SHEET_TEMPERATURES = 1, (0.5,)
 
 def start(folder):
@@ -680,7 +682,7 @@ def test_a_step_that_is_not_finite_touches_nothing(
     assert trainer.step(a_batch(dataset)) is None
     for old, new in zip(before, everything(), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert trainer.steps_done == 1
+    assert trainer.place.steps_done == 1
     assert trainer.step(a_batch(dataset)) is not None
     assert any((old != new).any() for old, new in zip(before, everything(), strict=True))
 
@@ -788,7 +790,7 @@ def bad_weights_after(step: int, monkeypatch: pytest.MonkeyPatch, times: int = 1
     def spoil(self: Trainer, batch: Any) -> Record | None:
         nonlocal left
         record = real(self, batch)
-        if self.steps_done == step and left:
+        if self.place.steps_done == step and left:
             left -= 1
             with torch.no_grad():
                 self.network.head.weight[0, 0] = math.nan
@@ -941,7 +943,7 @@ def test_time_before_a_fallback_is_not_forgotten(
 
 
 def test_the_time_left_counts_all_that_is_between_the_steps() -> None:
-    progress = Progress(replace(TRAINING, max_steps=101, batch_size=8))
+    progress = TrainingProgress(replace(TRAINING, max_steps=101, batch_size=8))
     record: Record = {"kind": "train", "L_R": 1.0, "sketches_per_s": 8.0}
     lefts = []
     for step, seconds in ((1, 1.0), (2, 3.0), (3, 11.0)):  # a second each, and what comes between
@@ -1025,7 +1027,7 @@ def test_the_random_numbers_of_a_step_are_a_function_of_seed_and_step() -> None:
         trainer.training = replace(still, seed=seed)
         result = []
         for step in steps:
-            trainer.steps_done = step
+            trainer.place.steps_done = step
             record = trainer.step(a_batch(dataset))
             assert record is not None
             result.append(record["L_R"])
@@ -1062,6 +1064,111 @@ def test_the_global_generators_are_not_touched(tmp_path: Path) -> None:
     np.random.seed(5)
     train_all(tmp_path / "run", max_steps=2)
     assert (torch.rand(1).item(), np.random.rand()) == expected
+
+
+# --- a network of the user's ----------------------------------------------------------------------
+
+
+class GRUs(torch.nn.Module):
+    """A small model without any cell of the package: all that a Trainer asks for."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = torch.nn.GRU(5, 8, batch_first=True)
+        self.to_z = torch.nn.Linear(8, 2 * config.z_size)
+        self.decoder = torch.nn.GRU(5 + config.z_size, 16, batch_first=True)
+        self.out = torch.nn.Linear(16, head_size(config.mixtures))
+
+    def encode(
+        self, points_BT5: torch.Tensor, lengths_B: torch.Tensor, dropout: Any = None, **_: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        h_BTH, _state = self.encoder(points_BT5)
+        mu, log_variance = self.to_z(h_BTH[torch.arange(len(h_BTH)), lengths_B - 1]).chunk(2, dim=1)
+        return mu, log_variance
+
+    def decode(
+        self, inputs_BT5: torch.Tensor, z_BZ: torch.Tensor, **_: Any
+    ) -> tuple[Mixture, torch.Tensor]:
+        z_BTZ = z_BZ[:, None].expand(-1, inputs_BT5.shape[1], -1)
+        h_BTH, state = self.decoder(torch.cat([inputs_BT5, z_BTZ], dim=2))
+        return Mixture.from_head(self.out(h_BTH)), state
+
+
+def test_a_trainer_takes_a_network_of_the_users(tmp_path: Path) -> None:
+    dataset = tiny_dataset()
+    training = replace(TRAINING, recurrent_keep=1.0)
+
+    def a_trainer() -> Trainer:
+        torch.manual_seed(0)
+        device = torch.device("cpu")
+        return Trainer(MODEL, training, dataset.scale, device, network=GRUs(MODEL))
+
+    trainer = a_trainer()
+    before = trainer.validate(dataset.valid)["L_R"]
+    for _ in range(30):
+        assert trainer.step(a_batch(dataset)) is not None
+    trainer.save(tmp_path / LAST)
+    after = trainer.validate(dataset.valid)["L_R"]
+    assert after < before - 0.5
+    again = a_trainer()
+    again.restore(tmp_path / LAST)
+    assert again.place.steps_done == 30
+    assert again.validate(dataset.valid)["L_R"] == after
+    assert again.step(a_batch(dataset)) == trainer.step(a_batch(dataset))
+
+
+# --- the Python face ------------------------------------------------------------------------------
+
+SIZES = {"encoder_size": 8, "decoder_size": 16, "z_size": 4, "mixtures": 2, "batch_size": 8}
+
+
+def test_train_in_python_is_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "zigzags.sketches"
+    sketches.write(tiny_dataset(), data)
+    assert cli.main(command(data, tmp_path / "verb", max_steps=5)) == 0
+    said = capsys.readouterr().err
+    end = session.train(
+        data, tmp_path / "python", max_steps=5, evaluate_every=4, device="cpu", **SIZES
+    )
+    assert capsys.readouterr().err.splitlines()[0] == said.splitlines()[0]
+    assert (end["step"], end["reason"]) == (5, "all 5 steps done")
+    assert_same_run(tmp_path / "python", tmp_path / "verb")
+    end = session.train((), tmp_path / "python", resume=True, max_steps=6, quiet=True)
+    assert end["step"] == 6
+    assert capsys.readouterr().err == ""
+
+
+def test_train_takes_a_data_set(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"evaluate_every": 4, "quiet": True, "device": "cpu"} | SIZES
+    folder = tmp_path / "run"
+    session.train(tiny_dataset(), folder, max_steps=3, conditional=False, max_points=15, **options)
+    config = read_config(folder)
+    assert (config.model.conditional, config.model.N_max) == (False, 15)
+    assert (config.data.sources, config.data.max_points) == ((), 15)
+    end = session.train(tiny_dataset(), folder, resume=True, max_steps=4, quiet=True)
+    assert end["step"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 3}, "there is no number 'steps' to train with"),
+        ({"N_max": 3}, "there is no number 'N_max' to train with"),
+        (
+            {"preset": "huge"},
+            "there is no preset 'huge'; choose one of laptop, few, magenta, paper",
+        ),
+        ({"z_size": 0}, "z_size must be a whole number from 1"),
+        ({"R": 2}, "R must be a number from 0 to 1, got 2"),
+        ({"begin_with": "cat_pig", "conditional": False}, "--unconditional is given by --begin"),
+        ({"begin_with": "cat_pig", "conditional": False, "z_size": 3}, "--z-size is given by"),
+    ],
+)
+def test_what_train_refuses(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SketchRNNError, match=message):
+        session.train("no such file", tmp_path / "run", **options)  # found before the file is
+    assert not (tmp_path / "run").exists()
 
 
 # --- several data files ---------------------------------------------------------------------------

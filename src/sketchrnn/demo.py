@@ -32,7 +32,7 @@ from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import need_validation, train
-from sketchrnn.training.progress import Progress, StopSignals
+from sketchrnn.training.terminal import StopSignals, TrainingProgress
 
 MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
 EVALUATE_EVERY = 200
@@ -135,7 +135,7 @@ def _train(dataset: Dataset, run: Path, model: ModelConfig, training: TrainingCo
         f"training on {len(dataset.train):,} drawings for {training.max_minutes:g} minutes,"
         f" on {device}"
     )
-    with stop, Progress(training) as progress:
+    with stop, TrainingProgress(training) as progress:
         for record in records:
             progress.show(record)
 

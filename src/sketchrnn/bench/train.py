@@ -33,7 +33,7 @@ from sketchrnn.model.mixture import head_size
 from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import PRESETS
-from sketchrnn.training.loop import Trainer
+from sketchrnn.training.trainer import Trainer
 
 TRAINING = PRESETS["magenta"].training
 MARKS: tuple[list[str], ...] = ([], ["bf16"], ["graph"], ["bf16", "graph"])  # after its name

@@ -15,8 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
+from sketchrnn.data import Padding
 from sketchrnn.data.dataset import Drawings, IntArray
-from sketchrnn.data.padding import END_STEPS, LEARN_TO_END, POOL_BATCHES, TAIL_EVERY, Padding
+from sketchrnn.data.padding import (
+    END_STEPS,
+    LEARN_TO_END,
+    TAIL_EVERY,
+    sampled_weights,
+    sort_by_length,
+)
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.strokes import FloatArray
 
@@ -37,13 +44,14 @@ class Batch:
             is cut for the whole batch.
         lengths_B: int64 [B], the number of points N_s of each, after augmentation.
         indices_B: int64 [B], which drawings these are.
-        steps_B: int64 [B], how many steps the decoder is run for each; None for all.
+        pen_weights_BT: float32 [B, N_max], how often each term of L_p counts; 0, where a drawing's
+            steps need not be run any more, up to its last. None: all count once.
     """
 
     x_BT5: npt.NDArray[np.float32]
     lengths_B: IntArray
     indices_B: IntArray
-    steps_B: IntArray | None = None
+    pen_weights_BT: npt.NDArray[np.float32] | None = None
 
 
 def make_batch(
@@ -59,13 +67,11 @@ def make_batch(
     """The drawings at `indices` as one batch.
 
     Args:
-        drawings: where they come from (px).
-        indices: [B] positions in `drawings`.
+        drawings, indices: all of them (px), and which [B].
         N_max: the most points a drawing may have.
         scale: the offsets, clamped to +-1000, are divided by it (px).
         augment_scale: a; x and y of each drawing are each times a number from U(1 - a, 1 + a).
-        drop_probability: of an inner point to be left out (`drop_points`).
-        rng: for the two; not needed where both are 0.
+        drop_probability, rng: of an inner point to be left out (`drop_points`); for both.
 
     Raises:
         SketchRNNError: a drawing has more than N_max points.
@@ -116,14 +122,13 @@ def drop_points(
     so that it moves to where the dropped point was and the rest of the drawing stays in its place.
 
     Args:
-        offsets: [P, 2] of all drawings, one after the other.
-        pen_up: [P], whether the pen is lifted after the point.
+        offsets, pen_up: [P, 2] and [P], of all drawings, one after the other.
         lengths_B: points of each drawing.
         uniform: [P] numbers in [0, 1), one a point.
         probability: of a point to be dropped.
 
     Returns:
-        offsets [P', 2], pen_up [P'] and lengths_B of what is left.
+        The first three, of what is left.
     """
     drawing, step = _places(lengths_B)
     last = pen_up | (step == lengths_B[drawing] - 1)
@@ -176,22 +181,19 @@ def training_batches(
         permutation = rng.permutation(len(drawings))
         if padding == "similar":
             begun = -epoch * len(drawings) % batch_size  # they fill the last epoch's last batch
-            _sort_by_length(permutation[begun:], drawings.lengths, batch_size, rng)
+            sort_by_length(permutation[begun:], drawings.lengths, batch_size, rng)
         return permutation
 
     step = start_step
     while True:
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         epochs = places // len(drawings)
-        indices = np.concatenate(
-            [
-                order(int(epoch))[places[epochs == epoch] % len(drawings)]
-                for epoch in np.unique(epochs)
-            ]
+        parts = (
+            order(int(one))[places[epochs == one] % len(drawings)] for one in np.unique(epochs)
         )
         batch = make_batch(
             drawings,
-            indices,
+            np.concatenate(list(parts)),
             N_max,
             scale,
             augment_scale=augment_scale,
@@ -203,59 +205,24 @@ def training_batches(
             batch = replace(batch, x_BT5=batch.x_BT5[:, : longest + 1])
         elif padding == "sampled" and step >= LEARN_TO_END:
             chance = int(_generator(seed, _TAIL_STREAM, step).integers(TAIL_EVERY))
-            batch = replace(batch, steps_B=sampled_steps(batch.lengths_B, N_max, chance))
+            weights_BT = sampled_weights(batch.lengths_B, N_max, chance)
+            batch = replace(batch, pen_weights_BT=weights_BT)
         yield batch
         step += 1
 
 
-def sampled_steps(lengths_B: IntArray, N_max: int, chance: int) -> IntArray:
-    """Steps of the decoder for drawings of these lengths: to the end, or for some to N_max.
-
-    Args:
-        lengths_B: N_s of each.
-        N_max: what the steps cannot exceed.
-        chance: a number from 0 to TAIL_EVERY - 1; it says which of the drawings, each TAIL_EVERYth,
-            go on to N_max.
-    """
-    goes_on = np.arange(len(lengths_B)) % TAIL_EVERY == chance
-    return np.where(goes_on, N_max, np.minimum(lengths_B + END_STEPS, N_max))
-
-
-def _sort_by_length(
-    order: IntArray, lengths: IntArray, batch_size: int, rng: np.random.Generator
-) -> None:
-    """Change an order in place so that each batch has drawings of like length.
-
-    POOL_BATCHES batches at a time are sorted; they follow each other in an order of chance. What
-    is left over at the end, less than a batch, stays as it is.
-    """
-    whole = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
-    for first in range(0, len(whole), POOL_BATCHES):
-        pool = whole[first : first + POOL_BATCHES]
-        by_length = pool.ravel()[np.argsort(lengths[pool.ravel()], kind="stable")]
-        pool[:] = rng.permutation(by_length.reshape(pool.shape))
-
-
 def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
-    """The same batches, each made by a thread while the ones before it are in use.
+    """The same batches, made by a thread, `ahead` of them before they are asked for.
 
     The thread ends with the last batch, or when the iterator is closed. An error comes where its
     batch would have come.
-
-    Args:
-        batches: where they come from; used by that thread alone.
-        ahead: how many are made before they are asked for.
     """
     source = iter(batches)
-
-    def following() -> Batch | None:
-        return next(source, None)
-
     thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
     try:
-        coming = deque(thread.submit(following) for _ in range(ahead))
+        coming = deque(thread.submit(next, source, None) for _ in range(ahead))
         while (batch := coming.popleft().result()) is not None:
-            coming.append(thread.submit(following))
+            coming.append(thread.submit(next, source, None))
             yield batch
     finally:
         thread.shutdown(cancel_futures=True)

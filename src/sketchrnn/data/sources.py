@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.formats import read
 from sketchrnn.errors import SketchRNNError
+
+Source = str | os.PathLike[str]
+Data = Dataset | Source | Sequence[Source]
 
 DOODLES = "doodles"
 DOODLES_COUNT = 5_000
@@ -59,3 +63,15 @@ def read_sources(sources: Sequence[str]) -> Dataset:
     if not sources:
         raise SketchRNNError("name at least one data file, or doodles")
     return Dataset.merge([read_source(source) for source in sources])
+
+
+def source_names(data: Data) -> list[str]:
+    """The sources that are named; none where it is a data set already."""
+    if isinstance(data, Dataset):
+        return []
+    return [os.fspath(one) for one in ([data] if isinstance(data, str | os.PathLike) else data)]
+
+
+def read_data(data: Data) -> Dataset:
+    """A data set as it is; anything else as `read_sources`."""
+    return data if isinstance(data, Dataset) else read_sources(source_names(data))

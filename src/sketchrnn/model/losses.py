@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 
 from sketchrnn import strokes
-from sketchrnn.data.padding import END_STEPS, TAIL_EVERY
-from sketchrnn.model.backends.plain import steps_run
 from sketchrnn.model.mixture import Mixture
 
 
@@ -44,19 +42,18 @@ def reconstruction_loss(
     mixture: Mixture,
     targets_BT5: Tensor,
     lengths_B: Tensor,
-    steps_B: Tensor | None = None,
+    pen_weights_BT: Tensor | None = None,
     *,
     N_max: int | None = None,
 ) -> ReconstructionLoss:
     """L_s and L_p of the points S_1 ... S_N_max under their predicted distributions (eq. 9).
 
     Args:
-        mixture: leading shape [B, T]; with `steps_B` [P], as `Network.decode` gives it.
-        targets_BT5: stroke-5 [B, T, 5], padded with (0, 0, 0, 0, 1).
+        mixture: leading shape [B, T]; with `pen_weights_BT` [P], as `Network.decode` gives it.
+        targets_BT5: stroke-5, padded with (0, 0, 0, 0, 1).
         lengths_B: N_s of each drawing.
-        steps_B: how many steps of each drawing the mixture has; None for all T. The terms of L_p
-            from N_s + END_STEPS on count TAIL_EVERY times, for those drawings that lack them
-            (`data.batches.sampled_steps`).
+        pen_weights_BT: how often each term of L_p counts; the mixture has the P steps whose weight
+            is over 0, step by step. None: it has all, and each counts once.
         N_max: what all sums are divided by, where T is less.
     """
     T = targets_BT5.shape[1]
@@ -66,19 +63,18 @@ def reconstruction_loss(
     # `where`, not a product: what stands over the padding must not enter, whatever its value
     offsets_BT2 = torch.where(drawn_BT[..., None], targets_BT5[..., strokes.XY], 0.0)
     pen_BT3 = targets_BT5[..., strokes.PEN]
-    if steps_B is None:
+    if pen_weights_BT is None:
         log_density_BT = mixture.log_density(offsets_BT2)
         log_pen_BT = weighted_BT = mixture.log_pen(pen_BT3)
     else:
-        run_TB = steps_run(T, steps_B)
+        run_TB = pen_weights_BT.T > 0
 
         def spread(log_P: Tensor) -> Tensor:
             return log_P.new_zeros(run_TB.shape).masked_scatter(run_TB, log_P).T
 
         log_density_BT = spread(mixture.log_density(offsets_BT2.transpose(0, 1)[run_TB]))
         log_pen_BT = spread(mixture.log_pen(pen_BT3.transpose(0, 1)[run_TB]))
-        is_tail_BT = step[None, :] >= lengths_B[:, None] + END_STEPS
-        weighted_BT = log_pen_BT * torch.where(is_tail_BT, TAIL_EVERY, 1)
+        weighted_BT = log_pen_BT * pen_weights_BT
     to_end_BT = step[None, :] <= lengths_B[:, None]
 
     def total(log_BT: Tensor, where_BT: Tensor) -> Tensor:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_type_hints
 
-from sketchrnn.data.padding import Padding
+from sketchrnn.data import Padding
 from sketchrnn.errors import SketchRNNError
 
 ClipBy = Literal["value", "norm"]
 Precision = Literal["float32", "bf16"]
+
+
+def _number(default: float, low: float, high: float, text: str) -> Any:
+    """A field from `low` to `high`; a whole number where its default is an int."""
+    return field(default=default, metadata={"low": low, "high": high, "help": text})
 
 
 @dataclass(frozen=True)
@@ -22,38 +27,31 @@ class TrainingConfig:
         SketchRNNError: a value out of its bounds, naming field, value and bound.
     """
 
-    seed: int = field(default=0, metadata={"help": "of weights, batches, augmentation, dropout, z"})
-    batch_size: int = field(default=100, metadata={"help": "drawings a step"})
-    max_steps: int = field(default=20_000, metadata={"help": "stop after this many steps"})
-    max_minutes: float = field(
-        default=0.0, metadata={"help": "stop after this many minutes of training, 0: no limit"}
+    seed: int = _number(0, 0, 2**63 - 1, "of weights, batches, augmentation, dropout, z")
+    batch_size: int = _number(100, 1, 100_000, "drawings a step")
+    max_steps: int = _number(20_000, 1, 10**9, "stop after this many steps")
+    max_minutes: float = _number(
+        0.0, 0, math.inf, "stop after this many minutes of training, 0: no limit"
     )
-    learning_rate: float = field(default=2e-3, metadata={"help": "Adam's rate at step 0"})
-    learning_rate_decay: float = field(
-        default=0.9995, metadata={"help": "the rate decays towards its minimum by this a step"}
+    learning_rate: float = _number(2e-3, 0, 1, "Adam's rate at step 0")
+    learning_rate_decay: float = _number(
+        0.9995, 0, 1, "the rate decays towards its minimum by this a step"
     )
-    min_learning_rate: float = field(default=1e-5, metadata={"help": "the rate's minimum"})
-    w_KL: float = field(default=0.5, metadata={"help": "weight of L_KL (eq. 11)"})
-    eta_min: float = field(
-        default=0.01, metadata={"help": "annealing: part of w_KL at step 0 (suppl. eq. 3)"}
+    min_learning_rate: float = _number(1e-5, 0, 1, "the rate's minimum")
+    w_KL: float = _number(0.5, 0, 1000, "weight of L_KL (eq. 11)")
+    eta_min: float = _number(0.01, 0, 1, "annealing: part of w_KL at step 0 (suppl. eq. 3)")
+    R: float = _number(0.998, 0, 1, "annealing: 1 - eta shrinks by this a step (suppl. eq. 3)")
+    KL_min: float = _number(0.20, 0, 1000, "floor of L_KL in the training loss (suppl. eq. 4)")
+    recurrent_keep: float = _number(
+        0.90, 1e-3, 1, "recurrent dropout: part of the candidate that is kept"
     )
-    R: float = field(
-        default=0.998,
-        metadata={"help": "annealing: 1 - eta shrinks by this a step (suppl. eq. 3)"},
+    augment_scale: float = _number(
+        0.15, 0, 0.999, "x and y of a drawing each times U(1 - this, 1 + this)"
     )
-    KL_min: float = field(
-        default=0.20, metadata={"help": "floor of L_KL in the training loss (suppl. eq. 4)"}
+    drop_probability: float = _number(
+        0.10, 0, 0.999, "chance that an inner point of a stroke is dropped"
     )
-    recurrent_keep: float = field(
-        default=0.90, metadata={"help": "recurrent dropout: part of the candidate that is kept"}
-    )
-    augment_scale: float = field(
-        default=0.15, metadata={"help": "x and y of a drawing each times U(1 - this, 1 + this)"}
-    )
-    drop_probability: float = field(
-        default=0.10, metadata={"help": "chance that an inner point of a stroke is dropped"}
-    )
-    gradient_clip: float = field(default=1.0, metadata={"help": "bound on the gradients"})
+    gradient_clip: float = _number(1.0, 1e-12, math.inf, "bound on the gradients")
     clip_by: ClipBy = field(
         default="value", metadata={"help": "bound each number (value) or the whole (norm)"}
     )
@@ -72,48 +70,29 @@ class TrainingConfig:
             " drawings of like length"
         },
     )
-    evaluate_every: int = field(
-        default=500, metadata={"help": "steps between validations, sheets and checkpoints"}
+    evaluate_every: int = _number(
+        500, 1, 10**9, "steps between validations, sheets and checkpoints"
     )
-    patience: int = field(
-        default=20, metadata={"help": "stop after this many validations without gain, 0: never"}
-    )
+    patience: int = _number(20, 0, 10**9, "stop after this many validations without gain, 0: never")
 
     def __post_init__(self) -> None:
-        bounds: dict[str, tuple[float, float]] = {
-            "seed": (0, 2**63 - 1),
-            "batch_size": (1, 100_000),
-            "max_steps": (1, 10**9),
-            "max_minutes": (0, math.inf),
-            "learning_rate": (0, 1),
-            "learning_rate_decay": (0, 1),
-            "min_learning_rate": (0, 1),
-            "w_KL": (0, 1000),
-            "eta_min": (0, 1),
-            "R": (0, 1),
-            "KL_min": (0, 1000),
-            "recurrent_keep": (1e-3, 1),
-            "augment_scale": (0, 0.999),
-            "drop_probability": (0, 0.999),
-            "gradient_clip": (1e-12, math.inf),
-            "evaluate_every": (1, 10**9),
-            "patience": (0, 10**9),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            whole = isinstance(getattr(type(self), name, None), int)
-            good = isinstance(value, int) if whole else isinstance(value, int | float)
+        choices = get_type_hints(type(self))
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if "low" not in item.metadata:
+                *names, last = get_args(choices[item.name])
+                if value not in (*names, last):
+                    known = f"{', '.join(names)} or {last}"
+                    raise SketchRNNError(f"{item.name} must be {known}, got {value!r}")
+                continue
+            low, high = item.metadata["low"], item.metadata["high"]
+            whole = isinstance(item.default, int)
+            good = isinstance(value, int if whole else int | float)
             if isinstance(value, bool) or not good or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
                 raise SketchRNNError(
-                    f"{name} must be {kind} from {low:g} to {high:g}, got {value!r}"
+                    f"{item.name} must be {kind} from {low:g} to {high:g}, got {value!r}"
                 )
-        if self.clip_by not in get_args(ClipBy):
-            raise SketchRNNError(f"clip_by must be value or norm, got {self.clip_by!r}")
-        if self.padding not in get_args(Padding):
-            raise SketchRNNError(f"padding must be full, sampled or similar, got {self.padding!r}")
-        if self.precision not in get_args(Precision):
-            raise SketchRNNError(f"precision must be float32 or bf16, got {self.precision!r}")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from sketchrnn.data.batches import Batch, evaluation_batches
+from sketchrnn.data.batches import evaluation_batches
 from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.data.sources import Data, read_data, source_names
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
-
-if TYPE_CHECKING:
-    from sketchrnn.drawing.coder import Coder
+from sketchrnn.runs import DataFacts
+from sketchrnn.training.alike import unlike
+from sketchrnn.training.config import TrainingConfig
 
 Losses = npt.NDArray[np.float64]
 
 EVALUATION_BATCH = 200  # drawings measured at once; the result is the same up to rounding
+
+
+class Measurable(Protocol):
+    """What can be measured: a `sketchrnn.Model`."""
+
+    name: str
+    network: Network
+    facts: DataFacts
+
+    @property
+    def N_max(self) -> int:
+        """The most points that it reads."""
 
 
 @dataclass(frozen=True)
@@ -89,23 +103,27 @@ def mean_and_stderr(values: Losses) -> dict[str, float]:
     return {"mean": float(values.mean()), "stderr": spread}
 
 
-def evaluate(
-    network: Network, batches: Iterable[Batch], scale: float, *, seed: int = 0
+def measure(
+    network: Network,
+    drawings: Drawings,
+    scale: float,
+    *,
+    seed: int = 0,
+    batch_size: int = EVALUATION_BATCH,
 ) -> Evaluation:
-    """Measure `network` on all drawings of `batches` (see `data.batches.evaluation_batches`).
+    """Measure `network` on all of `drawings`, none of which may have more than N_max points.
 
     z is sampled from q(z | S) as in the paper, from a generator of its own seeded with `seed`.
     """
-    device = network.head.weight.device
+    device = next(network.parameters()).device
     # NumPy's numbers come in one order, however many are asked for at once: batches do not matter
     generator = np.random.Generator(np.random.PCG64(seed))
     columns: dict[str, list[Losses]] = {}
-    lengths: list[npt.NDArray[np.int64]] = []
     N_max = network.config.N_max
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        for batch in batches:
+        for batch in evaluation_batches(drawings, batch_size, N_max, scale):
             x_BT5 = torch.from_numpy(batch.x_BT5).to(device)
             lengths_B = torch.from_numpy(batch.lengths_B).to(device)
             targets_BT5 = x_BT5[:, 1:]
@@ -125,28 +143,19 @@ def evaluate(
             )
             for name, values in row.items():
                 columns.setdefault(name, []).append(values.double().cpu().numpy())
-            lengths.append(batch.lengths_B)
     network.train(was_training)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     return Evaluation(
         N_max=N_max,
         scale=scale,
-        lengths=np.concatenate(lengths),
+        lengths=drawings.lengths,
         L_KL=joined.pop("L_KL", None),
         **joined,
     )
 
 
-def evaluate_drawings(
-    network: Network, drawings: Drawings, scale: float, *, seed: int = 0
-) -> Evaluation:
-    """Measure `network` on all of `drawings`, none of which may have more than N_max points."""
-    batches = evaluation_batches(drawings, EVALUATION_BATCH, network.config.N_max, scale)
-    return evaluate(network, batches, scale, seed=seed)
-
-
 def evaluate_split(
-    model: Coder,
+    model: Measurable,
     dataset: Dataset,
     split: str,
     KL_min: float,
@@ -162,20 +171,114 @@ def evaluate_split(
     Raises:
         SketchRNNError: no such split, or nothing in it that the model can read.
     """
-    every = dataset.split(split)
-    drawings = every.select(every.lengths <= model.N_max)
-    if not len(drawings):
-        raise SketchRNNError(
-            f"{dataset.name}: {split} has no drawings of at most {model.N_max} points"
-        )
-    result = evaluate_drawings(model.network, drawings, model.facts.scale, seed=seed)
+    drawings, left_out = _readable(dataset, split, model.N_max)
+    result = measure(model.network, drawings, model.facts.scale, seed=seed)
     summary = result.summary(KL_min) | {
         "epsilon": dataset.epsilon,
         "split": split,
-        "left_out": len(every) - len(drawings),
+        "left_out": left_out,
     }
     for name in each:
         values = getattr(result, name)
         if values is not None:
             summary[name] = summary[name] | {"each": values.tolist()}
     return summary
+
+
+def evaluate(
+    model: Measurable,
+    data: Data,
+    split: str = "test",
+    *,
+    seed: int = 0,
+    KL_min: float = TrainingConfig.KL_min,
+) -> dict[str, Any]:
+    """The losses of a model on every drawing of a split, each as its mean and standard error.
+
+        model = sketchrnn.load("cat_pig")
+        sketchrnn.evaluate(model, "doodles:50:1:cat_head+pig_head")["nats_per_drawing"]["mean"]
+
+    Args:
+        model: what is measured.
+        data: files of any known format, doodles:COUNT:SEED, or a Dataset.
+        split: train, valid or test.
+        seed: of the sampled z.
+        KL_min: the floor of `L_KL_floored`.
+
+    Returns:
+        What `sketchrnn evaluate --json` prints, and `warnings`: what makes these losses misleading,
+        where the data are not prepared as those that the model learned from.
+
+    Raises:
+        SketchRNNError: no such split, or nothing in it that the model can read.
+    """
+    dataset = read_data(data)
+    summary = evaluate_split(model, dataset, split, KL_min, seed=seed)
+    return summary | {"warnings": _warnings(model, dataset, data)}
+
+
+def compare(
+    model_a: Measurable, model_b: Measurable, data: Data, split: str = "test", *, seed: int = 0
+) -> dict[str, Any]:
+    """Two models on the same drawings: those of a split that both can read, to their end.
+
+        models = sketchrnn.load("cat_pig"), sketchrnn.load("car")
+        sketchrnn.compare(*models, "doodles:50:1:cat_head+pig_head")["nats_per_drawing"]
+
+    Args:
+        model_a, model_b: any two; their N_max and scale may differ.
+        data, split, seed: as for `evaluate`.
+
+    Returns:
+        `n`, `split`, `left_out`, `warnings`, and as `a`, `b` and `difference` (a - b, drawing by
+        drawing), each with `mean` and `stderr`: `nats_per_drawing`, given z; `nats_with_z`, with
+        the nats that z itself costs; and `L_R` where N_max and scale are the same, else None.
+
+    Raises:
+        SketchRNNError: no such split, or nothing in it that both can read.
+    """
+    dataset = read_data(data)
+    same_length = model_a.N_max == model_b.N_max
+    # the end of a drawing of just N_max points is not measured: one model would have it, one not
+    most = min(model_a.N_max, model_b.N_max) - (0 if same_length else 1)
+    drawings, left_out = _readable(dataset, split, most)
+    models = (model_a, model_b)
+    a, b = (measure(one.network, drawings, one.facts.scale, seed=seed) for one in models)
+    alike = same_length and math.isclose(a.scale, b.scale)
+    warnings = [f"{one.name}: {line}" for one in models for line in _warnings(one, dataset, data)]
+    return {
+        "n": len(drawings),
+        "split": split,
+        "left_out": left_out,
+        "warnings": warnings,
+        "nats_per_drawing": _side_by_side(a.nats_per_drawing, b.nats_per_drawing),
+        "nats_with_z": _side_by_side(
+            *(_nats_with_z(result, one) for result, one in zip((a, b), models, strict=True))
+        ),
+        "L_R": _side_by_side(a.L_R, b.L_R) if alike else None,
+    }
+
+
+def _side_by_side(a: Losses, b: Losses) -> dict[str, dict[str, float]]:
+    return {name: mean_and_stderr(n) for name, n in (("a", a), ("b", b), ("difference", a - b))}
+
+
+def _nats_with_z(result: Evaluation, model: Measurable) -> Losses:
+    """An upper bound on -log p(drawing), in the mean; L_KL is a mean over the numbers of z."""
+    if result.L_KL is None:
+        return result.nats_per_drawing
+    return result.nats_per_drawing + model.network.config.z_size * result.L_KL
+
+
+def _readable(dataset: Dataset, split: str, N_max: int) -> tuple[Drawings, int]:
+    """The drawings of at most N_max points, and how many are left out. Raises for none at all."""
+    every = dataset.split(split)
+    drawings = every.select(every.lengths <= N_max)
+    if not len(drawings):
+        raise SketchRNNError(f"{dataset.name}: {split} has no drawings of at most {N_max} points")
+    return drawings, len(every) - len(drawings)
+
+
+def _warnings(model: Measurable, dataset: Dataset, data: Data) -> list[str]:
+    sources = shlex.join(source_names(data)) or "DATA"
+    return unlike(model.facts, model.N_max, dataset, sources)

@@ -18,11 +18,26 @@ TENSORBOARD_EVERY = 10  # steps; every one would make its files larger than the 
 
 
 class RunLog:
-    """Appends records to RUN/log.jsonl and RUN/tensorboard, line by line."""
+    """Appends records to RUN/log.jsonl and RUN/tensorboard, line by line.
+
+    tensorboardX's own SummaryWriter writes in a thread: where the disk is full, that thread dies
+    with a traceback, and the training then waits for it without end. Here it fails in the open.
+    """
 
     def __init__(self, run: Path, steps_done: int) -> None:
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.record_writer import RecordWriter
+
         self._file = (run / LOG).open("a", encoding="utf-8")
-        self._board = _Board(run / TENSORBOARD, steps_done)
+        (run / TENSORBOARD).mkdir(exist_ok=True)
+        # TensorBoard knows its files by this name, and by the version in the first event
+        name = f"events.out.tfevents.{time.time():.6f}"
+        self._events = RecordWriter(str(run / TENSORBOARD / name))
+        self._event = Event
+        self._add(Event(file_version="brain.Event:2"))
+        if steps_done:  # what an earlier session logged from this step on is forgotten
+            start = SessionLog(status=SessionLog.START)
+            self._add(Event(step=steps_done + 1, session_log=start))
 
     def __enter__(self) -> RunLog:
         return self
@@ -31,59 +46,29 @@ class RunLog:
         try:
             self._file.close()
         finally:
-            self._board.close()
+            self._events.close()
 
     def write(self, record: Record) -> Record:
         """Log one record, and return it."""
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
         if record["kind"] == "evaluate":
-            self._board.write("validation", record)
-            self._board.flush()
+            self._add_numbers("validation", record)
+            self._events.flush()
         elif record["kind"] == "train" and record["step"] % TENSORBOARD_EVERY == 0:
-            self._board.write("train", record)
+            self._add_numbers("train", record)
         return record
 
-
-class _Board:
-    """A file of events for TensorBoard.
-
-    tensorboardX's own SummaryWriter writes in a thread: where the disk is full, that thread dies
-    with a traceback, and the training then waits for it without end. Here it fails in the open.
-    """
-
-    def __init__(self, folder: Path, steps_done: int) -> None:
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
-        from tensorboardX.record_writer import RecordWriter
-
-        folder.mkdir(exist_ok=True)
-        now = time.time()
-        self._event = Event
-        # TensorBoard knows its files by this name, and by the version in the first event
-        self._records = RecordWriter(str(folder / f"events.out.tfevents.{now:.6f}"))
-        self._add(Event(wall_time=now, file_version="brain.Event:2"))
-        if steps_done:  # what an earlier session logged from this step on is forgotten
-            start = SessionLog(status=SessionLog.START)
-            self._add(Event(wall_time=now, step=steps_done + 1, session_log=start))
-
-    def write(self, group: str, record: Record) -> None:
-        """Write the numbers of a record as GROUP/NAME."""
-        event = self._event(step=record["step"], wall_time=time.time())
+    def _add_numbers(self, group: str, record: Record) -> None:
+        event = self._event(step=record["step"])
         for name, value in record.items():
             if isinstance(value, float):
                 event.summary.value.add(tag=f"{group}/{name}", simple_value=value)
         self._add(event)
 
     def _add(self, event: Any) -> None:
-        self._records.write(event.SerializeToString())
-
-    def flush(self) -> None:
-        """Bring what was written to the disk."""
-        self._records.flush()
-
-    def close(self) -> None:
-        """Flush and close the file."""
-        self._records.close()
+        event.wall_time = time.time()
+        self._events.write(event.SerializeToString())
 
 
 def read_log(run: str | os.PathLike[str]) -> list[Record]:

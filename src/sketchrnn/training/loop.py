@@ -2,9 +2,7 @@
 
     for record in train(run, dataset, model_config, training_config): ...
 
-Every random number of step k is a function of (seed, k): which drawings, how they are augmented,
-the dropout masks and z. So a resumed run has the losses of an uninterrupted one, and no random
-state has to be saved.
+`training.session.train` is the same from data files and a preset, shown on the terminal.
 """
 
 from __future__ import annotations
@@ -18,14 +16,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from sketchrnn.data.batches import Batch, prefetched, training_batches
-from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.data.dataset import Dataset
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
-from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Backend
 from sketchrnn.runs import (
     BEST,
     CONFIG,
@@ -33,7 +28,6 @@ from sketchrnn.runs import (
     SHEETS,
     DataFacts,
     RunConfig,
-    load_tensors,
     load_weights,
     read_config,
     remove_temporaries,
@@ -41,224 +35,15 @@ from sketchrnn.runs import (
     write_config,
 )
 from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.evaluate import evaluate_drawings
-from sketchrnn.training.graph import DeviceStep
 from sketchrnn.training.logs import Record, RunLog, cut_log
-from sketchrnn.training.schedules import kl_weight, learning_rate
-from sketchrnn.training.step import clip_gradients, step_losses
+from sketchrnn.training.trainer import Trainer
 
-ADAM_BETAS = (0.9, 0.999)
-ADAM_EPSILON = 1e-8
 FALLBACKS = 3  # times that a loss which is not finite may throw the run back
 FALLBACK_RATE = 0.5  # what each of them leaves of the learning rate
 STOPPED = "stopped"  # the reason of a run that was asked to stop
 
 CHECKPOINT_SECONDS = 120.0
 SHEET_DRAWINGS, SHEET_TEMPERATURES = 10, (0.2, 0.5, 0.8)
-
-
-class Trainer:
-    """Network, Adam and the place in the run; `step` takes one, `save` and `restore` keep it."""
-
-    def __init__(
-        self,
-        model: ModelConfig,
-        training: TrainingConfig,
-        scale: float,
-        device: torch.device,
-        backend: BackendName = "auto",
-    ) -> None:
-        self.training = training
-        self.scale = scale
-        self.device = device
-        self.backend = Backend(backend, training.precision == "bf16")
-        self.backend.chosen(torch.zeros(1, device=device))  # what cannot be had is told at once
-        with torch.random.fork_rng():
-            torch.manual_seed(training.seed)
-            self.network = Network(model).to(device)
-        self.adam = torch.optim.Adam(
-            self.network.parameters(), betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
-        )
-        self.generator = torch.Generator(device)
-        self.graphs = True  # whether steps on a GPU are taken as CUDA graphs
-        self._graph: DeviceStep | None = None
-        self.steps_done = 0
-        self.seconds = 0.0
-        self.rate_factor = 1.0
-        self.fallbacks = 0
-        self.best_loss = math.inf
-        self.best_step = 0
-        self.evaluations_without_gain = 0
-
-    def step(self, batch: Batch) -> Record | None:
-        """Forward, backward, clip, Adam. None, and nothing done, if loss or gradient is not finite.
-
-        The losses are eq. 9 and the supplement's eq. 2 to 4, the means over the batch.
-        """
-        step, config = self.steps_done, self.training
-        rate = self.rate_factor * learning_rate(
-            step, config.learning_rate, config.learning_rate_decay, config.min_learning_rate
-        )
-        weight = kl_weight(step, config.w_KL, config.eta_min, config.R)
-        take_step = self._graph_step if self._is_for_graph(batch) else self._eager_step
-        losses = take_step(batch, _mix(config.seed, step), rate, weight)
-        if losses is None:
-            return None
-        self.steps_done += 1
-        record: Record = {"kind": "train", "step": step + 1, "learning_rate": rate, **losses}
-        if self.network.config.conditional:
-            record["kl_weight"] = weight
-        return record
-
-    def _eager_step(
-        self, batch: Batch, seed: int, rate: float, weight: float
-    ) -> dict[str, float] | None:
-        self.generator.manual_seed(seed)
-        steps_B: Tensor | None = None
-        if batch.steps_B is not None and self.device.type == "cpu":  # others run whole batches
-            steps_B = torch.from_numpy(batch.steps_B)
-        losses = step_losses(
-            self.network.train(),
-            torch.from_numpy(batch.x_BT5).to(self.device),
-            torch.from_numpy(batch.lengths_B).to(self.device),
-            weight,
-            self.training,
-            self.generator,
-            steps_B=steps_B,
-            backend=self.backend,
-        )
-        if not torch.isfinite(losses.loss):
-            return None
-        self.adam.zero_grad(set_to_none=True)
-        losses.loss.backward()  # type: ignore[no-untyped-call]
-        if not torch.isfinite(clip_gradients(self.network, self.training)):
-            return None
-        for group in self.adam.param_groups:
-            group["lr"] = rate
-        self.adam.step()
-        return losses.numbers()
-
-    def _is_for_graph(self, batch: Batch) -> bool:
-        """Whether a CUDA graph can take it: on a GPU, batches that all have the same shape."""
-        whole = (self.training.batch_size, self.network.config.N_max + 1)
-        return (
-            self.graphs
-            and self.device.type == "cuda"
-            and self.backend.name == "triton"
-            and batch.x_BT5.shape[:2] == whole
-        )
-
-    def _graph_step(
-        self, batch: Batch, seed: int, rate: float, weight: float
-    ) -> dict[str, float] | None:
-        if self._graph is None:
-            self._graph = DeviceStep(
-                self.network,
-                self.adam,
-                self.training,
-                self.generator,
-                self.backend,
-                batch.x_BT5.shape,
-            )
-        self._graph.start(batch, seed=seed, rate=rate, weight=weight)
-        return self._graph.finish()
-
-    def validate(self, drawings: Drawings) -> Record:
-        """Losses on all validation drawings, and whether they are the best so far (eq. 11)."""
-        result = evaluate_drawings(self.network, drawings, self.scale, seed=self.training.seed)
-        loss = result.loss(self.training.w_KL)
-        record: Record = {
-            "kind": "evaluate",
-            "step": self.steps_done,
-            "loss": loss,
-            "L_R": float(result.L_R.mean()),
-            "L_s": float(result.L_s.mean()),
-            "L_p": float(result.L_p.mean()),
-        }
-        if result.L_KL is not None:
-            record["L_KL"] = float(result.L_KL.mean())
-        record["best"] = loss < self.best_loss
-        if record["best"]:
-            self.best_loss, self.best_step = loss, self.steps_done
-            self.evaluations_without_gain = 0
-        else:
-            self.evaluations_without_gain += 1
-        return record
-
-    def is_finite(self) -> bool:
-        """Whether all weights and Adam's moments are finite: the state is worth keeping."""
-        values = list(self.network.parameters())
-        for state in self.adam.state.values():
-            values += [state["exp_avg"], state["exp_avg_sq"]]
-        return all(bool(torch.isfinite(value).all()) for value in values)
-
-    def save(self, path: Path) -> None:
-        """Everything that `restore` needs, as one file."""
-        tensors = {f"weights/{name}": p for name, p in self.network.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
-            state = self.adam.state.get(parameter)
-            if state:
-                tensors[f"adam_m/{name}"] = state["exp_avg"]
-                tensors[f"adam_v/{name}"] = state["exp_avg_sq"]
-        save_tensors(path, tensors, {name: getattr(self, name) for name in _PLACE})
-
-    def restore(self, path: Path) -> None:
-        """Go back to a saved place. Raises SketchRNNError where the file is missing or unfit."""
-        tensors, place = load_tensors(path)
-        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "adam_m": {}, "adam_v": {}}
-        try:
-            for name, value in tensors.items():
-                part, _, parameter_name = name.partition("/")
-                parts[part][parameter_name] = value
-            values = {name: place[name] for name in _PLACE}
-        except KeyError as error:
-            raise SketchRNNError(f"{path}: not a checkpoint of a training: no {error}") from None
-        for name, value in values.items():
-            if not _fits(name, value):
-                raise SketchRNNError(f"{path}: damaged, {name} is {value!r:.60}; restore the file")
-        if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
-            raise SketchRNNError(
-                f"{path}: holds a weight that is not a finite number; restore it or train anew"
-            )
-        load_weights(self.network, parts["weights"], path)
-        shapes = {name: p.shape for name, p in self.network.named_parameters()}
-        m, v = ({n: t.shape for n, t in parts[part].items()} for part in ("adam_m", "adam_v"))
-        if m != v or not m.items() <= shapes.items():
-            raise SketchRNNError(f"{path}: damaged, Adam's moments do not fit the weights")
-        self.adam.state.clear()
-        for name, parameter in self.network.named_parameters():
-            if name in parts["adam_m"]:
-                self.adam.state[parameter] = {
-                    "step": torch.tensor(float(values["steps_done"]), device=self.device),
-                    "exp_avg": parts["adam_m"][name].to(self.device),
-                    "exp_avg_sq": parts["adam_v"][name].to(self.device),
-                }
-        for name, value in values.items():
-            setattr(self, name, value)
-        self._graph = None  # it holds the moments that were replaced
-
-
-_PLACE: dict[str, type[int] | type[float]] = {
-    "steps_done": int,
-    "seconds": float,
-    "rate_factor": float,
-    "fallbacks": int,
-    "best_loss": float,
-    "best_step": int,
-    "evaluations_without_gain": int,
-}
-
-
-def _fits(name: str, value: object) -> bool:
-    """Whether a value read from a file can be this part of the place in the run."""
-    if type(value) is not _PLACE[name]:  # a bool is no count
-        return False
-    if isinstance(value, int):
-        return 0 <= value < 2**53  # Adam counts its steps as a float
-    assert isinstance(value, float)
-    if name == "best_loss":
-        return not math.isnan(value)  # infinite before the first validation
-    return math.isfinite(value) and value >= 0
 
 
 def train(
@@ -285,9 +70,8 @@ def train(
     Args:
         run: the folder; must not hold a run already, unless `resume`.
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
-        model, training: the configs; stored in the folder.
-        device: where to compute.
-        backend: how the cells are run over time (`model.unroll.Backend`); not stored.
+        model, training: stored in the folder.
+        device, backend: where to compute, and how (`model.unroll.Backend`); not stored.
         sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
             sources replace those stored, if any are named.
         resume: go on from the last checkpoint of the folder.
@@ -296,9 +80,9 @@ def train(
         should_stop: asked after each step; true saves and ends cleanly.
 
     Raises:
-        SketchRNNError: the folder holds a run (or none, with `resume`), other drawings than before,
-            no validation drawings, a damaged run folder, a model to begin with of another shape,
-            or a loss that stays not finite.
+        SketchRNNError: the folder holds a run (or none, with `resume`) or is damaged; other
+            drawings than before, none to validate with, a model to begin with of another shape; or
+            a loss that stays not finite.
     """
     folder = Path(run)
     need_validation(dataset)
@@ -315,7 +99,7 @@ def train(
                 f"{folder}: was trained on other drawings than these; give the same data files"
             )
         trainer.restore(folder / LAST)
-        cut_log(folder, trainer.steps_done)
+        cut_log(folder, trainer.place.steps_done)
         remove_temporaries(folder)
         # when to stop and where the data are may have changed, and hold for the next resume as well
         data = replace(stored.data, sources=sources or stored.data.sources)
@@ -324,7 +108,7 @@ def train(
         if begin_with is not None:
             facts = _take_weights(trainer, begin_with, facts)
         _begin(folder, trainer, RunConfig(model, facts, asdict(training)))
-    return _logged_steps(folder, trainer, dataset, facts, should_stop)
+    return _steps(folder, trainer, dataset, facts, should_stop)
 
 
 def _take_weights(
@@ -363,23 +147,11 @@ def _begin(folder: Path, trainer: Trainer, config: RunConfig) -> None:
         raise
 
 
-def _logged_steps(
-    folder: Path,
-    trainer: Trainer,
-    dataset: Dataset,
-    facts: DataFacts,
-    should_stop: Callable[[], bool],
-) -> Iterator[Record]:
-    with RunLog(folder, trainer.steps_done) as log:
-        yield from _steps(folder, trainer, dataset, facts, log, should_stop)
-
-
 def _steps(
     folder: Path,
     trainer: Trainer,
     dataset: Dataset,
     facts: DataFacts,
-    log: RunLog,
     should_stop: Callable[[], bool],
 ) -> Iterator[Record]:
     config = trainer.training
@@ -392,7 +164,7 @@ def _steps(
                 trainer.network.config.N_max,
                 trainer.scale,
                 seed=config.seed,
-                start_step=trainer.steps_done,
+                start_step=trainer.place.steps_done,
                 augment_scale=config.augment_scale,
                 drop_probability=config.drop_probability,
                 padding=config.padding,
@@ -404,104 +176,106 @@ def _steps(
     def count_seconds() -> None:
         nonlocal counted_at
         now = time.monotonic()
-        trainer.seconds += now - counted_at
+        trainer.place.seconds += now - counted_at
         counted_at = now
 
-    coming = batches()
-    saved_at = time.monotonic()
-    reason = _why_done(trainer)
-    while not reason:
-        started = time.monotonic()
-        record = trainer.step(next(coming))
-        seconds = time.monotonic() - started
-        count_seconds()
-        if record is None:
-            yield log.write(_fall_back(folder, trainer, "the loss", trainer.steps_done + 1))
-            coming = batches()
-            continue
-        record["sketches_per_s"] = config.batch_size / seconds
-        record["seconds"] = trainer.seconds
-        yield log.write(record)
-
-        reason = _why_done(trainer)
-        due = bool(reason) or trainer.steps_done % config.evaluate_every == 0
-        if not reason and should_stop():
-            reason = STOPPED
-        if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
-            continue
-        not_finite = "" if trainer.is_finite() else "a weight"
-        evaluation: Record | None = None
-        if due and not not_finite:
-            evaluation = trainer.validate(dataset.valid)
-            not_finite = "" if math.isfinite(evaluation["loss"]) else "the validation loss"
-        count_seconds()
-        if not_finite:
-            yield log.write(_fall_back(folder, trainer, not_finite, trainer.steps_done))
-            coming, reason = batches(), ""
-            continue
-        news: list[Record] = []  # told when the checkpoint is safe
-        if evaluation is not None:
-            evaluation["seconds"] = trainer.seconds
-            news.append(log.write(evaluation))
-            if evaluation["best"]:
-                save_tensors(
-                    folder / BEST,
-                    trainer.network.state_dict(),
-                    {"step": trainer.steps_done, "loss": trainer.best_loss},
-                )
-            try:
-                _draw_sheet(folder, trainer, facts)
-            except SketchRNNError as error:  # a picture is no reason to end a training
-                problem = {"kind": "no_sheet", "step": trainer.steps_done, "problem": str(error)}
-                news.append(log.write(problem))
+    with RunLog(folder, trainer.place.steps_done) as log:
+        coming, saved_at, reason = batches(), time.monotonic(), _why_done(trainer)
+        while not reason:
+            started = time.monotonic()
+            record = trainer.step(next(coming))
+            seconds = time.monotonic() - started
             count_seconds()
-            reason = reason or _why_done(trainer)
-        trainer.save(folder / LAST)
-        saved_at = time.monotonic()
-        yield from news
-    yield log.write(
-        {
-            "kind": "end",
-            "step": trainer.steps_done,
-            "reason": reason,
-            "best_step": trainer.best_step,
-            "best_loss": None if math.isinf(trainer.best_loss) else trainer.best_loss,
-            "seconds": trainer.seconds,
-        }
-    )
+            if record is None:
+                failed_step = trainer.place.steps_done + 1
+                yield log.write(_fall_back(folder, trainer, "the loss", failed_step))
+                coming = batches()
+                continue
+            record["sketches_per_s"] = config.batch_size / seconds
+            record["seconds"] = trainer.place.seconds
+            yield log.write(record)
+
+            reason = _why_done(trainer)
+            due = bool(reason) or trainer.place.steps_done % config.evaluate_every == 0
+            if not reason and should_stop():
+                reason = STOPPED
+            if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
+                continue
+            not_finite = "" if trainer.is_finite() else "a weight"
+            evaluation: Record | None = None
+            if due and not not_finite:
+                evaluation = trainer.validate(dataset.valid)
+                not_finite = "" if math.isfinite(evaluation["loss"]) else "the validation loss"
+            count_seconds()
+            if not_finite:
+                failed_step = trainer.place.steps_done
+                yield log.write(_fall_back(folder, trainer, not_finite, failed_step))
+                coming, reason = batches(), ""
+                continue
+            news: list[Record] = []  # told when the checkpoint is safe
+            if evaluation is not None:
+                evaluation["seconds"] = trainer.place.seconds
+                news.append(log.write(evaluation))
+                if evaluation["best"]:
+                    about = {"step": trainer.place.steps_done, "loss": trainer.place.best_loss}
+                    save_tensors(folder / BEST, trainer.network.state_dict(), about)
+                try:
+                    _draw_sheet(folder, trainer, facts)
+                except SketchRNNError as error:  # a picture is no reason to end a training
+                    step = trainer.place.steps_done
+                    problem = {"kind": "no_sheet", "step": step, "problem": str(error)}
+                    news.append(log.write(problem))
+                count_seconds()
+                reason = reason or _why_done(trainer)
+            trainer.save(folder / LAST)
+            saved_at = time.monotonic()
+            yield from news
+        place = trainer.place
+        yield log.write(
+            {
+                "kind": "end",
+                "step": place.steps_done,
+                "reason": reason,
+                "best_step": place.best_step,
+                "best_loss": None if math.isinf(place.best_loss) else place.best_loss,
+                "seconds": place.seconds,
+            }
+        )
 
 
 def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int) -> Record:
     """Back to the last checkpoint, with a lower rate. Raises SketchRNNError after FALLBACKS."""
-    fallbacks, factor = trainer.fallbacks + 1, trainer.rate_factor * FALLBACK_RATE
-    seconds = trainer.seconds  # these were spent, for whatever
+    failed = trainer.place
     trainer.restore(folder / LAST)
-    trainer.fallbacks, trainer.rate_factor, trainer.seconds = fallbacks, factor, seconds
-    if fallbacks > FALLBACKS:
+    place = trainer.place
+    place.fallbacks = failed.fallbacks + 1
+    place.rate_factor = failed.rate_factor * FALLBACK_RATE
+    place.seconds = failed.seconds  # these were spent, for whatever
+    if place.fallbacks > FALLBACKS:
+        rate = trainer.training.learning_rate * place.rate_factor
         raise SketchRNNError(
             f"{folder}: {not_finite} of step {failed_step} is not a finite number, after"
-            f" {FALLBACKS} tries with lower rates; the last good state (step {trainer.steps_done})"
-            f" is kept: try --learning-rate {trainer.training.learning_rate * factor:g} in a new"
-            " run, or look for broken drawings"
+            f" {FALLBACKS} tries with lower rates; the last good state (step {place.steps_done})"
+            f" is kept: try --learning-rate {rate:g} in a new run, or look for broken drawings"
         )
     trainer.save(folder / LAST)  # a resumed run must know of it
     return {
         "kind": "fallback",
-        "step": trainer.steps_done,
+        "step": place.steps_done,
         "failed_step": failed_step,
         "not_finite": not_finite,
-        "rate_factor": factor,
+        "rate_factor": place.rate_factor,
     }
 
 
 def _why_done(trainer: Trainer) -> str:
     """Why the run is at its end; empty while it is not."""
-    config = trainer.training
-    if trainer.steps_done >= config.max_steps:
+    config, place = trainer.training, trainer.place
+    if place.steps_done >= config.max_steps:
         return f"all {config.max_steps} steps done"
-    if config.max_minutes and trainer.seconds >= 60 * config.max_minutes:
+    if config.max_minutes and place.seconds >= 60 * config.max_minutes:
         return f"{config.max_minutes:g} minutes are over"
-    if config.patience and trainer.evaluations_without_gain >= config.patience:
+    if config.patience and place.evaluations_without_gain >= config.patience:
         return f"no gain in {config.patience} validations"
     return ""
 
@@ -517,9 +291,9 @@ def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:
         SHEET_DRAWINGS,
         SHEET_TEMPERATURES,
         seed=trainer.training.seed,
-        title=f"step {trainer.steps_done}",
+        title=f"step {trainer.place.steps_done}",
     )
-    sheet.save(folder / SHEETS / f"step_{trainer.steps_done:06d}.svg")
+    sheet.save(folder / SHEETS / f"step_{trainer.place.steps_done:06d}.svg")
 
 
 def describe(dataset: Dataset, sources: tuple[str, ...], max_points: int | None) -> DataFacts:
@@ -540,8 +314,3 @@ def describe(dataset: Dataset, sources: tuple[str, ...], max_points: int | None)
         fingerprint=digest.hexdigest(),
         provenance=dataset.provenance,
     )
-
-
-def _mix(seed: int, step: int) -> int:
-    """One 63-bit seed for each (seed, step), unlike those near it."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{step}".encode()).digest()[:8], "little") >> 1

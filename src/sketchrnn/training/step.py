@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from sketchrnn.model.backends.plain import Dropout
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import Backend
@@ -40,7 +41,7 @@ def step_losses(
     config: TrainingConfig,
     generator: torch.Generator,
     *,
-    steps_B: Tensor | None = None,
+    pen_weights_BT: Tensor | None = None,
     backend: Backend,
 ) -> StepLosses:
     """The losses of a training step (eq. 9; supplement, eq. 2 to 4), with dropout and z drawn.
@@ -52,12 +53,15 @@ def step_losses(
         weight: of L_KL at this step.
         config: for dropout and the floor of L_KL.
         generator: of the masks and z, in this order.
-        steps_B: see `Batch`.
+        pen_weights_BT: see `Batch`.
         backend: how the cells are run over time.
     """
-    encoder_dropout, decoder_dropout = network.draw_dropout(
-        len(x_BT5), x_BT5.shape[1] - 1, config.recurrent_keep, generator
-    )
+    encoder_dropout: tuple[Dropout | None, Dropout | None] = (None, None)
+    decoder_dropout: Dropout | None = None
+    if config.recurrent_keep < 1:
+        encoder_dropout, decoder_dropout = network.draw_dropout(
+            len(x_BT5), x_BT5.shape[1] - 1, config.recurrent_keep, generator
+        )
     z_BZ: Tensor | None = None
     L_KL: Tensor | None = None
     if network.config.conditional:
@@ -65,11 +69,12 @@ def step_losses(
         noise = torch.randn(mu.shape, generator=generator, device=mu.device)
         z_BZ = mu + torch.exp(log_variance / 2) * noise
         L_KL = kl_loss(mu, log_variance).mean()
+    steps_B = None if pen_weights_BT is None else (pen_weights_BT > 0).sum(dim=1)
     mixture, _ = network.decode(
         x_BT5[:, :-1], z_BZ, dropout=decoder_dropout, lengths_B=steps_B, backend=backend
     )
     parts = reconstruction_loss(
-        mixture, x_BT5[:, 1:], lengths_B, steps_B, N_max=network.config.N_max
+        mixture, x_BT5[:, 1:], lengths_B, pen_weights_BT, N_max=network.config.N_max
     )
     loss = L_R = parts.L_R.mean()
     if L_KL is not None:

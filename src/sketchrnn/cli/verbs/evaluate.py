@@ -42,27 +42,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     from sketchrnn.api import load
-    from sketchrnn.data.sources import read_sources
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.seeds import choose_seed
     from sketchrnn.training.config import TrainingConfig
-    from sketchrnn.training.evaluate import evaluate_split
+    from sketchrnn.training.evaluate import evaluate
 
     seed = choose_seed(arguments.seed)
     device = choose_device(arguments.device)
     model = load(arguments.model, device=str(device), which=arguments.which)
-    training = TrainingConfig.of_run(arguments.model)
-    dataset = read_sources(arguments.data)
+    KL_min = TrainingConfig.of_run(arguments.model).KL_min
     if device.type == "cpu":
         prepare_cpu()
-    summary = evaluate_split(model, dataset, arguments.split, training.KL_min, seed=seed)
-    left_out = summary["left_out"]
+    summary = evaluate(model, arguments.data, arguments.split, seed=seed, KL_min=KL_min)
+    warnings, left_out = summary.pop("warnings"), summary["left_out"]
     if left_out:
         print(
             f"left out: {left_out} {arguments.split} drawings with more than"
             f" N_max = {model.N_max} points",
             file=sys.stderr,
         )
+    for warning in warnings:
+        print(warning, file=sys.stderr)
     if arguments.json:
         print(json.dumps(summary, indent=2))
     else:

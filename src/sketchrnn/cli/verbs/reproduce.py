@@ -167,7 +167,7 @@ def _table1(arguments: argparse.Namespace) -> int:
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.paper.cells import Settings, cells_of, find_data
     from sketchrnn.paper.table1 import CSV, MARKDOWN, make_table, write_table
-    from sketchrnn.training.progress import Progress, StopSignals
+    from sketchrnn.training.terminal import StopSignals, TrainingProgress
 
     data, missing = find_data(arguments.data, arguments.datasets)
     for name, classes in missing.items():
@@ -188,7 +188,7 @@ def _table1(arguments: argparse.Namespace) -> int:
         for work in table:
             time = "" if work.minutes_left is None else f", about {work.minutes_left:.0f} minutes"
             _say(f"{work.cell.title}: {work.done} cells done, {work.left} left{time}")
-            with Progress(work.training) as progress:
+            with TrainingProgress(work.training) as progress:
                 progress.explained = work.done > 0  # once is enough
                 for record in work.records:
                     progress.show(record)
@@ -309,7 +309,7 @@ def _howmany(arguments: argparse.Namespace) -> int:
     from sketchrnn.devices import choose_device, prepare_cpu
     from sketchrnn.paper.cells import Settings
     from sketchrnn.paper.howmany import COUNTS, MARKDOWN, TUNED, WAYS, Plan, make_table
-    from sketchrnn.training.progress import Progress, StopSignals
+    from sketchrnn.training.terminal import StopSignals, TrainingProgress
 
     data = read_sources(arguments.data)
     if arguments.max_points is not None:
@@ -331,7 +331,7 @@ def _howmany(arguments: argparse.Namespace) -> int:
         )
         for cell, numbers, records in table:
             _say(cell.title)
-            with Progress(numbers) as progress:
+            with TrainingProgress(numbers) as progress:
                 for record in records:
                     progress.show(record)
     if (arguments.output / MARKDOWN).exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any
 
@@ -12,7 +13,10 @@ from sketchrnn.training.logs import Record
 
 
 class StopSignals:
-    """Turns the first Ctrl-C or SIGTERM into a wish to stop; a second Ctrl-C stops at once."""
+    """Turns the first Ctrl-C or SIGTERM into a wish to stop; a second Ctrl-C stops at once.
+
+    Python knows signals in the main thread alone; in others nothing is changed.
+    """
 
     def __init__(self) -> None:
         self.wanted = False
@@ -23,8 +27,9 @@ class StopSignals:
         return self.wanted
 
     def __enter__(self) -> StopSignals:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._handle)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -38,20 +43,21 @@ class StopSignals:
         print("stopping after this step; the run is being saved", file=sys.stderr)
 
 
-class Progress:
+class TrainingProgress:
     """Shows the records of a training: a bar on a terminal, a line now and then elsewhere."""
 
     LINE_SECONDS = 10.0
 
-    def __init__(self, training: TrainingConfig) -> None:
+    def __init__(self, training: TrainingConfig, *, quiet: bool = False) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bars
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.training = training
         # soft_wrap: a log's lines are not broken where a terminal's would be
-        self.console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-        self.bars = Bars(
+        self.console = Console(
+            stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
+        self.bars = Progress(
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=24),
             TextColumn("{task.description}"),
@@ -60,13 +66,13 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self.task = self.bars.add_task("", total=training.max_steps)
-        self.rate = 0.0
+        self.rate = 0.0  # sketches a second, a running mean
         self.steps = 0  # shown so far
         self.first_seconds = 0.0  # the clock at the first of them
         self.shown_seconds = -self.LINE_SECONDS
         self.explained = False
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> TrainingProgress:
         self.bars.start()
         return self
 
@@ -76,30 +82,11 @@ class Progress:
     def show(self, record: Record) -> None:
         """Show one record of `training.loop.train`."""
         if record["kind"] == "train":
-            self._train(record)
-        elif record["kind"] == "evaluate":
-            best = ", the best so far" if record["best"] else ""
-            self.console.print(
-                f"step {record['step']}: validation {_losses(record)},"
-                f" loss {record['loss']:.4f}{best}"
-            )
-        elif record["kind"] == "fallback":
-            self.console.print(
-                f"{record['not_finite']} of step {record['failed_step']} was not a finite number:"
-                f" back to step {record['step']}, with the learning rate times"
-                f" {record['rate_factor']:g}"
-            )
-        elif record["kind"] == "no_sheet":
-            self.console.print(
-                f"step {record['step']}: its sheet was not drawn: {record['problem']}"
-            )
+            self._show_step(record)
         else:
-            best = ""
-            if record["best_loss"] is not None:
-                best = f"; best loss {record['best_loss']:.4f} at step {record['best_step']}"
-            self.console.print(f"ended at step {record['step']}: {record['reason']}{best}")
+            self.console.print(_line(record))
 
-    def _train(self, record: Record) -> None:
+    def _show_step(self, record: Record) -> None:
         if not self.explained:
             self.explained = True
             self.console.print(
@@ -131,6 +118,25 @@ class Progress:
         if not self.training.max_minutes:
             return by_steps
         return min(by_steps, max(0.0, 60 * self.training.max_minutes - seconds))
+
+
+def _line(record: Record) -> str:
+    """What is said of anything but a step."""
+    step = f"step {record['step']}"
+    if record["kind"] == "evaluate":
+        best = ", the best so far" if record["best"] else ""
+        return f"{step}: validation {_losses(record)}, loss {record['loss']:.4f}{best}"
+    if record["kind"] == "fallback":
+        return (
+            f"{record['not_finite']} of step {record['failed_step']} was not a finite number: back"
+            f" to {step}, with the learning rate times {record['rate_factor']:g}"
+        )
+    if record["kind"] == "no_sheet":
+        return f"{step}: its sheet was not drawn: {record['problem']}"
+    best = ""
+    if record["best_loss"] is not None:
+        best = f"; best loss {record['best_loss']:.4f} at step {record['best_step']}"
+    return f"ended at {step}: {record['reason']}{best}"
 
 
 def _losses(record: Record) -> str:

@@ -1,0 +1,234 @@
+"""A training from data and a preset to the run, as a person starts it: `sketchrnn.train`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.sources import Data, Source, doodles_source, read_data, source_names
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.config import BackendName, ModelConfig
+from sketchrnn.runs import find_run, read_config
+from sketchrnn.training.config import PRESETS, TrainingConfig
+from sketchrnn.training.logs import Record
+from sketchrnn.training.terminal import StopSignals, TrainingProgress
+
+# in a run that is resumed: when to stop, and what another machine may not have
+MAY_CHANGE = ("max_steps", "max_minutes", "patience", "precision")
+
+
+def train(
+    data: Data,
+    run: Source,
+    *,
+    preset: str | None = None,
+    begin_with: Source | None = None,
+    max_points: int | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    backend: BackendName = "auto",
+    quiet: bool = False,
+    **numbers: Any,
+) -> Record:
+    """Train a model, and show on stderr how it goes. Ctrl-C saves and ends.
+
+        end = sketchrnn.train("doodles:200", "runs/doodles", max_steps=10, decoder_size=64)
+        model = sketchrnn.load("runs/doodles")
+
+    Args:
+        data: files of any known format or doodles[:COUNT[:SEED[:KIND+KIND]]], or a Dataset; with
+            `resume` only where the files have moved, else ().
+        run: the run folder to make, or to go on with.
+        preset: what sets all numbers (`training.config.PRESETS`); by default "laptop", and "few"
+            with `begin_with`.
+        begin_with: a run folder or a starter model whose weights, cells and sizes to begin with.
+        max_points: leave out drawings with more points.
+        resume: go on from the last checkpoint of the run, as if it had never stopped.
+        device: auto, cpu, cuda, ...: where to compute.
+        backend: how the cells are run over time.
+        quiet: show nothing.
+        numbers: fields of ModelConfig and TrainingConfig that are not the preset's.
+
+    Returns:
+        The last record of the run's log: `step`, `reason`, `best_step`, `best_loss`, `seconds`.
+
+    Raises:
+        SketchRNNError: a wrong number or name, or as `training.loop.train`.
+    """
+    options: dict[str, Any] = {
+        "preset": preset,
+        "begin_with": begin_with,
+        "max_points": max_points,
+        "numbers": numbers,
+    }
+    if resume:
+        settings = stored_settings(Path(run), data, **options)
+    else:
+        settings = new_settings(data, **options)
+    # before PyTorch is loaded and gigabytes are read, so that a wrong number fails at once
+    from sketchrnn.devices import choose_device, prepare_cpu
+    from sketchrnn.training import loop
+
+    where = choose_device(device)
+    dataset, notes = _fitting(read_data(settings.data), settings.max_points)
+    model = ModelConfig(N_max=dataset.N_max, **settings.model)
+    if where.type == "cpu":
+        prepare_cpu()
+    stop = StopSignals()
+    records = loop.train(
+        run,
+        dataset,
+        model,
+        settings.training,
+        device=where,
+        backend=backend,
+        sources=tuple(map(_full_name, source_names(settings.data))),
+        max_points=settings.max_points,
+        resume=resume,
+        begin_with=begin_with,
+        should_stop=stop,
+    )
+    progress = TrainingProgress(settings.training, quiet=quiet)
+    say = progress.console.print
+    for note in notes:
+        say(note)
+    say(
+        f"{dataset.name}: {_counts({name: len(part) for name, part in dataset.splits.items()})};"
+        f" N_max {model.N_max}, scale {dataset.scale:.4g}, computing on {where}"
+    )
+    with stop, progress:
+        for record in records:
+            progress.show(record)
+    say(f"the run is in {run}; draw with: sketchrnn generate {run}")
+    if record["best_step"] < record["step"] / 2:
+        say(
+            f"it draws with the weights that were best in validation, of step"
+            f" {record['best_step']}; with --which last, of step {record['step']}: look at both"
+        )
+    return record
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained: every number but N_max, which is of the drawings."""
+
+    data: Data
+    max_points: int | None
+    model: Mapping[str, Any]
+    training: TrainingConfig
+
+
+def new_settings(
+    data: Data,
+    *,
+    preset: str | None = None,
+    begin_with: Source | None = None,
+    max_points: int | None = None,
+    numbers: Mapping[str, Any],
+) -> Settings:
+    """The numbers of a preset, and of the model to begin with, changed by those that are given."""
+    if not isinstance(data, Dataset) and not source_names(data):
+        raise SketchRNNError("name the data to train on: a data file, or doodles")
+    name = preset or ("laptop" if begin_with is None else "few")
+    if name not in PRESETS:
+        raise SketchRNNError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    sizes, training = _of_model_and_training(numbers)
+    model = PRESETS[name].model | sizes
+    if begin_with is not None:
+        if sizes:
+            named = _flag(min(sizes, key=lambda size: size == "conditional"))
+            raise SketchRNNError(f"{named} is given by --begin-with; leave out one of them")
+        model = _shape_of(begin_with)
+    ModelConfig(N_max=1, **model)  # N_max is known later; the others are checked here
+    return Settings(data, max_points, model, replace(PRESETS[name].training, **training))
+
+
+def stored_settings(
+    run: Path,
+    data: Data = (),
+    *,
+    preset: str | None = None,
+    begin_with: Source | None = None,
+    max_points: int | None = None,
+    numbers: Mapping[str, Any],
+) -> Settings:
+    """What a run states, with the numbers that may change in one that is resumed."""
+    stored = read_config(run)
+    sizes, training = _of_model_and_training(numbers)
+    fixed = sorted((set(sizes) | set(training)) - {"conditional", *MAY_CHANGE})
+    if fixed or "conditional" in sizes or any((preset, begin_with, max_points is not None)):
+        named = "--preset, --unconditional, --begin-with or --max-points"
+        named = _flag(fixed[0]) if fixed else named
+        may = ", ".join(map(_flag, MAY_CHANGE))
+        raise SketchRNNError(f"{named} cannot change in a run that is resumed; only {may} can")
+    if not isinstance(data, Dataset):
+        data = source_names(data) or _found(run, stored.data.sources)
+    before = TrainingConfig.of_run(run)
+    return Settings(data, stored.data.max_points, _shape_of(run), replace(before, **training))
+
+
+def _of_model_and_training(
+    numbers: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of ModelConfig, and those of TrainingConfig. Raises SketchRNNError for others."""
+    sizes = {item.name for item in fields(ModelConfig)} - {"N_max"}
+    names = {item.name for item in fields(TrainingConfig)}
+    for name in numbers:
+        if name not in sizes | names:
+            raise SketchRNNError(
+                f"there is no number {name!r} to train with; the help of `sketchrnn train` has all"
+            )
+    model, training = (
+        {name: value for name, value in numbers.items() if name in known}
+        for known in (sizes, names)
+    )
+    return model, training
+
+
+def _flag(name: str) -> str:
+    """What the command line calls a field."""
+    return "--unconditional" if name == "conditional" else f"--{name.replace('_', '-')}"
+
+
+def _shape_of(run: Source) -> dict[str, Any]:
+    """The fields of a stored ModelConfig but N_max, which is of the drawings."""
+    shape = dict(vars(read_config(find_run(run)).model))
+    del shape["N_max"]
+    return shape
+
+
+def _found(run: Path, sources: Sequence[str]) -> Sequence[str]:
+    """The sources that a run knows of. Raises SketchRNNError where they are not there any more."""
+    again = f"sketchrnn train DATA --resume -o {run}"
+    if not sources:
+        raise SketchRNNError(f"{run}: does not say where its data are; name them: {again}")
+    for source in sources:
+        if doodles_source(source) is None and not Path(source).exists():
+            raise SketchRNNError(f"{source}: there is no such file; give its new place: {again}")
+    return sources
+
+
+def _fitting(dataset: Dataset, max_points: int | None) -> tuple[Dataset, list[str]]:
+    """The drawings that a model of them can read, and what is to be said of the others."""
+    notes = []
+    if max_points is not None:
+        dataset, dropped = dataset.limited(max_points)
+        notes.append(f"left out, with more than {max_points} points: {_counts(dropped)}")
+    N_max = dataset.N_max
+    dataset, dropped = dataset.limited(N_max)  # validation and test drawings may be longer
+    if any(dropped.values()):
+        notes.append(
+            f"left out, longer than the longest training drawing ({N_max}): {_counts(dropped)}"
+        )
+    return dataset, notes
+
+
+def _full_name(source: str) -> str:
+    return str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items())
