@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sketchrnn.drawing.live import load_live
-from sketchrnn.figures.paper import Page, Paper
+from sketchrnn.figures.page import Page, Paper
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
 from sketchrnn.sketch import Sketch, number, path_data

@@ -13,7 +13,7 @@ import pytest
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.animate import BLANK_S, HOLD_S, animated_svg, clock, film, frames
-from sketchrnn.figures.paper import Paper
+from sketchrnn.figures.page import Paper
 from sketchrnn.figures.png import svg_to_png
 from sketchrnn.figures.saving import save_sketch, sketch_scene
 from sketchrnn.figures.scene import Line

@@ -16,7 +16,7 @@ from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_
 
 if TYPE_CHECKING:
     from sketchrnn.cli.inputs import Input
-    from sketchrnn.figures.paper import Page, Paper
+    from sketchrnn.figures.page import Page, Paper
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.paper.panels import Panels
     from sketchrnn.sketch import Sketch
@@ -103,7 +103,7 @@ def page_of(arguments: argparse.Namespace) -> Paper | None:
         if given:
             raise SketchRNNError(f"{flag(next(iter(given)))} is of a page: say which, --page a4")
         return None
-    from sketchrnn.figures.paper import Paper
+    from sketchrnn.figures.page import Paper
 
     try:
         return Paper(arguments.page, **given)

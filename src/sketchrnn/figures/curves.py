@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import INK, PAPER, QUIET, RULE
 from sketchrnn.figures.png import svg_to_png
-from sketchrnn.figures.sheet import INK, PAPER, QUIET, RULE
 from sketchrnn.files import write_bytes, write_text
 
 if TYPE_CHECKING:
