@@ -111,7 +111,7 @@ def test_a_missing_package_is_named_in_one_line(
 
 def test_a_drawing_as_a_pdf_is_itself_at_any_size(tmp_path: Path) -> None:
     pytest.importorskip("fpdf")
-    from test_paper import pdf_lines
+    from test_page import pdf_lines
 
     for factor in (1e-6, 1, 1e6):
         HAND.scaled(factor).moved(1e3 * factor, -7 * factor).save(tmp_path / "a.pdf")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from sketchrnn.figures.colors import INK, hex_color
 from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.saving import film_makers
-from sketchrnn.figures.scene import Line, Scene
+from sketchrnn.figures.scene import OPEN_GROUP, SVG_TAIL, Line, Scene
 from sketchrnn.figures.sheet import GAP, SketchSheet
 from sketchrnn.pictures import ANIMATED_SVG, write_picture
 from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
@@ -199,38 +200,17 @@ class Paper:
             captions = [one.label if one is not None else None for one in sketches]
         return self.place_sheet(SketchSheet.grid(sketches, columns, captions=captions))
 
-    def _where_they_are(self, sketches: Sequence[Sketch]) -> Page:
-        unit, width = MM[self.units], self.stroke_width_mm
-        drawings = [
-            [Line(points * unit, PENS[0], width) for points in one.polylines] for one in sketches
-        ]
-        space, page = self.margin_mm + width / 2, np.array(self.size_mm)
-        for sketch, lines in zip(sketches, drawings, strict=True):
-            points = np.concatenate([line.points for line in lines])
-            if (points < space - SLACK_MM).any() or (points > page - space + SLACK_MM).any():
-                left, top, right, bottom = (round(edge, 2) for edge in sketch.bounds)
-                raise SketchRNNError(
-                    f"a drawing that is to stay in place lies from ({left:g}, {top:g}) to"
-                    f" ({right:g}, {bottom:g}) {self.units}, beyond the margins of the page; take a"
-                    " larger page, or a smaller margin"
-                )
-        labels = [one.label for one in sketches]
-        return Page(self, self._colored(drawings, labels), labels=labels)
-
     def place_sheet(self, sheet: SketchSheet) -> Page:
         """A sheet on the page, as large as its margins allow, in the sheet's own layout.
 
         Without `labels` the drawings alone are drawn; with `in_place` where they are.
         """
         if self.in_place:
-            return self._where_they_are([one for row in sheet.rows for one in row if one])
+            return self._in_place([one for row in sheet.rows for one in row if one])
         scene = sheet.scene()
-        drawings = [list(lines) for lines in scene.drawings]
-        colored = self._colored(drawings, scene.labels)
-        marks = list(scene.marks) if self.labels else []
-        if self.color is not None:
-            marks = [replace(line, color=self.color) for line in marks]
-        points = np.concatenate([line.points for lines in [*drawings, marks] for line in lines])
+        marks = scene.marks if self.labels else []
+        lines = [*chain.from_iterable(scene.drawings), *marks]
+        points = np.concatenate([line.points for line in lines])
         low, high = points.min(axis=0), points.max(axis=0)
         room, page = np.array(self._room_mm), np.array(self.size_mm)
         with np.errstate(divide="ignore"):
@@ -244,10 +224,30 @@ class Paper:
 
         return Page(
             self,
-            [[on_page(line) for line in lines] for lines in colored],
-            [on_page(line) for line in marks],
+            self._colored(
+                [[on_page(line) for line in one] for one in scene.drawings], scene.labels
+            ),
+            [on_page(replace(line, color=self.color or line.color)) for line in marks],
             scene.labels,
         )
+
+    def _in_place(self, sketches: Sequence[Sketch]) -> Page:
+        unit, width = MM[self.units], self.stroke_width_mm
+        space, page = self.margin_mm + width / 2, np.array(self.size_mm)
+        for sketch in sketches:
+            points = np.concatenate(sketch.polylines) * unit
+            if (points < space - SLACK_MM).any() or (points > page - space + SLACK_MM).any():
+                left, top, right, bottom = (round(edge, 2) for edge in sketch.bounds)
+                raise SketchRNNError(
+                    f"a drawing that is to stay in place lies from ({left:g}, {top:g}) to"
+                    f" ({right:g}, {bottom:g}) {self.units}, beyond the margins of the page; take a"
+                    " larger page, or a smaller margin"
+                )
+        drawings = [
+            [Line(points * unit, PENS[0], width) for points in one.polylines] for one in sketches
+        ]
+        labels = [one.label for one in sketches]
+        return Page(self, self._colored(drawings, labels), [], labels)
 
     def _colored(
         self, drawings: Sequence[Sequence[Line]], labels: Sequence[str | None]
@@ -278,6 +278,7 @@ class Paper:
         return max(range(1, count + 1), key=cell, default=1)
 
 
+@dataclass(frozen=True, eq=False)
 class Page:
     """Drawings placed on a page: lines in mm. `Paper.place` makes it.
 
@@ -288,17 +289,10 @@ class Page:
         labels: of the drawings; with `color_by` "class" they name the layers.
     """
 
-    def __init__(
-        self,
-        paper: Paper,
-        drawings: Sequence[Sequence[Line]],
-        marks: Sequence[Line] = (),
-        labels: Sequence[str | None] = (),
-    ) -> None:
-        self.paper = paper
-        self.drawings = drawings
-        self.marks = marks
-        self.labels = labels
+    paper: Paper
+    drawings: Sequence[Sequence[Line]]
+    marks: Sequence[Line]
+    labels: Sequence[str | None]
 
     @cached_property
     def layers(self) -> list[tuple[str, list[Polyline]]]:
@@ -307,7 +301,7 @@ class Page:
         All of one colour come together, for a plotter has one pen at a time. A dot is a line of
         0.01 mm.
         """
-        every = [*(line for lines in self.drawings for line in lines), *self.marks]
+        every = [*chain.from_iterable(self.drawings), *self.marks]
         colors = dict.fromkeys(line.color for line in every)
         layers = []
         for color in colors:
@@ -331,8 +325,7 @@ class Page:
     @property
     def counts(self) -> tuple[int, int]:
         """(strokes, colours)."""
-        layers = self.layers
-        return sum(len(strokes) for _, strokes in layers), len(layers)
+        return sum(len(strokes) for _, strokes in self.layers), len(self.layers)
 
     def to_svg(self) -> str:
         """The page as an SVG in its units: one path a stroke, absolute M and L, nothing else.
@@ -343,7 +336,8 @@ class Page:
 
     def to_png(self) -> bytes:
         """The page as a PNG, 200 dots an inch where that is not too large."""
-        return svg_to_png(self.to_svg(), self._width_px)
+        width_px = max(round(self.paper.size_mm[0] / 25.4 * PNG_DPI), 1)
+        return svg_to_png(self.to_svg(), min(width_px, LARGEST_WIDTH_PX))
 
     def to_pdf(self) -> bytes:
         """The page as a PDF of its size, with lines as lines."""
@@ -351,12 +345,11 @@ class Page:
 
     def scene(self) -> Scene:
         """The page as one drawing in mm, stroke after stroke as a plotter draws it."""
-        head, tail = self._around("mm")
         width, height = self.paper.size_mm
         pen = self.paper.stroke_width_mm
         return Scene(
-            head=f'{head}<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n',
-            tail=f"</g>\n{tail}",
+            head=self._head("mm") + OPEN_GROUP,
+            tail=SVG_TAIL,
             drawings=[[Line(s, color, pen) for color, strokes in self.layers for s in strokes]],
             labels=[None],
             marks=[],
@@ -393,25 +386,19 @@ class Page:
         width, height = self.paper.size_mm
         return f"<Page: {len(self.drawings)} drawings on {width:g} x {height:g} mm>"
 
-    @property
-    def _width_px(self) -> int:
-        return min(max(round(self.paper.size_mm[0] / 25.4 * PNG_DPI), 1), LARGEST_WIDTH_PX)
-
-    def _around(self, unit: str) -> tuple[str, str]:
-        """The SVG before and after what is drawn."""
+    def _head(self, unit: str) -> str:
+        """The SVG before what is drawn."""
         decimals = _DECIMALS[unit]
         width, height = (number(side / MM[unit], decimals) for side in self.paper.size_mm)
-        head = (
+        return (
             '<svg xmlns="http://www.w3.org/2000/svg"'
             ' xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
             f' width="{width}{unit}" height="{height}{unit}" viewBox="0 0 {width} {height}">\n'
         )
-        return head, "</svg>\n"
 
     def _svg(self, unit: str) -> str:
         decimals = _DECIMALS[unit]
         pen = number(self.paper.stroke_width_mm / MM[unit], decimals + 1)
-        head, tail = self._around(unit)
         groups = []
         for index, (color, strokes) in enumerate(self.layers, start=1):
             paths = (f'<path d="{path_data(s / MM[unit], decimals)}"/>\n' for s in strokes)
@@ -422,7 +409,7 @@ class Page:
                 ' stroke-linecap="round" stroke-linejoin="round">\n'
                 f"{''.join(paths)}</g>\n"
             )
-        return f"{head}{''.join(groups)}{tail}"
+        return f"{self._head(unit)}{''.join(groups)}</svg>\n"
 
 
 def _with_length(points: Polyline) -> Polyline:

@@ -11,12 +11,13 @@ import numpy as np
 
 from sketchrnn.data.write import json_document
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import INK, PAPER
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
 from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.sheet import INK, PAPER
+from sketchrnn.figures.scene import SVG_TAIL, Line, Scene, svg_head
 from sketchrnn.pictures import write_picture
-from sketchrnn.sketch import Sketch, number, path_data, xml_text
+from sketchrnn.sketch import Sketch
 
 PEN = 1 / 70  # line width, as a part of the distance between two drawings
 LARGEST_REPEAT = 10
@@ -111,7 +112,7 @@ class Tile:
             repeat: tiles side by side and one below the other, to see how the pattern looks: 10
                 at most, each way, with 10,000 drawings.
         """
-        return self._svg(repeat, None)
+        return self.scene(repeat).to_svg()
 
     def to_png(self, width_px: int | None = None, repeat: tuple[int, int] = (1, 1)) -> bytes:
         """The tile as a PNG, by default two pixels for each px of the SVG.
@@ -125,7 +126,36 @@ class Tile:
             if repeat != (1, 1):
                 finest = min(finest, math.sqrt(MOST_PIXELS / (width * height)))
             width_px = min(round(finest * width), LARGEST_WIDTH_PX)
-        return svg_to_png(self._svg(repeat, width_px), width_px)
+        return svg_to_png(self.scene(repeat, width_px).to_svg(), width_px)
+
+    def scene(self, repeat: tuple[int, int] = (1, 1), width_px: int | None = None) -> Scene:
+        """Tiles side by side as lines; `width_px` is that of a PNG, if it is to be one."""
+        check_repeat(repeat, len(self.sketches))
+        width, height = self.width * repeat[0], self.height * repeat[1]
+        stretch, pen, shown = "", self.pen_px, (width, height)
+        if width_px:
+            # The height of each tile is stretched to whole pixels, by less than one: else the last
+            # row of them would be blurred, a line between two tiles. And the line is wider than a
+            # pixel, for the renderer draws hairlines in another way, with gaps at the left edge.
+            stretch = ' preserveAspectRatio="none"'
+            pen = max(pen, 1.02 * width / width_px)
+            tile_height = max(round(width_px / repeat[0] * self.height / self.width), 1)
+            shown = (width_px, repeat[1] * tile_height)
+        copies = [
+            (copy, color)
+            for sketch, color in zip(self.sketches, self.colors, strict=True)
+            for copy in self._copies(sketch, width, height, pen / 2)
+        ]
+        return Scene(
+            head=svg_head(
+                width, height, shown_px=shown, background=self.background, attributes=stretch
+            ),
+            tail=SVG_TAIL,
+            drawings=[[Line(line, color, pen) for line in one.polylines] for one, color in copies],
+            labels=[copy.label for copy, _ in copies],
+            marks=[],
+            width_px=width,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """`{"width_px", "height_px", "line_px", "drawings": [...], "colors": [...]}`.
@@ -157,39 +187,6 @@ class Tile:
     def __repr__(self) -> str:
         return f"<Tile: {self.columns} x {self.rows} drawings, {self.width:g} x {self.height:g} px>"
 
-    def _svg(self, repeat: tuple[int, int], width_px: int | None) -> str:
-        check_repeat(repeat, len(self.sketches))
-        width, height = self.width * repeat[0], self.height * repeat[1]
-        stretch, pen, shown = "", self.pen_px, (width, height)
-        if width_px:
-            # The height of each tile is stretched to whole pixels, by less than one: else the last
-            # row of them would be blurred, a line between two tiles. And the line is wider than a
-            # pixel, for the renderer draws hairlines in another way, with gaps at the left edge.
-            stretch = ' preserveAspectRatio="none"'
-            pen = max(pen, 1.02 * width / width_px)
-            tile_height = max(round(width_px / repeat[0] * self.height / self.width), 1)
-            shown = (width_px, repeat[1] * tile_height)
-        ground = ""
-        if self.background is not None:
-            ground = (
-                f'<rect width="{number(width, 2)}" height="{number(height, 2)}"'
-                f' fill="{xml_text(self.background)}"/>\n'
-            )
-        return (
-            '<svg xmlns="http://www.w3.org/2000/svg"'
-            f' viewBox="0 0 {number(width, 2)} {number(height, 2)}"'
-            f' width="{number(shown[0], 2)}" height="{number(shown[1], 2)}"{stretch}>\n'
-            f"{ground}"
-            '<g fill="none" stroke-linecap="round" stroke-linejoin="round"'
-            f' stroke-width="{number(pen, 3)}">\n'
-            + "".join(
-                _group(copy, color)
-                for sketch, color in zip(self.sketches, self.colors, strict=True)
-                for copy in self._copies(sketch, width, height, pen / 2)
-            )
-            + "</g>\n</svg>\n"
-        )
-
     def _copies(self, sketch: Sketch, width: float, height: float, edge: float) -> Iterator[Sketch]:
         """The drawing, a whole number of tiles away, wherever its line is seen in the picture."""
         left, top, right, bottom = sketch.bounds
@@ -201,12 +198,6 @@ class Tile:
 def _shifts(low: float, high: float, step: float, end: float) -> list[float]:
     """The multiples of `step` that move (low, high) to where it meets (0, end)."""
     return [n * step for n in range(math.floor(-high / step) + 1, math.ceil((end - low) / step))]
-
-
-def _group(sketch: Sketch, color: str) -> str:
-    title = f"<title>{xml_text(sketch.label)}</title>" if sketch.label else ""
-    paths = "".join(f'<path d="{path_data(line)}"/>' for line in sketch.polylines)
-    return f'<g class="sketch" stroke="{xml_text(color)}">{title}{paths}</g>\n'
 
 
 def _turned(sketch: Sketch, turn: float) -> Sketch:
