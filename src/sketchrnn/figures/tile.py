@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,16 +72,14 @@ class Tile:
         background: str | None = PAPER,
         seed: int = 0,
     ) -> None:
-        check_places(columns, rows, lattice)
+        check_pattern(
+            columns, rows, lattice, side_px=side_px, jitter=jitter, rotation=rotation, gap=gap
+        )
         if len(sketches) != columns * rows:
             raise SketchRNNError(
                 f"{len(sketches)} drawings for {columns} x {rows} places;"
                 f" give {columns * rows} drawings, or other columns and rows"
             )
-        check_bounds("side_px", side_px)
-        check_bounds("jitter", jitter)
-        check_bounds("rotation", rotation)
-        check_bounds("gap", gap)
         if seed < 0:
             raise SketchRNNError(f"seed is {seed}; give a whole number from 0")
         colors = [color] if isinstance(color, str) else list(color)
@@ -219,8 +217,25 @@ def _neighbours_differ(grid: Lattice, colors: list[str], rng: np.random.Generato
     return [colors[i] for i in given]
 
 
-def check_places(columns: int, rows: int, lattice: str) -> None:
-    """Raises SketchRNNError for a tile that cannot be laid out, or has more than 400 drawings."""
+def check_pattern(
+    columns: int,
+    rows: int,
+    lattice: str,
+    repeat: tuple[int, int] = (1, 1),
+    names: Mapping[str, str] | None = None,
+    **numbers: float,
+) -> None:
+    """Check a pattern before there are drawings for it.
+
+    Args:
+        columns, rows, lattice: of a `Tile`.
+        repeat: of its picture.
+        names: what messages call a number, where that is not its name.
+        numbers: other options, those of `BOUNDS`.
+
+    Raises:
+        SketchRNNError: it cannot be laid out, or shown, or has more than 400 drawings.
+    """
     if lattice not in ROW_HEIGHT:
         raise SketchRNNError(f"lattice is {lattice!r}; choose one of {', '.join(ROW_HEIGHT)}")
     if columns < 1 or rows < 1:
@@ -231,19 +246,12 @@ def check_places(columns: int, rows: int, lattice: str) -> None:
         )
     if lattice == "brick" and rows % 2:
         raise SketchRNNError(f"rows is {rows}; a tile of bricks needs an even number of rows")
-
-
-def check_bounds(option: str, value: float, name: str | None = None) -> None:
-    """Raises SketchRNNError for a number that an option of BOUNDS cannot have.
-
-    Args:
-        option: of `Tile`.
-        value: of it.
-        name: what the message calls it, where that is not the option's name.
-    """
-    least, most = BOUNDS[option]
-    if not least <= value <= most:
-        raise SketchRNNError(f"{name or option} is {value}; give {least:g} to {most:g}")
+    check_repeat(repeat, columns * rows)
+    for option, value in numbers.items():
+        least, most = BOUNDS[option]
+        if not least <= value <= most:
+            name = (names or {}).get(option, option)
+            raise SketchRNNError(f"{name} is {value}; give {least:g} to {most:g}")
 
 
 def check_repeat(repeat: tuple[int, int], drawings: int) -> None:
