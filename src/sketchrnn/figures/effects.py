@@ -16,8 +16,9 @@ from sketchrnn.data.effects import Gallery, Shape
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.sheet import TAIL, SketchSheet
-from sketchrnn.sketch import Polyline, Sketch, path_data
+from sketchrnn.sketch import Polyline, Sketch
 from sketchrnn.strokes import BOX_PX, polylines_to_stroke3
+from sketchrnn.svgtext import path_data
 from sketchrnn.travel import length_of
 
 COLUMNS = 8

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sketchrnn.sketch import Polyline, number, path_data, xml_text
-from sketchrnn.travel import length_of
+from sketchrnn.sketch import Sketch
+from sketchrnn.svgtext import INK, PEN_SHARE, SVG_TAIL, number, path_data, xml_text
+from sketchrnn.travel import Polyline, length_of
+
+FILM_PX = 360  # the longer side of a drawing in a film
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,3 +66,31 @@ class Scene:
         shown = self.drawings if drawings is None else drawings
         lines = "".join(line.to_svg(self.decimals) for lines in shown for line in lines)
         return f"{self.head}{lines}{self.tail}"
+
+
+def scene_of(thing: Any) -> Scene:
+    """A drawing as a picture in its own units; of anything else the scene that it has."""
+    if not isinstance(thing, Sketch):
+        scene: Scene = thing.scene()
+        return scene
+    head, decimals = thing.svg_head()
+    width, height = thing.size
+    side = max(width, height) or 1.0
+    return Scene(
+        head=head,
+        tail=SVG_TAIL,
+        drawings=[[Line(line, INK, side / PEN_SHARE) for line in thing.polylines]],
+        labels=[thing.label],
+        marks=[],
+        width_px=FILM_PX * max(width / side, 0.2),
+        decimals=decimals,
+    )
+
+
+def at_origin(sketch: Sketch) -> Sketch:
+    """A drawing moved to the top left of the plane.
+
+    The renderer's 32-bit coordinates would lose a small drawing far away from it.
+    """
+    left, top, _, _ = sketch.bounds
+    return sketch.moved(-left, -top)

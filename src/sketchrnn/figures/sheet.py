@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lettering import DESCENT, LINE_HEIGHT, text_strokes, text_width, wrap
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.scene import Line, Scene
-from sketchrnn.sketch import INK as INK  # of all lines of a sheet that have no other
-from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
+from sketchrnn.sketch import Polyline, Sketch
+from sketchrnn.svgtext import INK as INK  # of all lines of a sheet that have no other
+from sketchrnn.svgtext import number, path_data, xml_text
 
 PAPER = "#ffffff"
 QUIET = "#6b6b73"  # labels
@@ -310,9 +312,7 @@ class SketchSheet:
         Raises:
             SketchRNNError: another ending, or one that needs a package that is not there.
         """
-        from sketchrnn.figures.saving import save_sheet
-
-        save_sheet(self, path, seconds=seconds)
+        registry.save(self, path, "sheet", seconds=seconds)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from sketchrnn.data.write import json_document
+from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
-from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.sheet import INK, PAPER
-from sketchrnn.pictures import write_picture
-from sketchrnn.sketch import Sketch, number, path_data, xml_text
+from sketchrnn.sketch import Sketch
+from sketchrnn.svgtext import number, path_data, xml_text
 
 PEN = 1 / 70  # line width, as a part of the distance between two drawings
 LARGEST_REPEAT = 10
@@ -136,20 +135,13 @@ class Tile:
             "width_px": self.width,
             "height_px": self.height,
             "line_px": self.pen_px,
-            "drawings": [json_document(one, i) for i, one in enumerate(self.sketches, start=1)],
+            "drawings": [one.to_json() for one in self.sketches],
             "colors": self.colors,
         }
 
     def save(self, path: str | os.PathLike[str], repeat: tuple[int, int] = (1, 1)) -> None:
         """Write .svg, .png, .pdf or .json, by the ending of `path`; whole, or not at all."""
-        write_picture(
-            path,
-            "a tile",
-            svg=lambda: self.to_svg(repeat),
-            png=lambda: self.to_png(repeat=repeat),
-            document=self.to_json,
-            more={".pdf": lambda: svg_to_pdf(self.to_svg(repeat))},
-        )
+        registry.save(self, path, "tile", repeat=repeat)
 
     def _repr_svg_(self) -> str:
         return self.to_svg(repeat=(2, 2))
