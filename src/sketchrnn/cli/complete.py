@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sketchrnn.cli.inputs import Input
-    from sketchrnn.data.formats.drawing import Given
+    from sketchrnn.data.formats.records import Given
     from sketchrnn.drawing.complete import Completion, PenChoice
     from sketchrnn.drawing.model import Model
 

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sketchrnn import registry
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options
 from sketchrnn.cli.output import (
     STANDARD_OUTPUT,
@@ -25,7 +26,6 @@ from sketchrnn.cli.output import (
     write_sheet,
 )
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.pictures import DATA, ending_of
 
 if TYPE_CHECKING:
     from sketchrnn.sketch import Sketch
@@ -105,23 +105,24 @@ def run(arguments: argparse.Namespace) -> int:
         if value is not None and value < 1:
             raise SketchRNNError(f"{name} must be at least 1, got {value}")
     output = arguments.output
-    ending = "" if output == STANDARD_OUTPUT else ending_of(output)
-    if ending in DATA:
+    ending = "" if output == STANDARD_OUTPUT else registry.ending_of(output)
+    data = registry.endings(writes="data")
+    if ending in data:
         if arguments.columns is not None:
             raise SketchRNNError(f"{output}: is data, which has no columns: leave out --columns")
         if arguments.each is None:
             return _write_data(output, ending, _read(arguments, arguments.n))
     limit = arguments.n
-    if limit is None and ending not in DATA and arguments.each is None:
+    if limit is None and ending not in data and arguments.each is None:
         limit = SHOWN
     drawings = list(_read(arguments, limit))
     if not drawings:
         raise SketchRNNError("there is no drawing in what was named")
     if arguments.each is not None:
         of_each = each_ending(arguments)
-        each = [one.as_data if of_each in DATA else one.sketch for one in drawings]
+        each = [one.as_data if of_each in data else one.sketch for one in drawings]
         write_each(arguments.each, each, of_each, arguments.seconds)
-    if ending in DATA:
+    if ending in data:
         return _write_data(output, ending, drawings)
     shown = [one for one in drawings if limit is not None or one.number < SHOWN]
     if len(shown) < len(drawings):
@@ -154,35 +155,27 @@ def _write_picture(arguments: argparse.Namespace, sketches: list[Sketch]) -> Non
 def _write_data(output: str, ending: str, drawings: Iterable[_Drawing]) -> int:
     """Write all drawings as data, and say what the format does not keep."""
     from sketchrnn.data.dataset import SPLITS
-    from sketchrnn.data.write import write_json, write_ndjson, write_npz
 
-    splits: dict[str, list[Sketch]] = {name: [] for name in SPLITS}
     classes: set[str | None] = set()
     found: set[str] = set()
 
-    def seen() -> Iterator[_Drawing]:
+    def seen() -> Iterator[tuple[str, Sketch]]:
         for one in drawings:
             classes.add(one.class_name)
             found.add(one.split)
-            yield one
+            yield one.split, one.as_data
+
+    say_drawings(registry.named(ending[1:]).module.write(output, seen()))
 
     if ending == ".npz":
-        for one in seen():
-            splits[one.split].append(one.as_data)
-        if not splits["train"]:  # --split test: an .npz without a train is none
-            splits = {"train": splits["valid"] + splits["test"], "valid": [], "test": []}
-        say_drawings(write_npz(output, *splits.values()))
         say_lost_classes(classes)
-    else:
-        write = write_json if ending == ".json" else write_ndjson
-        say_drawings(write(output, (one.as_data for one in seen())))
-        if len(found) > 1:
-            *names, last = (name for name in SPLITS if name in found)
-            print(
-                f"{ending} has no splits, so {', '.join(names)} and {last} are together in it;"
-                " .npz keeps them, or take one with --split",
-                file=sys.stderr,
-            )
+    elif len(found) > 1:
+        *names, last = (name for name in SPLITS if name in found)
+        print(
+            f"{ending} has no splits, so {', '.join(names)} and {last} are together in it;"
+            " .npz keeps them, or take one with --split",
+            file=sys.stderr,
+        )
     say_written(output)
     return 0
 
@@ -249,11 +242,11 @@ def _say_more(spec: str, shown: int, rest: Drawings) -> None:
 
 def _all(spec: str, split: str | None) -> Drawings:
     """All drawings of a data file, of a folder or of the doodles, in their own units."""
-    from sketchrnn.data.formats import WITH_SPLITS, kind_of, records
+    from sketchrnn.data.formats import has_splits, records
     from sketchrnn.data.sources import doodles_source
     from sketchrnn.sketch import Sketch
 
-    if doodles_source(spec) is not None or kind_of(spec) in WITH_SPLITS:
+    if doodles_source(spec) is not None or has_splits(spec):
         yield from _of_splits(spec, split)
         return
     if split is not None:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn.data.formats import drawing
-from sketchrnn.data.formats.drawing import Given, Pen, parse
-from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
+from sketchrnn import registry
+from sketchrnn.data.formats.json_drawings import parse
+from sketchrnn.data.formats.records import Given, Pen
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -109,7 +109,7 @@ def mixed(inputs: Sequence[Input], weights: Sequence[float], sketch: Sketch) -> 
 
 def is_data(spec: str) -> bool:
     """Whether it names a whole data file, not one drawing."""
-    if spec == STANDARD_INPUT or Path(spec).suffix.lower() in drawing.ENDINGS:
+    if spec == STANDARD_INPUT or _is_drawing(Path(spec)):
         return False
     return "#" not in spec or Path(spec).exists()
 
@@ -127,7 +127,7 @@ def read_given(model: Model | None, specs: Sequence[str]) -> list[Given]:
 
 def _read(spec: str, places: _Places) -> Given:
     if spec == STANDARD_INPUT:
-        return parse(sys.stdin.buffer.read(LINE_LIMIT_BYTES + 1), "standard input")
+        return parse(sys.stdin.buffer.read(registry.DRAWING_LIMIT_BYTES + 1), "standard input")
     if is_data(spec):
         if not Path(spec).exists() and ":" not in spec and spec != "doodles":
             raise SketchRNNError(f"{spec}: there is no such file")
@@ -140,10 +140,16 @@ def _read(spec: str, places: _Places) -> Given:
             " #[SPLIT/][CLASS/]INDEX"
         )
     path = Path(spec)
-    if path.suffix.lower() not in drawing.ENDINGS or ("#" in spec and not path.exists()):
+    if not _is_drawing(path) or ("#" in spec and not path.exists()):
         data, _, where = spec.rpartition("#")
         return Given(places.find(data, where, spec), spec, outside=False, ended=True)
-    return drawing.read(spec)
+    given: Given = registry.read_drawing(spec)
+    return given
+
+
+def _is_drawing(path: Path) -> bool:
+    """Whether its ending is that of a file of one drawing."""
+    return path.suffix.lower() in registry.endings(reads="drawing")
 
 
 class _Places:

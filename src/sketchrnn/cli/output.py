@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sketchrnn import registry
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_of, listed
+from sketchrnn.registry import check_package, ending_of, listed
 
 if TYPE_CHECKING:
     from sketchrnn.cli.inputs import Input
@@ -54,25 +55,28 @@ def check_drawings(arguments: argparse.Namespace) -> None:
             is for.
     """
     output, each = arguments.output, getattr(arguments, "each", None)
-    check_output(output, each, ENDINGS)
+    drawn = registry.endings(writes="drawing")
+    check_output(output, each, drawn)
     _spare_inputs(getattr(arguments, "drawings", []), output, each)
     if getattr(arguments, "each_as", None) is not None:
         if each is None:
             raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
-        _check_ending(f"--as {arguments.each_as}", each_ending(arguments), ENDINGS)
+        _check_ending(f"--as {arguments.each_as}", each_ending(arguments), drawn)
     made = {each_ending(arguments), *([] if output == STANDARD_OUTPUT else [ending_of(output)])}
     if arguments.seconds is not None:
-        if not made & set(MOVING):
+        moving = registry.endings(moves=True)
+        if not made & set(moving):
             raise SketchRNNError(
-                f"--seconds is of an animation: name the file {listed(MOVING)}, or leave it out"
+                f"--seconds is of an animation: name the file {listed(moving)}, or leave it out"
             )
         from sketchrnn.figures.animate import check_seconds
 
         check_seconds(arguments.seconds, "--seconds")
     paper = page_of(arguments)
-    if paper is not None and output != STANDARD_OUTPUT and ending_of(output) not in PICTURES:
+    pages = registry.endings(writes="page")
+    if paper is not None and output != STANDARD_OUTPUT and ending_of(output) not in pages:
         raise SketchRNNError(
-            f"{output}: is data, which has no page: name it {listed(PICTURES)}, or leave out --page"
+            f"{output}: is data, which has no page: name it {listed(pages)}, or leave out --page"
         )
 
 
@@ -157,11 +161,9 @@ def write_drawings(
     if arguments.each is not None:
         write_each(arguments.each, drawn, each_ending(arguments), arguments.seconds)
     ending = "" if arguments.output == STANDARD_OUTPUT else ending_of(arguments.output)
-    if ending in (".npz", ".ndjson"):
-        from sketchrnn.data.write import write_ndjson, write_npz
-
-        count = (write_npz if ending == ".npz" else write_ndjson)(arguments.output, drawn)
-        say_drawings(count)
+    if ending in registry.endings(writes="data") and ending != ".json":  # which keeps the sheet
+        write = registry.named(ending[1:]).module.write
+        say_drawings(write(arguments.output, (("train", sketch) for sketch in drawn)))
         if ending == ".npz":
             say_lost_classes({sketch.label for sketch in drawn})
         say_written(arguments.output, seed)
@@ -181,14 +183,12 @@ def write_each(
 
     The class of a drawing without a label is the name of the folder, not that of its file.
     """
-    from sketchrnn.figures.saving import save_sketch
-
     name = Path(folder).absolute().name
     count = 0
     for number, sketch in enumerate(sketches):
         if ending == ".ndjson":
             sketch = replace(sketch, label=sketch.label or name)
-        save_sketch(sketch, Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
+        sketch.save(Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
         count += 1
     print(f"wrote {count} drawings to {folder}", file=sys.stderr)
 

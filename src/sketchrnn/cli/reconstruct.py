@@ -91,7 +91,7 @@ def _check_data(arguments: argparse.Namespace) -> None:
 def _inputs(model: Model, arguments: argparse.Namespace, seed: int) -> list[Input]:
     """The drawings that are named, then those that are chosen from whole data files."""
     from sketchrnn.cli.inputs import Input, is_data, read_inputs
-    from sketchrnn.data.formats.drawing import Given
+    from sketchrnn.data.formats.records import Given
     from sketchrnn.data.sources import read_sources
     from sketchrnn.drawing.sheets import choose_inputs
 

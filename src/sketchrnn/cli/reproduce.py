@@ -432,7 +432,7 @@ def _figure(arguments: argparse.Namespace) -> int:
 def _inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[Sketch]:
     """The drawings that are named, or those that the figure would have of the data files."""
     from sketchrnn.cli.inputs import fitted, is_data, read_given, read_inputs
-    from sketchrnn.data.formats.drawing import Given
+    from sketchrnn.data.formats.records import Given
     from sketchrnn.paper import figures
 
     figure = arguments.what

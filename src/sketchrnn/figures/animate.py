@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,9 +17,11 @@ from typing import Any, Literal
 import numpy as np
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.scene import Line, Scene
-from sketchrnn.sketch import number
+from sketchrnn.figures.scene import Line, Scene, at_origin, scene_of
+from sketchrnn.registry import ending_of
+from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import lengths_along
+from sketchrnn.svgtext import number
 
 PACE = 1.6  # sides of a drawing that its pen draws in a second ...
 SHORTEST_S, LONGEST_S = 2.0, 8.0  # ... but never quicker than that in all, nor slower
@@ -217,3 +220,14 @@ def film(scene: Scene, form: Literal["GIF", "WEBP"], seconds: float | None = Non
     file = io.BytesIO()
     first.save(file, form, save_all=True, append_images=rest, duration=durations, loop=0, **options)
     return file.getvalue()
+
+
+def content(
+    thing: Any, path: str | os.PathLike[str], *, seconds: float | None = None
+) -> str | bytes:
+    """What is drawn as an .anim.svg, .gif or .webp, by the ending of `path`."""
+    ending = ending_of(path)
+    if ending == ".anim.svg":
+        return animated_svg(scene_of(thing), seconds)
+    near = at_origin(thing) if isinstance(thing, Sketch) else thing
+    return film(scene_of(near), "GIF" if ending == ".gif" else "WEBP", seconds)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.sketch import INK as INK  # of all lines that have no other
+from sketchrnn.svgtext import INK as INK  # of all lines that have no other
 
 PAPER = "#ffffff"
 QUIET = "#6b6b73"  # labels

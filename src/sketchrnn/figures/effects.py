@@ -17,8 +17,9 @@ from sketchrnn.data.effects import Gallery, Shape
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.sheet import SketchSheet
-from sketchrnn.sketch import Polyline, Sketch, path_data
+from sketchrnn.sketch import Polyline, Sketch
 from sketchrnn.strokes import BOX_PX, polylines_to_stroke3
+from sketchrnn.svgtext import path_data
 
 COLUMNS = 8
 CELL = 136.0

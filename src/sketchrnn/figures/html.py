@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
-from sketchrnn.sketch import xml_text
+from sketchrnn.svgtext import xml_text
 
 
 @dataclass(frozen=True)

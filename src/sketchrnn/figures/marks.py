@@ -13,7 +13,7 @@ import numpy as np
 from sketchrnn.figures.colors import FRAME, INK, QUIET, RULE
 from sketchrnn.figures.lettering import LINE_HEIGHT, text_strokes, text_width
 from sketchrnn.figures.scene import Line
-from sketchrnn.sketch import number, path_data, xml_text
+from sketchrnn.svgtext import number, path_data, xml_text
 
 LETTER_WEIGHT = 0.115  # line width of a letter, as a part of its size
 

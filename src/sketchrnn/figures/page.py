@@ -12,17 +12,15 @@ from itertools import chain
 
 import numpy as np
 
-from sketchrnn import travel
+from sketchrnn import registry, travel
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.animate import animated_svg
 from sketchrnn.figures.colors import INK, hex_color
 from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.saving import film_makers
-from sketchrnn.figures.scene import OPEN_GROUP, SVG_TAIL, Line, Scene
+from sketchrnn.figures.scene import OPEN_GROUP, TAIL, Line, Scene
 from sketchrnn.figures.sheet import GAP, SketchSheet
-from sketchrnn.pictures import ANIMATED_SVG, write_picture
-from sketchrnn.sketch import Polyline, Sketch, number, path_data, xml_text
+from sketchrnn.sketch import Polyline, Sketch
+from sketchrnn.svgtext import number, path_data, xml_text
 
 MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96}
 SLACK_MM = 0.01  # that a drawing may reach into a margin, by rounding
@@ -349,7 +347,7 @@ class Page:
         pen = self.paper.stroke_width_mm
         return Scene(
             head=self._head("mm") + OPEN_GROUP,
-            tail=SVG_TAIL,
+            tail=TAIL,
             drawings=[[Line(s, color, pen) for color, strokes in self.layers for s in strokes]],
             labels=[None],
             marks=[],
@@ -367,17 +365,7 @@ class Page:
         Raises:
             SketchRNNError: another ending, or one that needs a package that is not there.
         """
-        write_picture(
-            path,
-            "a page",
-            svg=self.to_svg,
-            png=self.to_png,
-            more={
-                ANIMATED_SVG: lambda: animated_svg(self.scene(), seconds),
-                ".pdf": self.to_pdf,
-                **film_makers(self.scene, seconds),
-            },
-        )
+        registry.save(self, path, "page", seconds=seconds)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sketchrnn.figures.colors import INK, PAPER
-from sketchrnn.sketch import Polyline, number, path_data, xml_text
-from sketchrnn.travel import length_of
+from sketchrnn import svgtext
+from sketchrnn.figures.colors import PAPER
+from sketchrnn.sketch import Sketch
+from sketchrnn.svgtext import INK, PEN_SHARE, ROUND, SVG_TAIL, number, path_data, xml_text
+from sketchrnn.travel import Polyline, length_of
 
-OPEN_GROUP = '<g fill="none" stroke-linecap="round" stroke-linejoin="round">\n'
-SVG_TAIL = "</g>\n</svg>\n"
+FILM_PX = 360  # the longer side of a drawing in a film
+
+OPEN_GROUP = f'<g fill="none" {ROUND}>\n'
+TAIL = "</g>\n</svg>\n"  # of a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +83,6 @@ class Scene:
         color, styles = lines[0].color, [""] * len(lines)
         if any(line.color != color for line in lines):
             color, styles = INK, [f' stroke="{xml_text(line.color)}"' for line in lines]
-        title = f"<title>{xml_text(label)}</title>" if label else ""
         paths = "".join(
             f'<path{style} d="{path_data(line.points, self.decimals)}"/>'
             for style, line in zip(styles, lines, strict=True)
@@ -86,11 +90,11 @@ class Scene:
         width = number(lines[0].width, self.decimals + 1)
         return (
             f'<g class="sketch" stroke="{xml_text(color)}" stroke-width="{width}">'
-            f"{title}{paths}</g>\n"
+            f"{svgtext.title(label)}{paths}</g>\n"
         )
 
 
-def svg_head(
+def picture_head(
     width: float,
     height: float,
     *,
@@ -99,7 +103,7 @@ def svg_head(
     background: str | None = PAPER,
     attributes: str = "",
 ) -> str:
-    """The SVG of a picture in px, up to its marks and drawings; `SVG_TAIL` ends it.
+    """The SVG of a picture in px, up to its marks and drawings; `TAIL` ends it.
 
     Args:
         width, height: of the picture.
@@ -109,13 +113,36 @@ def svg_head(
         attributes: more of the `<svg>`.
     """
     w, h = number(width, 2), number(height, 2)
-    shown_w, shown_h = (number(side, 2) for side in shown_px or (width, height))
-    ground = ""
+    across, down = (number(side, 2) for side in shown_px or (width, height))
+    lines = [svgtext.svg_head(f"0 0 {w} {h}", across, down, attributes), svgtext.title(title)]
     if background is not None:
-        ground = f'<rect width="{w}" height="{h}" fill="{xml_text(background)}"/>\n'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
-        f' width="{shown_w}" height="{shown_h}"{attributes}>\n'
-        + (f"<title>{xml_text(title)}</title>\n" if title else "")
-        + f"{ground}{OPEN_GROUP}"
+        lines.append(f'<rect width="{w}" height="{h}" fill="{xml_text(background)}"/>')
+    return "\n".join(filter(None, lines)) + "\n" + OPEN_GROUP
+
+
+def scene_of(thing: Any) -> Scene:
+    """A drawing as a picture in its own units; of anything else the scene that it has."""
+    if not isinstance(thing, Sketch):
+        scene: Scene = thing.scene()
+        return scene
+    head, decimals = thing.svg_head()
+    width, height = thing.size
+    side = max(width, height) or 1.0
+    return Scene(
+        head=head,
+        tail=SVG_TAIL,
+        drawings=[[Line(line, INK, side / PEN_SHARE) for line in thing.polylines]],
+        labels=[thing.label],
+        marks=[],
+        width_px=FILM_PX * max(width / side, 0.2),
+        decimals=decimals,
     )
+
+
+def at_origin(sketch: Sketch) -> Sketch:
+    """A drawing moved to the top left of the plane.
+
+    The renderer's 32-bit coordinates would lose a small drawing far away from it.
+    """
+    left, top, _, _ = sketch.bounds
+    return sketch.moved(-left, -top)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures import marks
 from sketchrnn.figures.colors import INK as INK
@@ -14,7 +15,7 @@ from sketchrnn.figures.colors import PAPER as PAPER
 from sketchrnn.figures.colors import QUIET as QUIET
 from sketchrnn.figures.lettering import DESCENT, text_height, text_width, wrap
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.scene import SVG_TAIL, Line, Scene, svg_head
+from sketchrnn.figures.scene import TAIL, Line, Scene, picture_head
 from sketchrnn.sketch import Sketch
 
 INK_WIDTH = 1.3
@@ -168,9 +169,7 @@ class SketchSheet:
         Raises:
             SketchRNNError: another ending, or one that needs a package that is not there.
         """
-        from sketchrnn.figures.saving import save_sheet
-
-        save_sheet(self, path, seconds=seconds)
+        registry.save(self, path, "sheet", seconds=seconds)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -256,10 +255,10 @@ class SketchSheet:
         if has_rule:
             middle = (lefts[inputs - 1] + cell + lefts[inputs]) / 2
             every.insert(0, marks.rule(middle, grid_top, grid_bottom))
-        head = svg_head(width, grid_bottom + MARGIN, title=self.title)
+        head = picture_head(width, grid_bottom + MARGIN, title=self.title)
         return Scene(
             head=head + "".join(mark.svg for mark in every),
-            tail=SVG_TAIL,
+            tail=TAIL,
             drawings=drawings,
             labels=[sketch.label for row in self.rows for sketch in row if sketch is not None],
             marks=[line for mark in every for line in mark.lines],

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from sketchrnn.data.write import json_document
+from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import INK, PAPER
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
-from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.scene import SVG_TAIL, Line, Scene, svg_head
-from sketchrnn.pictures import write_picture
+from sketchrnn.figures.scene import TAIL, Line, Scene, picture_head
 from sketchrnn.sketch import Sketch
 
 PEN = 1 / 70  # line width, as a part of the distance between two drawings
@@ -145,10 +143,10 @@ class Tile:
             for copy in self._copies(sketch, width, height, pen / 2)
         ]
         return Scene(
-            head=svg_head(
+            head=picture_head(
                 width, height, shown_px=shown, background=self.background, attributes=stretch
             ),
-            tail=SVG_TAIL,
+            tail=TAIL,
             drawings=[[Line(line, color, pen) for line in one.polylines] for one, color in copies],
             labels=[copy.label for copy, _ in copies],
             marks=[],
@@ -164,20 +162,13 @@ class Tile:
             "width_px": self.width,
             "height_px": self.height,
             "line_px": self.pen_px,
-            "drawings": [json_document(one, i) for i, one in enumerate(self.sketches, start=1)],
+            "drawings": [one.to_json() for one in self.sketches],
             "colors": self.colors,
         }
 
     def save(self, path: str | os.PathLike[str], repeat: tuple[int, int] = (1, 1)) -> None:
         """Write .svg, .png, .pdf or .json, by the ending of `path`; whole, or not at all."""
-        write_picture(
-            path,
-            "a tile",
-            svg=lambda: self.to_svg(repeat),
-            png=lambda: self.to_png(repeat=repeat),
-            document=self.to_json,
-            more={".pdf": lambda: svg_to_pdf(self.to_svg(repeat))},
-        )
+        registry.save(self, path, "tile", repeat=repeat)
 
     def _repr_svg_(self) -> str:
         return self.to_svg(repeat=(2, 2))

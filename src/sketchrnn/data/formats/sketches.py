@@ -28,12 +28,13 @@ from sketchrnn.data.dataset import (
     valid_rows,
 )
 from sketchrnn.data.effects import Effects
-from sketchrnn.data.formats import SKETCHES_ENDING, kind_of
+from sketchrnn.data.formats import kind_of
 from sketchrnn.data.formats.records import MALFORMED
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replacing
 from sketchrnn.strokes import AnyArray
 
+SKETCHES_ENDING = ".sketches"
 FORMAT_NAME = "sketchrnn-drawings"
 # Version 2 says what was done to the drawings ("effects"); where that is nothing, 1 is written, so
 # that earlier releases read it.
