@@ -358,9 +358,8 @@ class Page:
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
         """Write .svg, .anim.svg, .png, .pdf, .gif or .webp, by the ending of `path`.
 
-        Args:
-            path: the file; written whole or not at all.
-            seconds: that an animation draws; None: 2 to 8 s, by what there is to draw.
+        It is written whole or not at all. `seconds` is what an animation takes to draw: by default
+        2 to 8, by what there is to draw.
 
         Raises:
             SketchRNNError: another ending, or one that needs a package that is not there.

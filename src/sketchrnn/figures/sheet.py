@@ -106,11 +106,7 @@ class SketchSheet:
     ) -> SketchSheet:
         """A sheet of a flat list, row by row; about as wide as high where `columns` is not given.
 
-        Args:
-            sketches: the drawings.
-            columns: drawings a row.
-            captions, colors, framed: one a drawing.
-            options: all other options of `SketchSheet`.
+        Captions, colors and framed are one a drawing; `options` are all others of `SketchSheet`.
         """
         if columns is None:
             columns = math.ceil(math.sqrt(len(sketches)))
@@ -162,9 +158,7 @@ class SketchSheet:
         .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data, the drawings alone:
         .json, .npz (stroke-3), .ndjson (QuickDraw).
 
-        Args:
-            path: the file.
-            seconds: that it takes to draw itself; None: 2 to 8 s, by what there is to draw.
+        `seconds` is what it takes to draw itself: by default 2 to 8, by what there is to draw.
 
         Raises:
             SketchRNNError: another ending, or one that needs a package that is not there.
@@ -219,7 +213,7 @@ class SketchSheet:
         drawings: list[list[Line]] = []
         frames: list[marks.Mark] = []
         signs: list[marks.Mark] = []
-        scale = self._common_factor() if self.common_scale else None
+        largest = max(max(one.size) for row in self.rows for one in row if one is not None)
         for r, row in enumerate(self.rows):
             label_height = text_height(row_lines[r], LABEL_SIZE)
             room = max(cell, label_height)
@@ -240,7 +234,7 @@ class SketchSheet:
                             marks.operator(operators[c - 1], cell, gap_left, top + cell / 2)
                         )
                     color = (self.colors[r][c] if self.colors else None) or INK
-                    drawings.append(self._placed(sketch, lefts[c], top, scale, color))
+                    drawings.append(self._placed(sketch, lefts[c], top, largest, color))
                 text = (self.captions[r][c] if self.captions else None) or ""
                 lines = wrap(text, cell + 0.6 * gap, CAPTION_SIZE)
                 middle, caption_top = lefts[c] + cell / 2, top + cell + frame_room + CAPTION_SIZE
@@ -283,28 +277,21 @@ class SketchSheet:
                     of = f"strokes of {sketch!r}"
                     _check_count("colors", len(color), len(sketch.polylines), of)
 
-    @property
-    def _room(self) -> float:
-        """The side of the box for the points of a drawing: half a pen width must stay inside."""
-        return max(self.cell - INK_WIDTH, self.cell / 2)
-
-    def _common_factor(self) -> float:
-        side = max(max(s.size) for row in self.rows for s in row if s is not None)
-        return self._room / side if side > 0 else 1.0
+    def _factor(self, side: float) -> float:
+        """What makes a drawing of that side fill its cell: half a pen width must stay inside."""
+        return max(self.cell - INK_WIDTH, self.cell / 2) / side if side > 0 else 1.0
 
     def _placed(
         self,
         sketch: Sketch,
         cell_left: float,
         cell_top: float,
-        scale: float | None,
+        largest: float,
         color: str | Sequence[str],
     ) -> list[Line]:
-        """One drawing, centred in its cell; `scale` None fits it."""
+        """One drawing, centred in its cell; `largest` is the side of the largest of all."""
         left, top, right, bottom = sketch.bounds
-        if scale is None:
-            side = max(right - left, bottom - top)
-            scale = self._room / side if side > 0 else 1.0
+        scale = self._factor(largest if self.common_scale else max(right - left, bottom - top))
         dx = cell_left + (self.cell - scale * (right - left)) / 2
         dy = cell_top + (self.cell - scale * (bottom - top)) / 2
         colors = [color] * len(sketch.polylines) if isinstance(color, str) else color
