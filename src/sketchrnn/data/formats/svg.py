@@ -33,6 +33,7 @@ from sketchrnn.data.formats.svg_shapes import (
     FloatArray,
     Segments,
     apply,
+    as_array,
     check_points,
     controls,
     flattened,
@@ -344,10 +345,8 @@ def _nested(element: Element, size: Size, given: tuple[str, str]) -> tuple[Float
     box = _viewbox(element)
     if box is None:
         return _moved(x, y), (width, height)
-    m = Matrix(
-        Viewbox.viewbox_transform(x, y, width, height, *box, element.get("preserveAspectRatio"))
-    )
-    return np.array([[m.a, m.c, m.e], [m.b, m.d, m.f], [0.0, 0.0, 1.0]], np.float64), box[2:]
+    fit = Viewbox.viewbox_transform(x, y, width, height, *box, element.get("preserveAspectRatio"))
+    return as_array(Matrix(fit)), box[2:]
 
 
 def _place(element: Element, size: Size) -> tuple[float, float]:
