@@ -19,7 +19,7 @@ SOURCE = Path(sketchrnn.__file__).parent
 # Each part imports from the floors below it ...
 FLOORS = (
     {"errors", "files"},
-    {"strokes", "travel", "model", "pictures"},
+    {"strokes", "travel", "model", "registry", "svgtext"},
     {"sketch", "data", "doodles", "interop", "runs", "devices", "hub"},
     {"drawing", "figures", "starters"},
     {"training"},
@@ -37,19 +37,14 @@ BESIDE = {
 # Imports inside a function, or for types only, that go up, or beside in the other direction: each
 # is a convenience that its caller needs not have.
 EXCEPTIONS = {
-    ("sketch", "figures.saving"): "Sketch.save writes every format",
     ("interop.onnx_export", "drawing.model"): "the type of what is exported",
-    ("sketch", "data.formats.drawing"): "Sketch.load reads a file",
     ("doodles", "data.dataset"): "doodles_dataset makes a Dataset; the drawings need none",
     ("data.sources", "doodles"): "a source may be the doodles",
-    ("data.formats", "data.formats.sketches"): "read picks the reader",
-    ("data.formats", "data.formats.npz"): "read picks the reader",
-    ("data.formats", "data.formats.ndjson"): "read picks the reader",
 }
 # PyTorch takes seconds to load: only these wait for it.
 TORCH_PARTS = {"model", "training", "drawing", "bench", "experiments", "runs", "devices"}
 TORCH_FREE = (
-    "strokes", "travel", "sketch", "files", "pictures", "hub", "errors", "doodles", "model.config",
+    "strokes", "travel", "sketch", "files", "registry", "svgtext", "hub", "errors", "doodles", "model.config",
     "training.config", "training.schedules", "data", "figures", "cli", "runs",
     "drawing.base", "drawing.fit", "drawing.latent", "drawing.live", "drawing.seeds",
     "drawing.sheets", "starters",
@@ -172,7 +167,7 @@ def test_only_the_front_doors_import_by_name() -> None:
         for module, path in MODULES.items()
         if any(word in path.read_text("utf-8") for word in ("import_module", "__import__"))
     ]
-    assert by_name == ["", "cli"]
+    assert by_name == ["", "cli", "registry"]
 
 
 def test_only_the_parts_that_compute_import_torch() -> None:

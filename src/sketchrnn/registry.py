@@ -64,35 +64,23 @@ class Format:
 DRAWING_LIMIT_BYTES = 1 << 24  # of the text of one drawing
 
 _DATA, _FIGURES = "sketchrnn.data.formats", "sketchrnn.figures"
-_ALL = ("drawing", "sheet", "page", "tile", "figure")
-_PILLOW, _FPDF = ("PIL", "pillow"), ("fpdf", "fpdf2")
+_PAGES, _DRAWINGS = ("drawing", "sheet", "page"), ("drawing", "sheet", "data")
+_PILLOW = ("PIL", "pillow")
 _TABLE = (
-    Format(".svg", f"{_DATA}.svg", reads=("drawing",), writes=_ALL),
-    Format(".anim.svg", f"{_FIGURES}.animate", writes=("drawing", "sheet", "page"), moves=True),
-    Format(".png", f"{_FIGURES}.png", writes=_ALL),
-    Format(".pdf", f"{_FIGURES}.pdf", writes=("drawing", "sheet", "page", "tile"), package=_FPDF),
-    Format(
-        ".gif",
-        f"{_FIGURES}.animate",
-        writes=("drawing", "sheet", "page"),
-        moves=True,
-        package=_PILLOW,
-    ),
-    Format(
-        ".webp",
-        f"{_FIGURES}.animate",
-        writes=("drawing", "sheet", "page"),
-        moves=True,
-        package=_PILLOW,
-    ),
+    Format(".svg", f"{_DATA}.svg", reads=("drawing",), writes=(*_PAGES, "tile", "figure")),
+    Format(".anim.svg", f"{_FIGURES}.animate", writes=_PAGES, moves=True),
+    Format(".png", f"{_FIGURES}.png", writes=(*_PAGES, "tile", "figure")),
+    Format(".pdf", f"{_FIGURES}.pdf", writes=(*_PAGES, "tile"), package=("fpdf", "fpdf2")),
+    Format(".gif", f"{_FIGURES}.animate", writes=_PAGES, moves=True, package=_PILLOW),
+    Format(".webp", f"{_FIGURES}.animate", writes=_PAGES, moves=True, package=_PILLOW),
     Format(
         ".json",
         f"{_DATA}.json_drawings",
         reads=("drawing", "drawings"),
-        writes=("drawing", "sheet", "tile", "figure", "data"),
+        writes=(*_DRAWINGS, "tile", "figure"),
     ),
-    Format(".npz", f"{_DATA}.npz", reads=("set",), writes=("drawing", "sheet", "data")),
-    Format(".ndjson", f"{_DATA}.ndjson", reads=("drawings",), writes=("drawing", "sheet", "data")),
+    Format(".npz", f"{_DATA}.npz", reads=("set",), writes=_DRAWINGS),
+    Format(".ndjson", f"{_DATA}.ndjson", reads=("drawings",), writes=_DRAWINGS),
     Format(".bin", f"{_DATA}.binary", reads=("drawings",)),
     Format(".csv", f"{_DATA}.csv_points", reads=("drawings",)),
     Format(".sketches", f"{_DATA}.sketches", reads=("set",)),

@@ -14,6 +14,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
@@ -64,7 +65,10 @@ def records(path: str | os.PathLike[str]) -> Iterator[Record]:
 def holds_one(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds one drawing, not a list or a sheet of them; or nothing that is known."""
     with Path(path).open("rb") as file:
-        return _Reader(file, str(path)).first_key() in ("strokes", None)
+        reader = _Reader(file, str(path))
+        with suppress(SketchRNNError):  # `records` says what is wrong
+            next(reader.drawings(), None)
+    return reader.holder in ("strokes", None)
 
 
 def parse(content: bytes, where: str) -> Given:
@@ -142,27 +146,12 @@ class _Reader:
         self._events: Events = ijson.basic_parse(self._source, use_float=True, buf_size=BLOCK_BYTES)
         self._file_where = where
         self._number = 0  # of the drawing in a list; 0: outside of one
+        self.holder: str | None = None  # the key that holds the drawings; "": a list
 
     @property
     def _where(self) -> str:
         number = f", drawing {self._number}" if self._number else ""
         return f"{self._file_where}{number}"
-
-    def first_key(self) -> str | None:
-        """Which of the keys that hold drawings comes first; "" for a list, None for neither."""
-        try:
-            event, _ = next(self._events)
-            if event == "start_array":
-                return ""
-            while event == "start_map" or event == "map_key":
-                event, key = next(self._events)
-                if event == "map_key":
-                    if key in HOLDERS:
-                        return str(key)
-                    self._skip(*next(self._events))
-        except (ValueError, OverflowError, ijson.JSONError):
-            pass  # `drawings` says what is wrong
-        return None
 
     def drawings(self) -> Iterator[Record]:
         """All drawings."""
@@ -178,6 +167,7 @@ class _Reader:
     def _document(self) -> Iterator[Record]:
         event, _ = next(self._events)
         if event == "start_array":
+            self.holder = ""
             yield from self._list()
         elif event == "start_map":
             yield from self._map(outermost=True)
@@ -198,7 +188,6 @@ class _Reader:
 
     def _map(self, *, outermost: bool) -> Iterator[Record]:
         """The drawing that a map is; the outermost one may hold many in place of it."""
-        found: list[str] = []
         lines: tuple[Polyline, ...] | None = None
         label: object = None
         for event, key in self._events:
@@ -206,9 +195,9 @@ class _Reader:
                 break
             first = next(self._events)
             if outermost and key in HOLDERS:
-                found.append(key)
-                if len(found) > 1:
-                    raise ValueError(f'has "{found[0]}" and "{key}"; one of them is expected')
+                if self.holder is not None:
+                    raise ValueError(f'has "{self.holder}" and "{key}"; one of them is expected')
+                self.holder = key
             if key == "strokes":
                 lines = self._strokes(first)
             elif outermost and key == "drawings":
@@ -225,10 +214,10 @@ class _Reader:
                 self._skip(*first)
         if lines is not None:
             yield Record(lines, self._label(label), self._where, raw=True)
-        elif not found:
-            raise ValueError(
-                f"holds no drawing; expected {READABLE}" if outermost else f"a drawing is {DRAWING}"
-            )
+        elif not outermost:
+            raise ValueError(f"a drawing is {DRAWING}")
+        elif self.holder is None:
+            raise ValueError(f"holds no drawing; expected {READABLE}")
 
     def _label(self, label: Any) -> str | None:
         if label is None:

@@ -11,8 +11,6 @@ import io
 import json
 from typing import Any
 
-import numpy as np
-
 from sketchrnn.data.formats.records import COORDINATE_LIMIT, MALFORMED, POINTS_LIMIT, Given
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
@@ -35,20 +33,9 @@ def parse(text: str, where: str) -> Given:
             100,000 points, a coordinate that is no number up to 1e9.
     """
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
-            given = _parsed(text, where)
+        return _parsed(text, where)
     except SketchRNNError as error:
         raise SketchRNNError(f"{where}: {error}") from None
-    if given.sketch.point_count > POINTS_LIMIT:
-        raise SketchRNNError(
-            f"{where}: has {given.sketch.point_count:,} points, more than {POINTS_LIMIT:,}; one"
-            " drawing never has"
-        )
-    if max(np.abs(line).max() for line in given.sketch.polylines) > COORDINATE_LIMIT:
-        raise SketchRNNError(
-            f"{where}: has a coordinate that is no number of at most {COORDINATE_LIMIT:g}"
-        )
-    return given
 
 
 def _parsed(text: str, where: str) -> Given:
@@ -81,6 +68,11 @@ def _parsed(text: str, where: str) -> Given:
         if pen == "up":
             strokes.append([])
     sketch = Sketch.from_polylines([stroke for stroke in strokes if stroke])
-    if pen == "end":
-        return Given(sketch, where, outside=False, ended=True)
-    return Given(sketch, where, outside=False, pen=pen)
+    if sketch.point_count > POINTS_LIMIT:
+        raise SketchRNNError(
+            f"has {sketch.point_count:,} points, more than {POINTS_LIMIT:,}; one drawing never has"
+        )
+    if max(map(abs, sketch.bounds)) > COORDINATE_LIMIT:
+        raise SketchRNNError(f"has a coordinate that is no number of at most {COORDINATE_LIMIT:g}")
+    ended = pen == "end"
+    return Given(sketch, where, outside=False, pen=None if ended else pen, ended=ended)

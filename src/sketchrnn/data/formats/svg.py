@@ -33,6 +33,7 @@ from sketchrnn.data.formats.svg_shapes import (
     FloatArray,
     Segments,
     apply,
+    as_array,
     check_points,
     controls,
     flattened,
@@ -59,7 +60,7 @@ from sketchrnn.sketch import Sketch
 ELEMENTS_LIMIT = 20_000  # `use` counted as often as it is used
 DEPTH_LIMIT = 100
 WORDS_PER_POINT = 4  # letters and numbers; a curve has more, but it has more points, too
-PROLOGUE_BYTES = 1024  # that are looked at first, for a DOCTYPE
+BLOCK_BYTES = 1024  # that are read first
 CURVE_POINTS = 3  # that a curve has at least, or nearly so; each takes much time
 SVG_NAMESPACE = "{http://www.w3.org/2000/svg}"
 HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
@@ -116,30 +117,43 @@ def parse(content: bytes | str, where: str = "SVG", *, tolerance: float | None =
 
 def _tree(data: bytes) -> Element:
     """The elements of the document; what could be dangerous is refused while it is read."""
+    builder = _Builder()
+    begin, size = 0, BLOCK_BYTES
     try:
-        _check_prologue(data)
-        parser = ElementTree.XMLParser(target=_Builder())
-        parser.feed(data)
-        root: Element = parser.close()
+        while begin < len(data):
+            builder.parser.Parse(data[begin : begin + size], False)
+            # twice as much each time: expat begins anew with what it did not see the end of
+            begin, size = begin + size, 2 * size
+        builder.parser.Parse(b"", True)
     except SketchRNNError:
         raise
-    except (ElementTree.ParseError, expat.ExpatError, ValueError, LookupError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:
         # LookupError: an unknown encoding
         kind = "is a PDF, no SVG" if data.startswith(b"%PDF") else "is no SVG, or damaged"
         raise SketchRNNError(f"{kind} ({error})") from None
-    return root
+    return builder.tree.close()
 
 
-def _check_prologue(data: bytes) -> None:
-    """Raise SketchRNNError if a DOCTYPE declares anything.
+class _Builder:
+    """Builds the tree of what its parser reads, within limits.
 
-    Entities, with which a small file becomes a large one or names another, can only be declared
-    there. A plain DOCTYPE, as most programs write it, names a file that nobody opens.
+    A DOCTYPE that declares anything is refused: entities, with which a small file becomes a large
+    one or names another, can only be declared there. A plain one, as most programs write it, names
+    a file that nobody opens.
     """
-    parser = expat.ParserCreate()
-    begun = False
 
-    def on_doctype(name: str, system: str | None, public: str | None, declares: int) -> None:
+    def __init__(self) -> None:
+        self.tree = ElementTree.TreeBuilder()
+        self._count = self._depth = 0
+        self.parser = expat.ParserCreate(namespace_separator="}")
+        self.parser.buffer_text = True
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.SkippedEntityHandler = self._entity
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self.tree.data
+
+    def _doctype(self, name: str, system: str | None, public: str | None, declares: int) -> None:
         if declares:
             raise SketchRNNError(
                 "has a DOCTYPE with declarations, which can name other files; save it as plain SVG"
@@ -147,35 +161,23 @@ def _check_prologue(data: bytes) -> None:
                 " [ and ]"
             )
 
-    def on_element(name: str, attributes: object) -> None:
-        nonlocal begun
-        begun = True
+    def _entity(self, name: str, is_parameter: int) -> None:
+        raise ValueError(f"undefined entity &{name:.40};")
 
-    parser.StartDoctypeDeclHandler = on_doctype
-    parser.StartElementHandler = on_element
-    begin, size = 0, PROLOGUE_BYTES
-    while begin < len(data) and not begun:
-        parser.Parse(data[begin : begin + size], False)
-        # twice as much each time: expat begins anew with what it did not see the end of
-        begin, size = begin + size, 2 * size
-
-
-class _Builder(ElementTree.TreeBuilder):
-    """Builds the tree, within limits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._count = self._depth = 0
-
-    def start(self, tag: Any, attrs: Any, /) -> Element:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1
         self._depth += 1
         _check_element(self._count, self._depth)
-        return super().start(tag, attrs)
+        self.tree.start(_qualified(name), {_qualified(k): v for k, v in attributes.items()})
 
-    def end(self, tag: str, /) -> Element:
+    def _end(self, name: str) -> None:
         self._depth -= 1
-        return super().end(tag)
+        self.tree.end(_qualified(name))
+
+
+def _qualified(name: str) -> str:
+    """A name as ElementTree has it: {namespace}name."""
+    return f"{{{name}" if "}" in name else name
 
 
 def _check_element(count: int, depth: int) -> None:
@@ -344,10 +346,8 @@ def _nested(element: Element, size: Size, given: tuple[str, str]) -> tuple[Float
     box = _viewbox(element)
     if box is None:
         return _moved(x, y), (width, height)
-    m = Matrix(
-        Viewbox.viewbox_transform(x, y, width, height, *box, element.get("preserveAspectRatio"))
-    )
-    return np.array([[m.a, m.c, m.e], [m.b, m.d, m.f], [0.0, 0.0, 1.0]], np.float64), box[2:]
+    fit = Viewbox.viewbox_transform(x, y, width, height, *box, element.get("preserveAspectRatio"))
+    return as_array(Matrix(fit)), box[2:]
 
 
 def _place(element: Element, size: Size) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from svgelements import (
     CubicBezier,
     Ellipse,
     Length,
+    Matrix,
     Move,
     Path,
     Polygon,
@@ -57,6 +58,15 @@ MEASURED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "rect": (Rect, ("x", "y", "width", "height", "rx", "ry")),
     "circle": (Circle, ("cx", "cy", "r")),
     "ellipse": (Ellipse, ("cx", "cy", "rx", "ry")),
+}
+# How many numbers a transform may have.
+TRANSFORMS = {
+    "matrix": (6,),
+    "translate": (1, 2),
+    "scale": (1, 2),
+    "rotate": (1, 3),
+    "skewX": (1,),
+    "skewY": (1,),
 }
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
 
@@ -137,43 +147,25 @@ def _as_a_hand(cx: float, cy: float, rx: float, ry: float | None = None) -> Segm
 
 def matrix_of(text: str) -> FloatArray:
     """A list of transforms as one matrix [3, 3] (SVG 1.1, section 7.6)."""
-    matrix: FloatArray = np.eye(3)
-    if not text.strip():
-        return matrix
     *parts, rest = text.split(")")
+    matrix: FloatArray = np.eye(3)
     try:
         if rest.strip(SEPARATORS):
             raise ValueError
         for part in parts:
-            name, values = part.split("(")
-            if NUMBER.sub("", values).strip(SEPARATORS):
+            name, inside = part.split("(")
+            name, values = name.strip(SEPARATORS), NUMBER.findall(inside)
+            if NUMBER.sub("", inside).strip(SEPARATORS) or len(values) not in TRANSFORMS[name]:
                 raise ValueError
-            numbers = map(float, NUMBER.findall(values))
-            matrix = matrix @ _transform(name.strip(SEPARATORS), *numbers)
-    except (ValueError, TypeError):
+            matrix = matrix @ as_array(Matrix(f"{name}({','.join(values)})"))
+    except (ValueError, KeyError):
         raise SketchRNNError(f"a transform that cannot be read: {text:.60}") from None
     return matrix
 
 
-def _transform(name: str, *values: float) -> FloatArray:
-    """One transform as a matrix [3, 3]. Raises ValueError, or TypeError for too many numbers."""
-    if name == "matrix" and len(values) == 6:
-        a, b, c, d, e, f = values
-        return np.array([[a, c, e], [b, d, f], [0, 0, 1]])
-    if name == "translate" and 1 <= len(values) <= 2:
-        return _transform("matrix", 1, 0, 0, 1, values[0], sum(values[1:]))
-    if name == "scale" and 1 <= len(values) <= 2:
-        return _transform("matrix", values[0], 0, 0, values[-1], 0, 0)
-    if name == "rotate" and len(values) in (1, 3):
-        angle, x, y = (*values, 0.0, 0.0)[:3]
-        cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        shift = x - cos * x + sin * y, y - sin * x - cos * y
-        return _transform("matrix", cos, sin, -sin, cos, *shift)
-    if name == "skewX" and len(values) == 1:
-        return _transform("matrix", 1, 0, math.tan(math.radians(values[0])), 1, 0, 0)
-    if name == "skewY" and len(values) == 1:
-        return _transform("matrix", 1, math.tan(math.radians(values[0])), 0, 1, 0, 0)
-    raise ValueError(name)
+def as_array(m: Matrix) -> FloatArray:
+    """A matrix of svgelements as an array [3, 3]."""
+    return np.array([[m.a, m.c, m.e], [m.b, m.d, m.f], [0.0, 0.0, 1.0]], dtype=np.float64)
 
 
 def apply(matrix: FloatArray, points: FloatArray) -> FloatArray:
@@ -184,20 +176,25 @@ def apply(matrix: FloatArray, points: FloatArray) -> FloatArray:
 
 def controls(segments: Iterable[Any]) -> FloatArray:
     """Points [n, 2] around whose hull no segment goes."""
-    points: list[tuple[float, float]] = []
+    points: list[FloatArray] = [np.empty((0, 2))]
     for segment in segments:
-        points.append(tuple(segment.end))
-        if isinstance(segment, QuadraticBezier):
-            points.append(tuple(segment.control))
-        elif isinstance(segment, CubicBezier):
-            points += [tuple(segment.control1), tuple(segment.control2)]
-        elif isinstance(segment, Arc) and segment.sweep:
+        points.append(_corners(segment)[1:])
+        if isinstance(segment, Arc) and segment.sweep:
             # the parallelogram around the whole ellipse
-            (x, y), u, v = segment.center, *_axes(segment)
-            points += [
-                (x + i * u[0] + j * v[0], y + i * u[1] + j * v[1]) for i in (-1, 1) for j in (-1, 1)
-            ]
-    return np.array(points, dtype=np.float64).reshape(-1, 2)
+            u, v = _axes(segment)
+            points.append(tuple(segment.center) + np.array([u + v, u - v, v - u, -u - v]))
+    return np.concatenate(points)
+
+
+def _corners(segment: Any) -> FloatArray:
+    """The start of a segment, the control points that it has, and its end [n, 2]."""
+    inner = [
+        getattr(segment, name)
+        for name in ("control", "control1", "control2")
+        if hasattr(segment, name)
+    ]
+    points = [segment.start or segment.end, *inner, segment.end]
+    return np.array([tuple(point) for point in points], dtype=np.float64)
 
 
 def _axes(arc: Arc) -> tuple[FloatArray, FloatArray]:
@@ -271,8 +268,7 @@ def _points(segment: Any, matrix: FloatArray, tolerance: float) -> FloatArray:
             step = 2 * math.acos(max(1 - tolerance / radius, 0.0))
             count = math.ceil(abs(segment.sweep) / max(step, 1e-3))
     elif isinstance(segment, QuadraticBezier | CubicBezier):
-        points = [segment.start, *_inner(segment), segment.end]
-        corners = apply(matrix, np.array([tuple(point) for point in points], dtype=np.float64))
+        corners = apply(matrix, _corners(segment))
         # d (d - 1) / 8 times the largest second difference bounds the distance (de Boor)
         bend, degree = float(np.hypot(*np.diff(corners, n=2, axis=0).T).max()), len(corners) - 1
         if bend > 0 and tolerance > 0:
@@ -288,9 +284,3 @@ def _points(segment: Any, matrix: FloatArray, tolerance: float) -> FloatArray:
 def is_curve(segment: Any) -> bool:
     """Whether it is not straight."""
     return isinstance(segment, Arc | QuadraticBezier | CubicBezier)
-
-
-def _inner(curve: QuadraticBezier | CubicBezier) -> list[Any]:
-    if isinstance(curve, QuadraticBezier):
-        return [curve.control]
-    return [curve.control1, curve.control2]
