@@ -115,9 +115,9 @@ def read_records(path: Path) -> None:
 
 
 def read_drawing(path: Path) -> None:
-    from sketchrnn.data.formats import drawing
+    from sketchrnn.registry import read_drawing
 
-    sketch = drawing.read(path).sketch
+    sketch = read_drawing(path).sketch
     assert np.isfinite(np.concatenate(sketch.polylines)).all()
 
 
@@ -507,12 +507,12 @@ def inside(name: str, options: list[str]) -> None:
         import sketchrnn.data.clean
         import sketchrnn.data.formats.binary
         import sketchrnn.data.formats.csv_points
-        import sketchrnn.data.formats.drawing
         import sketchrnn.data.formats.folder
         import sketchrnn.data.formats.json_drawings
         import sketchrnn.data.formats.memory
         import sketchrnn.data.formats.npz
         import sketchrnn.data.formats.sketches
+        import sketchrnn.data.formats.streamed
         import sketchrnn.data.formats.svg
         import sketchrnn.data.transfer
         import sketchrnn.runs

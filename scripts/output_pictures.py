@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from sketchrnn.drawing.live import load_live
-from sketchrnn.figures.paper import Page, Paper
+from sketchrnn.figures.page import Page, Paper
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
-from sketchrnn.sketch import Sketch, number, path_data
+from sketchrnn.sketch import Sketch
+from sketchrnn.svgtext import number, path_data
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 AIR = "#e0245e"  # the way of the lifted pen

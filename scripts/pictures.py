@@ -35,7 +35,7 @@ def main() -> None:
     for name, files in RUNS.items():
         model = sketchrnn.load(runs / name)
         temperature_sheet(model, COLUMNS, TEMPERATURES, SEED).save(IMAGES / f"{name}.svg")
-        loss_curves(read_log(runs / name), IMAGES / f"{name}-curves.svg")
+        loss_curves(read_log(runs / name), IMAGES / f"{name}-curves.png")
         if model.conditional:  # what it makes of ten test drawings; the drawings are not shown
             dataset = read_sources([str(data / file) for file in files])
             inputs = choose_inputs(dataset, "test", COLUMNS, model.N_max, SEED)

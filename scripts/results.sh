@@ -50,7 +50,7 @@ table1() { # two classes and both together, four models each
     --encoder-size 96 --decoder-size 128 --z-size 128 --learning-rate 3e-3 \
     --learning-rate-decay 0.998 --R 0.9997 --max-steps 1000 --evaluate-every 250 --patience 0 \
     --precision bf16
-  sketchrnn reproduce fig4 "$out/table1" -o "$out/fig4.svg"
+  sketchrnn reproduce fig4 "$out/table1" -o "$out/fig4.png"
 }
 
 doodles() { # cats and pigs whose factors are known, with two weights of L_KL

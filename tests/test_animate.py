@@ -13,10 +13,9 @@ import pytest
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.animate import BLANK_S, HOLD_S, animated_svg, clock, film, frames
-from sketchrnn.figures.paper import Paper
+from sketchrnn.figures.page import Paper
 from sketchrnn.figures.png import svg_to_png
-from sketchrnn.figures.saving import save_sketch, sketch_scene
-from sketchrnn.figures.scene import Line
+from sketchrnn.figures.scene import Line, scene_of
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Sketch
 
@@ -149,12 +148,12 @@ def test_an_animated_svg_is_read_as_the_drawing_that_it_is(tmp_path: Path) -> No
     for ours, theirs in zip(back.polylines, DOTTED.moved(-500.5, 20.25).polylines, strict=True):
         if len(theirs) > 1:
             np.testing.assert_allclose(ours, theirs, atol=0.01)
-    save_sketch(HOUSE, tmp_path / "b.anim.svg", seconds=7)
+    HOUSE.save(tmp_path / "b.anim.svg", seconds=7)
     assert 'dur="9.3s"' in (tmp_path / "b.anim.svg").read_text()
 
 
 def test_frames_show_what_the_clock_says() -> None:
-    scene = sketch_scene(HOUSE)
+    scene = scene_of(HOUSE)
     times = clock(scene.drawings)
     shown, durations = frames(scene)
     assert len(shown) == len(durations)
@@ -176,7 +175,7 @@ def test_frames_show_what_the_clock_says() -> None:
 @pytest.mark.parametrize("form", ["GIF", "WEBP"])
 def test_films(form: str) -> None:
     image_module = pytest.importorskip("PIL.Image")
-    scene = sketch_scene(HOUSE)
+    scene = scene_of(HOUSE)
     content = film(scene, form, seconds=0.6)  # type: ignore[arg-type]
     image = image_module.open(io.BytesIO(content))
     assert image.format == form

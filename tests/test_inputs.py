@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sketchrnn.api import Model
 from sketchrnn.data.formats import read
-from sketchrnn.data.formats.drawing import Given, parse
+from sketchrnn.data.formats.json_drawings import parse
+from sketchrnn.data.formats.records import Given
 from sketchrnn.data.places import first_part, is_data
 from sketchrnn.drawing.inputs import Input, fitted, mixed, read_given, read_inputs
 from sketchrnn.errors import SketchRNNError
@@ -203,26 +204,30 @@ def test_the_lines_of_stream() -> None:
         (b"", "is empty"),
         (b" \n\t \x1c", "is empty"),
         (b'{"strokes": []}', "at least one stroke"),
-        (b'{"strokes": [{"points": []}]}', "stroke 0 must be points"),
-        (b'{"strokes": [{"points": [[1, NaN]]}]}', "not a finite number"),
-        (b'{"strokes": [{"points": [[1, 1e999]]}]}', "not a finite number"),
-        (b'{"strokes": [{"points": [[1, 1' + b"0" * 400 + b"]]}]}", "too large"),
+        (b'{"strokes": [{"points": []}]}', "a stroke needs as many x as y, and at least one"),
+        (b'{"strokes": [{"points": [[1, NaN]]}]}', "is damaged JSON"),
+        (b'{"strokes": [{"points": [[1, 1e999]]}]}', "is damaged JSON"),
+        (b'{"strokes": [{"points": [[1, 1' + b"0" * 400 + b"]]}]}", "is damaged JSON"),
         (
             b'{"strokes": [{"points": [[0, 1.1e9]]}]}',
-            "a coordinate that is no number of at most 1e",
+            "a coordinate is not a number up to 1e",
         ),
-        (b'{"strokes": [{"points": [[-1.7e308, 0], [1.7e308, 0]]}]}', "at most 1e"),
+        (b'{"strokes": [{"points": [[-1.7e308, 0], [1.7e308, 0]]}]}', "up to 1e"),
         (points((0, 0, "down"), (-1e300, 1, "up")).encode(), "at most 1e"),
-        (b'{"strokes": [{"points": [["a", 1]]}]}', "a drawing in JSON is"),
-        (b'{"strokes": 7}', "a drawing in JSON is"),
-        (b"{}", "a drawing in JSON is"),
-        (b'{"rows": 3}', "a drawing in JSON is"),
-        (b'{"rows": [[7]]}', "a drawing in JSON is"),
+        (b'{"strokes": [{"points": [["a", 1]]}]}', "points are a list of [x, y]"),
+        (b'{"strokes": 7}', "strokes must be a list; expected"),
+        (b"{}", "holds no drawing; expected"),
+        (b'{"rows": 3}', "rows must be a list; expected"),
+        (b'{"rows": [[7]]}', "drawing 1: a drawing is"),
         (b'{"rows": [[null]]}', "is a sheet of 0 drawings"),
-        (b'{"rows": [[{}, {}], [{}]]}', "is a sheet of 3 drawings"),
-        (b"[[1, 2], [3, 4]]", "a drawing in JSON is"),
-        (b"3", "a drawing in JSON is"),
-        (b"[" * 100_000, "is neither SVG nor JSON"),
+        (b'{"rows": [[{}, {}], [{}]]}', "drawing 1: a drawing is"),
+        (
+            b'{"rows": [[%s, %s], [null, %s]]}' % ((b'{"strokes": [{"points": [[1, 2]]}]}',) * 3),
+            "is a sheet of 3 drawings",
+        ),
+        (b"[[1, 2], [3, 4]]", "drawing 1: a drawing is"),
+        (b"3", "is neither SVG nor JSON"),
+        (b"[" * 100_000, "drawing 1: a drawing is"),
         (b"\x89PNG\r\n", "is neither SVG nor JSON"),
         (b"hello", "is neither SVG nor JSON"),
         (b"<svg></svg>", "has no line in it"),
@@ -240,7 +245,7 @@ def test_the_lines_of_stream() -> None:
 def test_no_drawing(content: bytes, says: str) -> None:
     with pytest.raises(SketchRNNError) as error:
         parse(content, "here")
-    assert str(error.value).startswith("here: ")
+    assert str(error.value).startswith(("here: ", "here, drawing 1: "))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 300
@@ -248,7 +253,7 @@ def test_no_drawing(content: bytes, says: str) -> None:
 
 def test_too_many_points() -> None:
     document = json.dumps({"strokes": [{"points": [[0, 0]] * 100_001}]})
-    with pytest.raises(SketchRNNError, match="has 100,001 points, more than 100,000"):
+    with pytest.raises(SketchRNNError, match="has more than 100,000 points"):
         parse(document.encode(), "a.json")
 
 
@@ -257,6 +262,14 @@ def test_the_largest_coordinates_are_drawn(model: Model) -> None:
     one = fitted(model, given, as_is=False)
     (drawn,) = model.reconstruct(one.sketch, temperature=0, seed=1)
     assert "nan" not in one.back(drawn).to_svg()
+
+
+def test_a_title_that_is_no_class_is_read_as_it_is() -> None:
+    document = Sketch(SHAPE.polylines, "two\nlines").to_json()
+    assert parse(json.dumps(document).encode(), "a.json").sketch.label == "two\nlines"
+    streamed = points(*[(0, 0, "down")] * 100_001)
+    with pytest.raises(SketchRNNError, match="a: has 100,001 points, more than 100,000"):
+        parse(streamed.encode(), "a")
 
 
 def test_standard_input_is_read_once(model: Model) -> None:

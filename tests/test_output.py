@@ -16,7 +16,7 @@ from PIL import Image
 from sketchrnn.data.formats import ndjson, npz, read, records
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
-from sketchrnn.pictures import DATA, ENDINGS, PICTURES, ending_of
+from sketchrnn.registry import ending_of, endings
 from sketchrnn.sketch import Sketch
 from tiny import Shell, listing, write_ndjson
 
@@ -63,7 +63,8 @@ def same(ours: Sketch, theirs: Sketch, atol: float) -> None:
 
 def test_every_ending_of_a_drawing_and_of_a_sheet(tmp_path: Path) -> None:
     pytest.importorskip("fpdf")
-    assert set(BEGIN) == set(ENDINGS) == {*PICTURES, *DATA}
+    every = set(endings(writes="drawing"))
+    assert set(BEGIN) == every == {*endings(writes="page"), *endings(writes="data")}
     sheet = SketchSheet([[HAND, None], [HAND, HAND]], title="Three")
     for what, count in ((HAND, 1), (sheet, 3)):
         for ending, begin in BEGIN.items():
@@ -111,7 +112,7 @@ def test_a_missing_package_is_named_in_one_line(
 
 def test_a_drawing_as_a_pdf_is_itself_at_any_size(tmp_path: Path) -> None:
     pytest.importorskip("fpdf")
-    from test_paper import pdf_lines
+    from test_page import pdf_lines
 
     for factor in (1e-6, 1, 1e6):
         HAND.scaled(factor).moved(1e3 * factor, -7 * factor).save(tmp_path / "a.pdf")

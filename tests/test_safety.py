@@ -28,9 +28,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from sketchrnn import registry
 from sketchrnn.api import load
-from sketchrnn.data import download, formats, transfer
-from sketchrnn.data.formats import npz
+from sketchrnn.data import download, transfer
+from sketchrnn.data.formats import npz, records
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts, load_tensors, read_config
 from sketchrnn.share.magenta import read_published
@@ -71,7 +72,7 @@ def seeds() -> dict[str, list[bytes]]:
 
 def test_every_format_has_a_target() -> None:
     endings = {Path(target.name).suffix for target in TARGETS.values()}
-    assert formats.KINDS.keys() <= endings
+    assert registry.readable() <= endings
     assert {".gz", ".safetensors", ".jsonl"} <= endings
 
 
@@ -607,7 +608,7 @@ def test_links_never_lead_out_of_a_folder(tmp_path: Path) -> None:
     (pets / "loop").symlink_to(pets, target_is_directory=True)
     os.mkfifo(pets / "cat/6.svg")  # a reader would wait for ever
     skipped: list[object] = []
-    found = [record.where for record in formats.records(pets, skip=skipped.append)]
+    found = [record.where for record in records(pets, skip=skipped.append)]
     assert found == [str(pets / "cat/1.svg")]
     assert not any("/outside/" in str(one) for one in skipped)
 

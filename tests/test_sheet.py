@@ -20,7 +20,8 @@ from sketchrnn.figures import lettering
 from sketchrnn.figures.png import svg_to_png
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
-from sketchrnn.sketch import Sketch, path_data
+from sketchrnn.sketch import Sketch
+from sketchrnn.svgtext import path_data
 
 SVG = "{http://www.w3.org/2000/svg}"
 Box = tuple[float, float, float, float]

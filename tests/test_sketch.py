@@ -15,7 +15,8 @@ from PIL import Image
 
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.sketch import Sketch, number, path_data, xml_text
+from sketchrnn.sketch import Sketch
+from sketchrnn.svgtext import number, path_data, xml_text
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -293,8 +294,8 @@ def test_load_reads_what_save_writes(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "a.png").write_bytes(b"")
     for name, message in (
-        ("bad.json", "is no drawing"),
-        ("list.json", "a drawing in JSON is"),
+        ("bad.json", "is damaged JSON"),
+        ("list.json", r"drawing 1: a drawing is \{"),
         ("a.png", r"from an \.svg or a \.json"),
     ):
         with pytest.raises(SketchRNNError, match=message):

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sketchrnn.data.formats.svg import FLATNESS, parse
+from sketchrnn.data.formats.svg import parse
+from sketchrnn.data.formats.svg_shapes import FLATNESS
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet

@@ -471,7 +471,7 @@ REFUSED = {
         "tidy @run @hand.json @long.json --as-is",
         "long.json: has 60 points",
     ),
-    "huge": ("vary @run @huge.json --as-is", "huge.json: has a coordinate that is no number"),
+    "huge": ("vary @run @huge.json --as-is", "huge.json: a coordinate is not a number up to"),
     "empty svg": ("complete @run @empty.svg", "empty.svg: has no line in it"),
     "empty json": ("complete @run @empty.json", "empty.json: a drawing needs at least one stroke"),
     "ended": ("complete @run @two.sketches#0", "two.sketches#0: this drawing has ended"),

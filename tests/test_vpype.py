@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sketchrnn import travel
-from sketchrnn.figures.paper import Page, Paper
+from sketchrnn.figures.page import Page, Paper
 from sketchrnn.sketch import Sketch
 
 vpype = pytest.importorskip("vpype")

@@ -6,19 +6,32 @@ import io
 import json
 import pickletools
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sketchrnn.data.dataset import SPLITS
-from sketchrnn.data.formats import kind_of, ndjson, npz, records
+from sketchrnn.data.formats import json_drawings, kind_of, ndjson, npz, records
 from sketchrnn.data.formats import read as read_data
-from sketchrnn.data.write import npz_bytes, write_json, write_ndjson, write_npz
+from sketchrnn.data.formats.npz import npz_bytes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Sketch
+
+
+def write_npz(path: Path, *splits: Iterable[Sketch]) -> int:
+    named = zip(SPLITS, splits, strict=False)
+    return npz.write(path, ((name, one) for name, some in named for one in some))
+
+
+def write_ndjson(path: Path, sketches: Iterable[Sketch]) -> int:
+    return ndjson.write(path, (("train", one) for one in sketches))
+
+
+def write_json(path: Path, sketches: Iterable[Sketch]) -> int:
+    return json_drawings.write(path, (("train", one) for one in sketches))
 
 
 def scribble(seed: int, scale: float = 1.0, *, whole: bool = True) -> Sketch:

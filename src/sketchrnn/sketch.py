@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import html
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn import strokes
+from sketchrnn import registry, strokes
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.svgtext import (
+    INK,
+    PEN_SHARE,
+    ROUND,
+    SVG_TAIL,
+    decimals_for,
+    number,
+    path_data,
+    svg_head,
+    title,
+    xml_text,
+)
 from sketchrnn.travel import Polyline as Polyline  # what a sketch is made of
 
-PEN_SHARE = 90  # a line is so many times thinner than a drawing is large
-SVG_TAIL = "</g></svg>\n"
-
-INK = "#1f1f24"  # of a line that has no other colour
 LEAST_SIDE = 1e-9  # a smaller drawing is a dot: an SVG has no decimals for it
-
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +92,8 @@ class Sketch:
         Raises:
             SketchRNNError: another kind of file, or one that is no drawing.
         """
-        from sketchrnn.data.formats import drawing
-
-        if Path(path).suffix.lower() not in drawing.ENDINGS:
-            raise SketchRNNError(f"{path}: a drawing is read from an .svg or a .json file")
-        return drawing.read(path).sketch
+        sketch: Sketch = registry.read_drawing(path).sketch
+        return sketch
 
     @classmethod
     def _frozen(cls, lines: Iterable[Polyline], label: str | None) -> Sketch:
@@ -197,12 +197,11 @@ class Sketch:
         decimals = decimals_for(side)
         view = " ".join(number(value, decimals) for value in box)
         pixels = 256 / max(box[2], box[3])
-        title = f"<title>{xml_text(self.label)}</title>" if self.label else ""
+        width, height = (number(side * pixels, 2) for side in box[2:])
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}"'
-            f' width="{number(box[2] * pixels, 2)}" height="{number(box[3] * pixels, 2)}">{title}'
+            f"{svg_head(view, width, height)}{title(self.label)}"
             f'<g fill="none" stroke="{xml_text(stroke)}" stroke-width="{number(pen, decimals + 1)}"'
-            ' stroke-linecap="round" stroke-linejoin="round">'
+            f" {ROUND}>"
         )
         return head, decimals
 
@@ -223,9 +222,7 @@ class Sketch:
         Raises:
             SketchRNNError: another ending, or one that needs a package that is not there.
         """
-        from sketchrnn.figures.saving import save_sketch
-
-        save_sketch(self, path, seconds=seconds)
+        registry.save(self, path, "drawing", seconds=seconds)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -249,29 +246,3 @@ class Sketch:
 
     def __hash__(self) -> int:
         return hash((self.label, tuple(line.tobytes() for line in self.polylines)))
-
-
-def decimals_for(side: float) -> int:
-    """Decimals that keep a coordinate within 0.005, and 1/20,000 of a drawing of that size."""
-    return int(np.clip(np.ceil(4 - np.log10(side)), 2, 12)) if side > 0 else 2
-
-
-def number(value: float, decimals: int) -> str:
-    """A number as short as it can be written at that many decimals, never in exponent form."""
-    text = f"{value:.{decimals}f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
-
-
-def path_data(line: npt.NDArray[np.floating[Any]], decimals: int = 2) -> str:
-    """SVG path data of one polyline: absolute M and L. A dot gets a zero-length L (a round cap)."""
-    points = [f"{number(x, decimals)} {number(y, decimals)}" for x, y in line]
-    if len(points) == 1:
-        points *= 2
-    return "M" + "L".join(points)
-
-
-def xml_text(text: str) -> str:
-    """Text as it may stand in an XML document: escaped, without characters that XML forbids."""
-    return html.escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))

@@ -10,14 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sketchrnn import registry
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.pictures import ENDINGS, MOVING, PICTURES, check_package, ending_of, listed
+from sketchrnn.registry import check_package, ending_of, listed
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
     from sketchrnn.drawing.inputs import Input
-    from sketchrnn.figures.paper import Page, Paper
+    from sketchrnn.figures.page import Page, Paper
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
@@ -49,25 +50,27 @@ class Output:
         self.each: str | None = getattr(arguments, "each", None)
         self.each_ending = each_ending(arguments)
         self.seconds: float | None = arguments.seconds
-        check_output(self.path, self.each, ENDINGS)
+        drawn, moving = registry.endings(writes="drawing"), registry.endings(moves=True)
+        pages = registry.endings(writes="page")
+        check_output(self.path, self.each, drawn)
         _spare_inputs(getattr(arguments, "drawings", []), self.path, self.each)
         each_as = getattr(arguments, "each_as", None)
         if each_as is not None:
             if self.each is None:
                 raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
-            _check_ending(f"--as {each_as}", self.each_ending, ENDINGS)
+            _check_ending(f"--as {each_as}", self.each_ending, drawn)
         if self.seconds is not None:
-            if not {self.ending, self.each_ending} & set(MOVING):
+            if not {self.ending, self.each_ending} & set(moving):
                 raise SketchRNNError(
-                    f"--seconds is of an animation: name the file {listed(MOVING)}, or leave it out"
+                    f"--seconds is of an animation: name the file {listed(moving)}, or leave it out"
                 )
             from sketchrnn.figures.animate import check_seconds
 
             check_seconds(self.seconds, "--seconds")
         self.paper = _paper(arguments)
-        if self.paper is not None and self.ending not in PICTURES:
+        if self.paper is not None and self.ending not in pages:
             raise SketchRNNError(
-                f"{self.path}: is data, which has no page: name it {listed(PICTURES)}, or leave out"
+                f"{self.path}: is data, which has no page: name it {listed(pages)}, or leave out"
                 " --page"
             )
 
@@ -202,7 +205,7 @@ def _paper(arguments: argparse.Namespace) -> Paper | None:
         if given:
             raise SketchRNNError(f"{flag(next(iter(given)))} is of a page: say which, --page a4")
         return None
-    from sketchrnn.figures.paper import Paper
+    from sketchrnn.figures.page import Paper
 
     try:
         return Paper(arguments.page, **given)
@@ -219,14 +222,12 @@ def write_each(
 
     The class of a drawing without a label is the name of the folder, not that of its file.
     """
-    from sketchrnn.figures.saving import save_sketch
-
     name = Path(folder).absolute().name
     count = 0
     for number, sketch in enumerate(sketches):
         if ending == ".ndjson":
             sketch = replace(sketch, label=sketch.label or name)
-        save_sketch(sketch, Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
+        sketch.save(Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
         count += 1
     print(f"wrote {count} drawings to {folder}", file=sys.stderr)
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from sketchrnn import registry
 from sketchrnn.data.dataset import SPLITS
-from sketchrnn.data.formats import WITH_SPLITS, class_name, kind_of, records, sketches
-from sketchrnn.data.formats.drawing import Given
+from sketchrnn.data.formats import class_name, has_splits, records, sketches
+from sketchrnn.data.formats.records import Given
 from sketchrnn.data.places import is_data
 from sketchrnn.data.sources import doodles_source, read_source
-from sketchrnn.data.write import write_json, write_ndjson, write_npz
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -72,7 +72,7 @@ def gather(spec: str, split: str | None, say: Callable[[object], None]) -> Itera
     Raises:
         SketchRNNError: a split of what has none; what cannot be read.
     """
-    if doodles_source(spec) is None and kind_of(spec) not in WITH_SPLITS:
+    if doodles_source(spec) is None and not has_splits(spec):
         if split is not None:
             raise SketchRNNError(f"{spec}: has no splits: leave out --split")
         unnamed = _class_of(spec, None)
@@ -107,33 +107,23 @@ def _class_of(spec: str, label: str | None) -> str | None:
 def write_found(
     path: str | os.PathLike[str], ending: str, drawings: Iterable[Found]
 ) -> tuple[int, set[str | None], list[str]]:
-    """Write drawings as an .npz, .ndjson or .json, whole or not at all.
+    """Write drawings as data (`registry`), whole or not at all.
 
     Returns:
         how many, of which classes, and of which splits; only an .npz keeps the splits, which has no
         classes.
 
     Raises:
-        SketchRNNError: as `data.write`.
+        SketchRNNError: what the format cannot hold.
     """
     classes: set[str | None] = set()
-    splits: dict[str, list[Sketch]] = {}
+    splits: set[str] = set()
 
-    def as_data() -> Iterator[Sketch]:
+    def as_data() -> Iterator[tuple[str, Sketch]]:
         for one in drawings:
             classes.add(one.class_name)
-            sketch, kept = one.as_data, splits.setdefault(one.split, [])
-            if ending == ".npz":
-                kept.append(sketch)
-            yield sketch
+            splits.add(one.split)
+            yield one.split, one.as_data
 
-    if ending == ".ndjson":
-        count = write_ndjson(path, as_data())
-    elif ending == ".json":
-        count = write_json(path, as_data())
-    else:
-        every = list(as_data())
-        parts = [splits.get(name, []) for name in SPLITS]
-        # --split test: an .npz without a train is none
-        count = write_npz(path, *parts) if parts[0] else write_npz(path, every)
+    count = registry.named(ending.removeprefix(".")).module.write(path, as_data())
     return count, classes, [name for name in SPLITS if name in splits]

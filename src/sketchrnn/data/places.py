@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn import registry
 from sketchrnn.data.dataset import SPLITS, Dataset
-from sketchrnn.data.formats import drawing
-from sketchrnn.data.formats.drawing import Given, parse
-from sketchrnn.data.formats.ndjson import LINE_LIMIT_BYTES
+from sketchrnn.data.formats.json_drawings import parse
+from sketchrnn.data.formats.records import Given
 from sketchrnn.data.sources import DOODLES, read_source
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
@@ -35,9 +35,14 @@ Rank = Callable[[Dataset, str, Numbers], Numbers]
 
 def is_data(spec: str) -> bool:
     """Whether it names a whole data file, not one drawing."""
-    if spec == STANDARD_INPUT or Path(spec).suffix.lower() in drawing.ENDINGS:
+    if spec == STANDARD_INPUT or _is_drawing(Path(spec)):
         return False
     return "#" not in spec or Path(spec).exists()
+
+
+def _is_drawing(path: Path) -> bool:
+    """Whether its ending is that of a file of one drawing."""
+    return path.suffix.lower() in registry.endings(reads="drawing")
 
 
 def read_given(specs: Sequence[str], rank: Rank | None = None) -> list[Given]:
@@ -54,7 +59,7 @@ def read_given(specs: Sequence[str], rank: Rank | None = None) -> list[Given]:
 
 def _read(spec: str, places: _Places) -> Given:
     if spec == STANDARD_INPUT:
-        return parse(sys.stdin.buffer.read(LINE_LIMIT_BYTES + 1), "standard input")
+        return parse(sys.stdin.buffer.read(registry.DRAWING_LIMIT_BYTES + 1), "standard input")
     path = Path(spec)
     if is_data(spec):
         if not path.exists() and ":" not in spec and spec != DOODLES:
@@ -67,9 +72,10 @@ def _read(spec: str, places: _Places) -> Given:
             f"{spec}: is a data file; say which of its drawings, as {spec}#0 or {spec}#typical, or"
             " #[SPLIT/][CLASS/]INDEX"
         )
-    if path.suffix.lower() not in drawing.ENDINGS or ("#" in spec and not path.exists()):
+    if not _is_drawing(path) or ("#" in spec and not path.exists()):
         return Given(places.find(spec), spec, outside=False, ended=True)
-    return drawing.read(spec)
+    given: Given = registry.read_drawing(spec)
+    return given
 
 
 class _Places:

@@ -45,7 +45,7 @@ from sketchrnn.data.effects import (
     Effects,
     Gallery,
 )
-from sketchrnn.data.formats import WITH_SPLITS, class_name, kind_of, read, records, sketches
+from sketchrnn.data.formats import class_name, has_splits, kind_of, read, records, sketches
 from sketchrnn.data.formats.records import (
     CLASS_NAME_LIMIT,
     Skipped,
@@ -662,13 +662,13 @@ def _open(group: list[str], plan: Plan, effects: Effects, skip: Skip) -> _Source
     name = printable(path.name or str(path))
     if len(group) > 1:
         name = printable(f"{path.absolute().parent.name}/*{path.suffix} ({len(group):,} files)")
-    elif (kind := kind_of(source)) in WITH_SPLITS:
-        dataset = read(source)
+    elif has_splits(source):
+        kind, dataset = kind_of(source), read(source)
         old = dataset.provenance if kind == "sketches" else ()
         copies = sketches.read_effects(source).copies if kind == "sketches" else 0
         items = _dataset_items(dataset, plan, effects, copies)
         return _Source(name, items, SourceReport(name, old), dataset.factor_names)
-    elif kind == "folder":
+    elif path.is_dir():
         name = printable(f"{path.absolute().name}/")
     report = SourceReport(name)
     return _Source(name, _record_items(group, plan, effects, report, skip), report)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sketchrnn.data import places
 from sketchrnn.data.dataset import Dataset
-from sketchrnn.data.formats.drawing import Given
+from sketchrnn.data.formats.records import Given
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import fit_part
 from sketchrnn.drawing.fit import Fitted

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,9 +17,12 @@ from typing import Any, Literal
 import numpy as np
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.scene import Line, Scene
-from sketchrnn.sketch import number
+from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
+from sketchrnn.figures.scene import Line, Scene, at_origin, scene_of
+from sketchrnn.registry import ending_of
+from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import lengths_along
+from sketchrnn.svgtext import number
 
 PACE = 1.6  # sides of a drawing that its pen draws in a second ...
 SHORTEST_S, LONGEST_S = 2.0, 8.0  # ... but never quicker than that in all, nor slower
@@ -31,6 +35,8 @@ FRAMES_A_SECOND = 20
 MOST_FRAMES = 240  # a slower film has fewer a second
 LEAST_PX, MOST_PX = 120_000, 640_000  # of a frame, in all
 COLORS = 48  # a few, in shades
+
+Drawings = Sequence[Sequence[Line]]  # the lines of each
 
 _EARLY = 1e-3  # so much longer than the line is the way to hide it, in parts of the line
 
@@ -56,7 +62,7 @@ def check_seconds(seconds: float, name: str = "seconds") -> None:
         raise SketchRNNError(f"{name} is {seconds}; give a number over 0, at most {MOST_S:g}")
 
 
-def clock(drawings: Sequence[Sequence[Line]], seconds: float | None = None) -> Clock:
+def clock(drawings: Drawings, seconds: float | None = None) -> Clock:
     """The times of all strokes, with the same pace for all drawings.
 
     Args:
@@ -68,7 +74,8 @@ def clock(drawings: Sequence[Sequence[Line]], seconds: float | None = None) -> C
     """
     if seconds is not None:
         check_seconds(seconds)
-    side = max((_side(lines) for lines in drawings if lines), default=0.0) or 1.0
+    points = [np.concatenate([line.points for line in lines]) for lines in drawings if lines]
+    side = max((float(np.ptp(one, axis=0).max()) for one in points), default=0.0) or 1.0
     ways = [_ways(lines, LIFT * side) for lines in drawings]  # in units of length
     longest = max((way[-1][1] for way in ways if way), default=0.0)
     if longest <= 0:
@@ -78,11 +85,6 @@ def clock(drawings: Sequence[Sequence[Line]], seconds: float | None = None) -> C
     pace = seconds / longest
     strokes = [[(BLANK_S + a * pace, BLANK_S + b * pace) for a, b in way] for way in ways]
     return Clock(strokes, BLANK_S + seconds, BLANK_S + seconds + HOLD_S)
-
-
-def _side(lines: Sequence[Line]) -> float:
-    points = np.concatenate([line.points for line in lines])
-    return float((points.max(axis=0) - points.min(axis=0)).max())
 
 
 def _ways(lines: Sequence[Line], lift: float) -> list[tuple[float, float]]:
@@ -103,10 +105,7 @@ def animated_svg(scene: Scene, seconds: float | None = None) -> str:
 
     It works in browsers and as an image in a page (SMIL). What cannot show it, as an editor or a
     printer, shows the whole picture; so does a browser that was asked for less motion. One path a
-    stroke, absolute M and L: it is read as a drawing as well.
-
-    Raises:
-        SketchRNNError: as `clock`.
+    stroke, absolute M and L: it is read as a drawing as well. Raises SketchRNNError as `clock`.
     """
     times = clock(scene.drawings, seconds)
     lines = "".join(
@@ -145,7 +144,7 @@ def _moving(line: Line, begin: float, end: float, total: float, decimals: int) -
     return line.to_svg(decimals, attributes, inside) + "\n"
 
 
-def frames(scene: Scene, seconds: float | None = None) -> tuple[list[list[list[Line]]], list[int]]:
+def frames(scene: Scene, seconds: float | None = None) -> tuple[list[Drawings], list[int]]:
     """The lines of each frame of a film, and how many milliseconds it is shown.
 
     The last one is the whole picture.
@@ -158,7 +157,7 @@ def frames(scene: Scene, seconds: float | None = None) -> tuple[list[list[list[L
     return [*shown, _at(scene.drawings, times, times.drawn)], [*durations, round(1000 * HOLD_S)]
 
 
-def _at(drawings: Sequence[Sequence[Line]], times: Clock, now: float) -> list[list[Line]]:
+def _at(drawings: Drawings, times: Clock, now: float) -> Drawings:
     """What is on the paper at a time, in seconds."""
     return [
         [
@@ -192,9 +191,8 @@ def film(scene: Scene, form: Literal["GIF", "WEBP"], seconds: float | None = Non
         raise SketchRNNError(
             f"a {form} needs the package pillow: pip install 'sketchrnn[pictures]'"
         ) from None
-    from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 
-    def picture(drawings: Sequence[Sequence[Line]], width_px: int) -> Image.Image:
+    def picture(drawings: Drawings, width_px: int) -> Image.Image:
         png = svg_to_png(scene.to_svg(drawings), width_px)
         return Image.open(io.BytesIO(png)).convert("RGB")
 
@@ -217,3 +215,14 @@ def film(scene: Scene, form: Literal["GIF", "WEBP"], seconds: float | None = Non
     file = io.BytesIO()
     first.save(file, form, save_all=True, append_images=rest, duration=durations, loop=0, **options)
     return file.getvalue()
+
+
+def content(
+    thing: Any, path: str | os.PathLike[str], *, seconds: float | None = None
+) -> str | bytes:
+    """What is drawn as an .anim.svg, .gif or .webp, by the ending of `path`."""
+    ending = ending_of(path)
+    if ending == ".anim.svg":
+        return animated_svg(scene_of(thing), seconds)
+    near = at_origin(thing) if isinstance(thing, Sketch) else thing
+    return film(scene_of(near), "GIF" if ending == ".gif" else "WEBP", seconds)

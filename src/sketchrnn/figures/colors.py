@@ -1,4 +1,4 @@
-"""Colours of drawings: blends in OKLab, where equal steps look equal, and a few fixed choices.
+"""Colours of drawings: a few fixed choices, CSS, and blends in OKLab, where equal steps look equal.
 
 OKLab: Björn Ottosson, "A perceptual color space for image processing" (2020),
 https://bottosson.github.io/posts/oklab/.
@@ -14,7 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.svgtext import INK as INK  # of all lines that have no other
 
+PAPER = "#ffffff"
+QUIET = "#6b6b73"  # labels
+RULE = "#c9c9cf"  # the line between inputs and the rest
+FRAME = "#aeaeb6"
 # The four corners of a grid: top left, top right, bottom left, bottom right. About equally light,
 # dark enough for a thin line on white, and no two of them opposites, so that no blend is grey.
 PALETTE = ("#e8590c", "#d6246e", "#7a3fe0", "#1670d6")
@@ -22,6 +27,8 @@ REST = "#1c7ed6"  # what a completion adds to the given part
 _HEAT = ("#9a9aa3", "#d98a2b", "#d3111f")  # an expected stroke, a surprising one, the worst
 
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
+_PART = r"\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)\s*"
+_RGB = re.compile(rf"rgb\({_PART},{_PART},{_PART}\)")
 
 # Linear sRGB to the responses of three cones, and their cube roots to L, a, b.
 _RGB_TO_CONES = np.array(
@@ -42,6 +49,44 @@ _ROOTS_TO_LAB = np.array(
 Lab = npt.NDArray[np.float64]
 
 
+def hex_color(color: str) -> str:
+    """ "#rrggbb" of a CSS colour: navy, #abc, #d6246e, rgb(20, 90, 200), rgb(20%, 30%, 40%).
+
+    Raises:
+        SketchRNNError: any other text, and what lets the paper shine through.
+    """
+    word = color.strip().lower()
+    found = None
+    if _HEX.fullmatch(word):
+        found = _six_digits(word)
+    elif word.isalpha() and word.isascii():
+        found = _named(word)
+    elif (match := _RGB.fullmatch(word)) is not None:
+        parts, largest = match.groups()[::2], 100.0 if match[2] else 255.0
+        values = [float(part) * 255 / largest for part in parts]
+        if match[2] == match[4] == match[6] and max(values) <= 255:
+            found = "#" + "".join(f"{int(value + 0.5):02x}" for value in values)
+    if found is None:
+        raise SketchRNNError(f"color is {color!r}; give a CSS colour: navy, #d6246e")
+    return found
+
+
+def _six_digits(color: str) -> str:
+    """ "#aabbcc" of "#abc"."""
+    return color if len(color) == 7 else "#" + "".join(2 * digit for digit in color[1:])
+
+
+def _named(word: str) -> str | None:
+    """ "#rrggbb" of a name of SVG; None for no such name, or a transparent one."""
+    from svgelements import Color
+
+    found = Color(word)
+    if found.value is None or found.alpha != 255:
+        return None
+    # what it does not know it takes for black, so black has to be asked for by name
+    return str(found.hex) if found.hex != "#000000" or word == "black" else None
+
+
 def to_oklab(color: str) -> Lab:
     """[3]: L (0 black, 1 white), a (green to red) and b (blue to yellow) of "#rrggbb" or "#rgb".
 
@@ -49,8 +94,7 @@ def to_oklab(color: str) -> Lab:
     """
     if not _HEX.fullmatch(color):
         raise SketchRNNError(f"{color!r} is no colour to blend; write it as #rrggbb or #rgb")
-    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
-    srgb = np.array([int(digits[i : i + 2], 16) for i in (0, 2, 4)]) / 255
+    srgb = np.array(list(bytes.fromhex(_six_digits(color)[1:]))) / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     return np.asarray(_ROOTS_TO_LAB @ np.cbrt(_RGB_TO_CONES @ linear))
 

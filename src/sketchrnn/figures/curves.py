@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import INK, PAPER, QUIET, RULE
 from sketchrnn.figures.png import svg_to_png
-from sketchrnn.figures.sheet import INK, PAPER, QUIET, RULE
 from sketchrnn.files import write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -23,6 +23,14 @@ PNG_WIDTH_PX = 1800
 
 Record = Mapping[str, Any]
 Points = tuple[list[float], list[float]]
+
+LOSSES = ("L_R", "L_KL")
+_PANELS = {  # titles and factors
+    "L_R": ("$L_R$, nats / $N_{max}$", 1),
+    "L_KL": ("$L_{KL}$, nats / $N_z$", 1),
+    "learning_rate": ("Learning rate × 1000", 1000),
+    "sketches_per_s": ("Speed, drawings a second", 1),
+}
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "sketchrnn",  # the same log gives the same bytes
@@ -90,10 +98,10 @@ def loss_curves_svg(log: Sequence[Record]) -> str:
             "drawing curves needs matplotlib: install it, or sketchrnn with its extra [plots]"
         ) from None
 
-    panels = [draw for draw, key in _PANELS if _series(log, "train", key)[0]]
-    if _series(log, "evaluate", "L_R")[0] and _draw_L_R not in panels:
-        panels.insert(0, _draw_L_R)
-    if _draw_L_R not in panels:
+    panels = [key for key in _PANELS if _series(log, "train", key)[0]]
+    if _series(log, "evaluate", "L_R")[0] and "L_R" not in panels:
+        panels.insert(0, "L_R")
+    if "L_R" not in panels:
         raise SketchRNNError("the training log has no L_R yet; train some steps first")
 
     with matplotlib.rc_context(STYLE):
@@ -104,11 +112,11 @@ def loss_curves_svg(log: Sequence[Record]) -> str:
             layout=ConstrainedLayoutEngine(w_pad=0.18, h_pad=0.18, wspace=0.04, hspace=0.06),
             facecolor=PAPER,
         )
-        for index, draw in enumerate(panels):
+        for index, key in enumerate(panels):
             axes = figure.add_subplot(rows, columns, index + 1)
             axes.grid(axis="y")
             axes.set_axisbelow(True)
-            draw(axes, log)
+            _draw(axes, log, key)
             axes.set_xlabel("step")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.margins(x=0.02)
@@ -128,47 +136,30 @@ def _series(log: Sequence[Record], kind: str, key: str) -> Points:
     return [float(step) for step in steps], [values[int(step)] for step in steps]
 
 
-def _draw_L_R(axes: Axes, log: Sequence[Record]) -> None:
-    axes.set_title("$L_R$, nats / $N_{max}$")
-    _train_and_validation(axes, log, "L_R")
-
-
-def _draw_L_KL(axes: Axes, log: Sequence[Record]) -> None:
-    axes.set_title("$L_{KL}$, nats / $N_z$")
-    _train_and_validation(axes, log, "L_KL")
-    axes.set_ylim(bottom=0)
+def _draw(axes: Axes, log: Sequence[Record], key: str) -> None:
+    """One quantity: in training a line of ink; of a loss, validation as dots joined by a line."""
+    title, factor = _PANELS[key]
+    axes.set_title(title)
+    steps, values = _series(log, "train", key)
+    values = [factor * value for value in values]
+    if key not in LOSSES:
+        axes.plot(steps, values, color=INK, linewidth=1.1)
+    else:
+        axes.plot(steps, values, color=INK, linewidth=0.9, alpha=0.75, label="training")
+        validation = _series(log, "evaluate", key)
+        if validation[0]:
+            (line,) = axes.plot(*validation, color=ACCENT, linewidth=1.3, label="validation")
+            line.set(marker="o", markersize=3)
+            _legend(axes, axes.get_lines())
+    if key != "L_R":
+        axes.set_ylim(bottom=0)
     weight = _series(log, "train", "kl_weight")
-    if weight[0]:
+    if key == "L_KL" and weight[0]:
         right = axes.twinx()
         right.plot(*weight, color=QUIET, linewidth=0.9, linestyle=(0, (1, 3)), label="weight")
         right.set_ylim(0, 1.05 * max(weight[1]) or 1)
         right.spines["right"].set_visible(True)
-        lines = [*axes.get_lines(), *right.get_lines()]
-        _legend(axes, lines)
-
-
-def _draw_learning_rate(axes: Axes, log: Sequence[Record]) -> None:
-    axes.set_title("Learning rate × 1000")
-    steps, rates = _series(log, "train", "learning_rate")
-    axes.plot(steps, [1000 * rate for rate in rates], color=INK, linewidth=1.1)
-    axes.set_ylim(bottom=0)
-
-
-def _draw_speed(axes: Axes, log: Sequence[Record]) -> None:
-    axes.set_title("Speed, drawings a second")
-    axes.plot(*_series(log, "train", "sketches_per_s"), color=INK, linewidth=1.1)
-    axes.set_ylim(bottom=0)
-
-
-def _train_and_validation(axes: Axes, log: Sequence[Record], key: str) -> None:
-    """Training as a thin line of ink, validation as dots joined by a line."""
-    axes.plot(*_series(log, "train", key), color=INK, linewidth=0.9, alpha=0.75, label="training")
-    validation = _series(log, "evaluate", key)
-    if validation[0]:
-        axes.plot(
-            *validation, color=ACCENT, linewidth=1.3, marker="o", markersize=3, label="validation"
-        )
-        _legend(axes, axes.get_lines())
+        _legend(axes, [*axes.get_lines(), *right.get_lines()])
 
 
 def _legend(axes: Axes, lines: Sequence[Line2D]) -> None:
@@ -183,11 +174,3 @@ def _legend(axes: Axes, lines: Sequence[Line2D]) -> None:
         columnspacing=1.2,
         borderaxespad=0.2,
     )
-
-
-_PANELS = (
-    (_draw_L_R, "L_R"),
-    (_draw_L_KL, "L_KL"),
-    (_draw_learning_rate, "learning_rate"),
-    (_draw_speed, "sketches_per_s"),
-)

@@ -7,6 +7,7 @@ lifted pen, so that their order is seen; small dots show the points.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 
 import numpy as np
@@ -15,10 +16,10 @@ from sketchrnn.data.clean import side_of
 from sketchrnn.data.effects import Gallery, Shape
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, blend
-from sketchrnn.figures.sheet import TAIL, SketchSheet
-from sketchrnn.sketch import Polyline, Sketch, path_data
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.sketch import Polyline, Sketch
 from sketchrnn.strokes import BOX_PX, polylines_to_stroke3
-from sketchrnn.travel import length_of
+from sketchrnn.svgtext import path_data
 
 COLUMNS = 8
 CELL = 136.0
@@ -33,25 +34,24 @@ class EffectsSheet(SketchSheet):
 
     def to_svg(self) -> str:
         """The sheet as an SVG document."""
-        layout = self._layout()
+        scene = self.scene()
         under, over = "", ""
-        for drawing in layout.drawings:
+        for lines in scene.drawings:
             gaps = "".join(
-                path_data(np.array([before[-1], after[0]]))
-                for before, after in pairwise(drawing.lines)
+                path_data(np.array([before.points[-1], after.points[0]]))
+                for before, after in pairwise(lines)
             )
             under += f'<path class="travel" {TRAVEL_STYLE} d="{gaps}"/>\n' if gaps else ""
-            count = sum(map(len, drawing.lines))
-            if sum(map(length_of, drawing.lines)) < POINT_SPACE * count:
+            count = sum(len(line.points) for line in lines)
+            if sum(line.length for line in lines) < POINT_SPACE * count:
                 continue
-            for line, stroke in zip(drawing.lines, drawing.strokes, strict=True):
-                dots = "".join(path_data(point[None]) for point in line)
+            for line in lines:
+                dots = "".join(path_data(point[None]) for point in line.points)
                 over += (
-                    f'<path class="points" stroke="{stroke.color}"'
+                    f'<path class="points" stroke="{line.color}"'
                     f' stroke-width="{POINT_WIDTH}" d="{dots}"/>\n'
                 )
-        drawings = "".join(one.to_svg() for one in layout.drawings)
-        return layout.head + under + drawings + over + TAIL
+        return replace(scene, head=scene.head + under, tail=over + scene.tail).to_svg()
 
 
 def effects_sheet(gallery: Gallery, title: str) -> SketchSheet:

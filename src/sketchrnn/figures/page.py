@@ -1,135 +1,407 @@
-"""One self-contained HTML page with figures: what a run has learnt, at a glance."""
+"""Drawings on a page of paper, in millimetres: for plotters, printers and drawing programs."""
 
 from __future__ import annotations
 
-import base64
+import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 
+import numpy as np
+
+from sketchrnn import registry, travel
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_text
-from sketchrnn.sketch import xml_text
+from sketchrnn.figures.colors import INK, hex_color
+from sketchrnn.figures.pdf import svg_to_pdf
+from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
+from sketchrnn.figures.scene import OPEN_GROUP, TAIL, Line, Scene
+from sketchrnn.figures.sheet import GAP, SketchSheet
+from sketchrnn.sketch import Polyline, Sketch
+from sketchrnn.svgtext import number, path_data, xml_text
+
+MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96}
+SLACK_MM = 0.01  # that a drawing may reach into a margin, by rounding
+UNITS = ("mm", "in", "px")  # that an SVG is written in, with the decimals of its coordinates
+_DECIMALS = {"mm": 3, "in": 5, "px": 3}
+
+# Sides in mm, upright: ISO 216, and the North American ones.
+SIZES_MM = {
+    "a0": (841.0, 1189.0),
+    "a1": (594.0, 841.0),
+    "a2": (420.0, 594.0),
+    "a3": (297.0, 420.0),
+    "a4": (210.0, 297.0),
+    "a5": (148.0, 210.0),
+    "a6": (105.0, 148.0),
+    "letter": (215.9, 279.4),
+    "legal": (215.9, 355.6),
+    "tabloid": (279.4, 431.8),
+}
+SIDES_MM = (5.0, 10_000.0)  # of a page: the least and the most
+LEAST_ROOM_MM = 1.0  # for the drawings, inside the margins
+LEAST_STROKE_MM = 0.01
+
+COLOR_BY = ("stroke", "class")
+# What pens there are: dark ones, far from each other; then again from the first.
+PENS = (INK, "#d6246e", "#1670d6", "#e8590c", "#2b8a3e", "#7a3fe0", "#b08900", "#0c8599")
+
+PNG_DPI = 200
+FILM_SIDE_PX = 640
+# A dot is drawn so long: programs for plotters leave out lines without any length.
+DOT_MM = 0.01
+
+_NUMBER = rf"([0-9]{{1,9}}(?:\.[0-9]{{0,9}})?|\.[0-9]{{1,9}}) ?({'|'.join(MM)})?"
+_LENGTH = re.compile(_NUMBER)
+_PAGE = re.compile(rf"{_NUMBER} ?[x×] ?{_NUMBER}")
+
+
+def length_mm(text: str, unit: str = "mm", name: str = "a length") -> float:
+    """Millimetres of "10mm", "1cm", "0.5in", "12pt", "40px", or of a bare number in `unit`.
+
+    Raises:
+        SketchRNNError: no such length; `name` says which one it is.
+    """
+    match = _LENGTH.fullmatch(text.strip().lower())
+    if match is None:
+        raise SketchRNNError(
+            f"{name} is {text!r}; give a number and its unit, {', '.join(MM)}: 10mm"
+        )
+    return float(match[1]) * MM[match[2] or unit]
+
+
+def page_mm(text: str, unit: str = "mm") -> tuple[float, float]:
+    """(width, height) in mm of a page: a name of `SIZES_MM`, or "200x100mm", "8.5x11in".
+
+    Raises:
+        SketchRNNError: no such page, or a side that is not 5 mm to 10 m.
+    """
+    word = text.strip().lower()
+    if word in SIZES_MM:
+        return SIZES_MM[word]
+    match = _PAGE.fullmatch(word)
+    if match is None:
+        raise SketchRNNError(
+            f"page is {text!r}; give {', '.join(SIZES_MM)}, or WIDTHxHEIGHT with a unit: 200x100mm"
+        )
+    across, across_unit, down, down_unit = match.groups()
+    last = down_unit or across_unit or unit  # "8.5x11in", "8.5inx11": one unit is of both sides
+    width, height = float(across) * MM[across_unit or last], float(down) * MM[last]
+    least, most = SIDES_MM
+    if not (least <= width <= most and least <= height <= most):
+        raise SketchRNNError(f"page is {text!r}; its sides must be {least:g} mm to {most:g} mm")
+    return width, height
 
 
 @dataclass(frozen=True)
-class Section:
-    """One part of the page. What is empty is left out.
+class Paper:
+    """A page, its pen, and what is to be done with drawings on it.
+
+    Lengths are text with a unit ("10mm", "0.5in") or numbers in `units`.
 
     Attributes:
-        heading: what it shows.
-        text: one line of explanation below the heading.
-        svg: the figure, an SVG document.
-        caption: below the figure.
-        table: rows of cells below that; the first row is the header, the first column the names.
-        command: the command line that does this.
-    """
-
-    heading: str
-    text: str = ""
-    svg: str = ""
-    caption: str = ""
-    table: Sequence[Sequence[str]] = ()
-    command: str = ""
-
-
-def write_page(
-    path: str | os.PathLike[str], title: str, intro: str, sections: Sequence[Section]
-) -> None:
-    """Write the page: one HTML file without scripts and without anything from elsewhere.
-
-    It suits a phone and a wide screen, light and dark. Figures stay on white paper.
+        size: "a4", "a3", "a5", "letter", ... (`SIZES_MM`), or WIDTHxHEIGHT: "200x100mm".
+        landscape: the longer side lies across.
+        margin: nothing is drawn nearer to an edge than that, half a line's width included.
+        stroke_width: of all lines.
+        color: of all lines, a CSS colour, kept as #rrggbb; None: as the drawings have them, if
+            these are few enough to be pens (8), or by `color_by`.
+        color_by: None; "stroke": the first stroke of each drawing in the first colour of `PENS`,
+            the second in the second ...; "class": one colour for each label.
+        order: draw the strokes in an order with little pen-up travel, turned round where that
+            helps, over all drawings of one colour.
+        labels: letters, frames and rules of a sheet are drawn as well.
+        in_place: each drawing lies where its coordinates say, one over the other, a unit of them a
+            unit of the page; nothing is fitted.
+        units: of the SVG, "mm", "in" or "px" (1/96 in); and of lengths that are bare numbers.
 
     Raises:
-        SketchRNNError: a figure that is not an SVG document.
+        SketchRNNError: an unknown page, unit or colour, a margin that leaves no room, a line that
+            cannot be drawn.
     """
-    body = "".join(_section(section) for section in sections)
-    write_text(
-        path,
-        "<!doctype html>\n"
-        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{xml_text(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{xml_text(title)}</h1>\n<p>{xml_text(intro)}</p>\n</header>\n"
-        f"<main>\n{body}</main>\n</body>\n</html>\n",
-    )
+
+    size: str = "a4"
+    landscape: bool = False
+    margin: str | float = "10mm"
+    stroke_width: str | float = "0.4mm"
+    color: str | None = None
+    color_by: str | None = None
+    order: bool = False
+    labels: bool = False
+    in_place: bool = False
+    units: str = "mm"
+
+    def __post_init__(self) -> None:
+        if self.units not in UNITS:
+            raise SketchRNNError(f"units is {self.units!r}; choose one of {', '.join(UNITS)}")
+        if self.color_by not in (None, *COLOR_BY):
+            raise SketchRNNError(
+                f"color_by is {self.color_by!r}; choose one of {', '.join(COLOR_BY)}"
+            )
+        if self.color is not None and self.color_by is not None:
+            raise SketchRNNError("color is one for all lines: leave it out, or color_by")
+        if self.color is not None:
+            object.__setattr__(self, "color", hex_color(self.color))  # one way to write it
+        width, height = self.size_mm
+        if self.stroke_width_mm < LEAST_STROKE_MM:
+            raise SketchRNNError(
+                f"stroke_width is {self.stroke_width}; give at least {LEAST_STROKE_MM:g}mm"
+            )
+        if min(self._room_mm) < LEAST_ROOM_MM:
+            raise SketchRNNError(
+                f"margin is {self.margin} on a page of {width:g} x {height:g} mm, which leaves no"
+                f" room for lines of {self.stroke_width}; give less"
+            )
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """(width, height) of the page."""
+        width, height = page_mm(self.size, self.units)
+        if self.landscape:
+            width, height = max(width, height), min(width, height)
+        return width, height
+
+    @property
+    def margin_mm(self) -> float:
+        """From an edge of the page to the ink."""
+        return length_mm(str(self.margin), self.units, "margin")
+
+    @property
+    def stroke_width_mm(self) -> float:
+        """Width of all lines."""
+        return length_mm(str(self.stroke_width), self.units, "stroke_width")
+
+    @property
+    def _room_mm(self) -> tuple[float, float]:
+        """(width, height) of where the middle of a line may be."""
+        width, height = self.size_mm
+        less = 2 * self.margin_mm + self.stroke_width_mm
+        return width - less, height - less
+
+    def place(self, sketches: Sequence[Sketch | None], columns: int | None = None) -> Page:
+        """Drawings on the page, each fitted into its cell, row by row.
+
+        Args:
+            sketches: the drawings; None leaves a cell empty.
+            columns: drawings a row; by default those that make the drawings largest.
+
+        Raises:
+            SketchRNNError: no drawings, columns that are none, or with `in_place` one that reaches
+                beyond the margins.
+        """
+        if columns is None:
+            columns = self._best_columns(len(sketches))
+        captions = None
+        if self.labels:
+            captions = [one.label if one is not None else None for one in sketches]
+        return self.place_sheet(SketchSheet.grid(sketches, columns, captions=captions))
+
+    def place_sheet(self, sheet: SketchSheet) -> Page:
+        """A sheet on the page, as large as its margins allow, in the sheet's own layout.
+
+        Without `labels` the drawings alone are drawn; with `in_place` where they are.
+        """
+        if self.in_place:
+            return self._in_place([one for row in sheet.rows for one in row if one])
+        scene = sheet.scene()
+        marks = scene.marks if self.labels else []
+        lines = [*chain.from_iterable(scene.drawings), *marks]
+        points = np.concatenate([line.points for line in lines])
+        low, high = points.min(axis=0), points.max(axis=0)
+        room, page = np.array(self._room_mm), np.array(self.size_mm)
+        with np.errstate(divide="ignore"):
+            factor = float(np.min(np.where(high > low, room / (high - low), np.inf)))
+        factor = factor if math.isfinite(factor) else 1.0
+        middle = (low + high) / 2
+
+        def on_page(line: Line) -> Line:
+            points = (line.points - middle) * factor + page / 2
+            return Line(points, line.color, self.stroke_width_mm)
+
+        return Page(
+            self,
+            self._colored(
+                [[on_page(line) for line in one] for one in scene.drawings], scene.labels
+            ),
+            [on_page(replace(line, color=self.color or line.color)) for line in marks],
+            scene.labels,
+        )
+
+    def _in_place(self, sketches: Sequence[Sketch]) -> Page:
+        unit, width = MM[self.units], self.stroke_width_mm
+        space, page = self.margin_mm + width / 2, np.array(self.size_mm)
+        for sketch in sketches:
+            points = np.concatenate(sketch.polylines) * unit
+            if (points < space - SLACK_MM).any() or (points > page - space + SLACK_MM).any():
+                left, top, right, bottom = (round(edge, 2) for edge in sketch.bounds)
+                raise SketchRNNError(
+                    f"a drawing that is to stay in place lies from ({left:g}, {top:g}) to"
+                    f" ({right:g}, {bottom:g}) {self.units}, beyond the margins of the page; take a"
+                    " larger page, or a smaller margin"
+                )
+        drawings = [
+            [Line(points * unit, PENS[0], width) for points in one.polylines] for one in sketches
+        ]
+        labels = [one.label for one in sketches]
+        return Page(self, self._colored(drawings, labels), [], labels)
+
+    def _colored(
+        self, drawings: Sequence[Sequence[Line]], labels: Sequence[str | None]
+    ) -> list[list[Line]]:
+        """The same lines in the colours that were asked for."""
+        classes = {label: index for index, label in enumerate(dict.fromkeys(labels))}
+        own = {line.color for lines in drawings for line in lines}
+
+        def color(line: Line, stroke: int, label: str | None) -> str:
+            if self.color_by is None:
+                return self.color or (line.color if len(own) <= len(PENS) else PENS[0])
+            pen = stroke if self.color_by == "stroke" else classes[label]
+            return PENS[pen % len(PENS)]
+
+        return [
+            [replace(line, color=color(line, i, label)) for i, line in enumerate(lines)]
+            for lines, label in zip(drawings, labels, strict=True)
+        ]
+
+    def _best_columns(self, count: int) -> int:
+        """The columns that make the cells of so many drawings largest."""
+        width, height = self._room_mm
+
+        def cell(columns: int) -> float:
+            rows = -(-count // columns)
+            return min(width / (columns + GAP * (columns - 1)), height / (rows + GAP * (rows - 1)))
+
+        return max(range(1, count + 1), key=cell, default=1)
 
 
-def _section(section: Section) -> str:
-    parts = [f"<h2>{xml_text(section.heading)}</h2>\n"]
-    if section.text:
-        parts.append(f"<p>{xml_text(section.text)}</p>\n")
-    if section.svg:
-        caption = f"<figcaption>{xml_text(section.caption)}</figcaption>" if section.caption else ""
-        parts.append(f'<figure><div class="paper">{_figure(section)}</div>{caption}</figure>\n')
-    if section.table:
-        parts.append(_table(section.table))
-    if section.command:
-        parts.append(f'<p class="command"><code>{xml_text(section.command)}</code></p>\n')
-    return f"<section>\n{''.join(parts)}</section>\n"
+@dataclass(frozen=True, eq=False)
+class Page:
+    """Drawings placed on a page: lines in mm. `Paper.place` makes it.
+
+    Attributes:
+        paper: the page and its pen.
+        drawings: the lines of each, in mm from the top left corner of the page.
+        marks: letters, frames and rules, if they are drawn.
+        labels: of the drawings; with `color_by` "class" they name the layers.
+    """
+
+    paper: Paper
+    drawings: Sequence[Sequence[Line]]
+    marks: Sequence[Line]
+    labels: Sequence[str | None]
+
+    @cached_property
+    def layers(self) -> list[tuple[str, list[Polyline]]]:
+        """Each colour with its strokes [n, 2] in mm, in the order in which they are drawn.
+
+        All of one colour come together, for a plotter has one pen at a time. A dot is a line of
+        0.01 mm.
+        """
+        every = [*chain.from_iterable(self.drawings), *self.marks]
+        colors = dict.fromkeys(line.color for line in every)
+        layers = []
+        for color in colors:
+            strokes = [_with_length(line.points) for line in every if line.color == color]
+            layers.append((color, travel.ordered(strokes) if self.paper.order else strokes))
+        return layers
+
+    def _layer_name(self, color: str) -> str:
+        """What editors call a layer: its classes, or its colour."""
+        if self.paper.color_by != "class":
+            return color
+        drawn = zip(self.labels, self.drawings, strict=True)
+        names = dict.fromkeys(label for label, lines in drawn if lines[0].color == color and label)
+        return ", ".join(names) or color
+
+    @property
+    def travel_mm(self) -> float:
+        """How far the pen goes over the paper, from each stroke to the next of its colour."""
+        return math.fsum(travel.travel(strokes) for _, strokes in self.layers)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(strokes, colours)."""
+        return sum(len(strokes) for _, strokes in self.layers), len(self.layers)
+
+    def to_svg(self) -> str:
+        """The page as an SVG in its units: one path a stroke, absolute M and L, nothing else.
+
+        No background, no transforms. Each colour is a layer, as Inkscape and vpype know them.
+        """
+        return self._svg(self.paper.units)
+
+    def to_png(self) -> bytes:
+        """The page as a PNG, 200 dots an inch where that is not too large."""
+        width_px = max(round(self.paper.size_mm[0] / 25.4 * PNG_DPI), 1)
+        return svg_to_png(self.to_svg(), min(width_px, LARGEST_WIDTH_PX))
+
+    def to_pdf(self) -> bytes:
+        """The page as a PDF of its size, with lines as lines."""
+        return svg_to_pdf(self._svg("mm"))
+
+    def scene(self) -> Scene:
+        """The page as one drawing in mm, stroke after stroke as a plotter draws it."""
+        width, height = self.paper.size_mm
+        pen = self.paper.stroke_width_mm
+        return Scene(
+            head=self._head("mm") + OPEN_GROUP,
+            tail=TAIL,
+            drawings=[[Line(s, color, pen) for color, strokes in self.layers for s in strokes]],
+            labels=[None],
+            marks=[],
+            width_px=FILM_SIDE_PX * width / max(width, height),
+            decimals=_DECIMALS["mm"],
+        )
+
+    def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
+        """Write .svg, .anim.svg, .png, .pdf, .gif or .webp, by the ending of `path`.
+
+        It is written whole or not at all. `seconds` is what an animation takes to draw: by default
+        2 to 8, by what there is to draw.
+
+        Raises:
+            SketchRNNError: another ending, or one that needs a package that is not there.
+        """
+        registry.save(self, path, "page", seconds=seconds)
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+    def __repr__(self) -> str:
+        width, height = self.paper.size_mm
+        return f"<Page: {len(self.drawings)} drawings on {width:g} x {height:g} mm>"
+
+    def _head(self, unit: str) -> str:
+        """The SVG before what is drawn."""
+        decimals = _DECIMALS[unit]
+        width, height = (number(side / MM[unit], decimals) for side in self.paper.size_mm)
+        return (
+            '<svg xmlns="http://www.w3.org/2000/svg"'
+            ' xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
+            f' width="{width}{unit}" height="{height}{unit}" viewBox="0 0 {width} {height}">\n'
+        )
+
+    def _svg(self, unit: str) -> str:
+        decimals = _DECIMALS[unit]
+        pen = number(self.paper.stroke_width_mm / MM[unit], decimals + 1)
+        groups = []
+        for index, (color, strokes) in enumerate(self.layers, start=1):
+            paths = (f'<path d="{path_data(s / MM[unit], decimals)}"/>\n' for s in strokes)
+            groups.append(
+                f'<g id="layer{index}" inkscape:groupmode="layer"'
+                f' inkscape:label="{index} {xml_text(self._layer_name(color))}" fill="none"'
+                f' stroke="{xml_text(color)}" stroke-width="{pen}"'
+                ' stroke-linecap="round" stroke-linejoin="round">\n'
+                f"{''.join(paths)}</g>\n"
+            )
+        return f"{self._head(unit)}{''.join(groups)}</svg>\n"
 
 
-def _figure(section: Section) -> str:
-    """The SVG in the page: inline, or as an image where it has ids, which could collide."""
-    start = section.svg.find("<svg")
-    view_box = re.search(r'viewBox="\S+ \S+ (\S+) \S+"', section.svg)
-    if start < 0 or view_box is None:
-        raise SketchRNNError(f"figure {section.heading!r} is not an SVG document with a viewBox")
-    width = float(view_box[1])
-    # As wide as the page, but never blown up, nor so small that labels cannot be read.
-    style = f"max-width:{1.25 * width:.0f}px;min-width:{min(0.75 * width, 600):.0f}px"
-    name = xml_text(section.caption or section.heading)
-    if " id=" in section.svg:
-        data = base64.b64encode(section.svg.encode("utf-8")).decode("ascii")
-        return f'<img style="{style}" alt="{name}" src="data:image/svg+xml;base64,{data}">'
-    return f'<svg role="img" aria-label="{name}" style="{style}"{section.svg[start + 4 :].rstrip()}'
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    header, *body = ([xml_text(cell) for cell in row] for row in rows)
-    lines = ["<tr>" + "".join(f'<th scope="col">{cell}</th>' for cell in header) + "</tr>"]
-    for name, *cells in body:
-        values = "".join(f"<td>{cell}</td>" for cell in cells)
-        lines.append(f'<tr><th scope="row">{name}</th>{values}</tr>')
-    return '<div class="table"><table>\n' + "\n".join(lines) + "\n</table></div>\n"
-
-
-CSS = """
-:root { --ground: #f4f3f0; --ink: #1f1f24; --quiet: #66666e; --rule: #dcdad5; --code: #eae8e3; }
-@media (prefers-color-scheme: dark) {
-  :root { --ground: #18181b; --ink: #e9e8e4; --quiet: #a3a2a0; --rule: #36363b; --code: #26262a; }
-}
-* { box-sizing: border-box; }
-html { background: var(--ground); -webkit-text-size-adjust: 100%; }
-body {
-  max-width: 62rem; margin: 0 auto; padding: clamp(1.5rem, 5vw, 4rem) clamp(1rem, 4vw, 2.5rem);
-  color: var(--ink); font: 1.0625rem/1.6 Charter, "Iowan Old Style", Palatino, Georgia, serif;
-}
-h1 { margin: 0; font-size: clamp(1.9rem, 5vw, 2.9rem); font-weight: 500; line-height: 1.15;
-  letter-spacing: -0.015em; text-wrap: balance; }
-h2 { margin: 0; font-size: 1.4rem; font-weight: 500; line-height: 1.25; }
-p { max-width: 42rem; margin: 0.4rem 0 0; text-wrap: pretty; }
-header p { margin-top: 0.9rem; font-size: 1.15rem; color: var(--quiet); }
-section { margin-top: clamp(2.5rem, 7vw, 4.5rem); }
-section > p { color: var(--quiet); }
-figure { margin: 1.1rem 0 0; }
-.paper { overflow-x: auto; background: #fff; border-radius: 3px;
-  box-shadow: 0 1px 2px rgb(0 0 0 / 0.10), 0 8px 28px rgb(0 0 0 / 0.06); }
-.paper > * { display: block; width: 100%; height: auto; margin: 0 auto; }
-figcaption { margin-top: 0.7rem; font-size: 0.92rem; font-style: italic; color: var(--quiet); }
-.table { margin-top: 1.1rem; overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.97rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.4rem 2rem 0.4rem 0; border-bottom: 1px solid var(--rule); text-align: right;
-  font-weight: 400; white-space: nowrap; }
-th:last-child, td:last-child { padding-right: 0; }
-tr > :first-child { text-align: left; }
-th[scope=col] { color: var(--quiet); font-size: 0.88rem; }
-.command { max-width: none; margin-top: 1rem; padding: 0.65rem 0.9rem;
-  background: var(--code); border-radius: 3px; line-height: 1.5; }
-code { font: 0.86rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  color: var(--ink); white-space: pre-wrap; overflow-wrap: anywhere; }
-@media print { html { background: #fff; } .paper { box-shadow: none; } }
-"""
+def _with_length(points: Polyline) -> Polyline:
+    """The stroke, or a line of 0.01 mm in place of a dot."""
+    if np.abs(points - points[0]).max() >= DOT_MM / 2:
+        return points
+    half = np.array([DOT_MM / 2, 0.0])
+    return np.stack([points[0] - half, points[0] + half])

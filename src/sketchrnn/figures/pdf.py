@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.scene import at_origin
+from sketchrnn.sketch import Sketch
+
+SIDE_PT = 512  # the longer side of a drawing
 
 _TITLE = re.compile(r"<title>[^<]*</title>")  # fpdf2 knows none, and says so for each
 _MADE = datetime(2000, 1, 1, tzinfo=UTC)  # the same drawing gives the same bytes
+
+
+def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> bytes:
+    """A drawing as a PDF; of anything else the PDF that it makes of itself, or one of its SVG."""
+    if hasattr(thing, "to_pdf"):
+        pdf: bytes = thing.to_pdf()
+        return pdf
+    if isinstance(thing, Sketch):  # in points, for a PDF has few decimals
+        side = max(thing.size)
+        thing = at_origin(thing).scaled(SIDE_PT / side if side else 1)
+    return svg_to_pdf(thing.to_svg(**options))
 
 
 def svg_to_pdf(svg: str) -> bytes:

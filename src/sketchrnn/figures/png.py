@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.scene import at_origin
+from sketchrnn.sketch import Sketch
+from sketchrnn.svgtext import PEN_SHARE
 
 LARGEST_WIDTH_PX = 16_384
+SIDE_PX = 512  # the longer side of a drawing
+MARGIN = 0.06  # as `Sketch.to_svg` has it
+
+
+def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> bytes:
+    """A drawing as a PNG; of anything else the PNG that it makes of itself."""
+    if not isinstance(thing, Sketch):
+        png: bytes = thing.to_png(**options)
+        return png
+    width, height = thing.size
+    side = max(width, height)
+    space = side * (2 * MARGIN + 1 / PEN_SHARE)
+    width_px = round(SIDE_PX * (width + space) / (side + space)) if side else SIDE_PX
+    return svg_to_png(at_origin(thing).to_svg(), width_px)
 
 
 def svg_to_png(svg: str, width_px: int) -> bytes:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sketchrnn.data.write import json_document
+from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import INK, PAPER
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
-from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.sheet import INK, PAPER
-from sketchrnn.pictures import write_picture
-from sketchrnn.sketch import Sketch, number, path_data, xml_text
+from sketchrnn.figures.scene import TAIL, Line, Scene, picture_head
+from sketchrnn.sketch import Sketch
 
 PEN = 1 / 70  # line width, as a part of the distance between two drawings
 LARGEST_REPEAT = 10
@@ -71,16 +70,14 @@ class Tile:
         background: str | None = PAPER,
         seed: int = 0,
     ) -> None:
-        check_places(columns, rows, lattice)
+        check_pattern(
+            columns, rows, lattice, side_px=side_px, jitter=jitter, rotation=rotation, gap=gap
+        )
         if len(sketches) != columns * rows:
             raise SketchRNNError(
                 f"{len(sketches)} drawings for {columns} x {rows} places;"
                 f" give {columns * rows} drawings, or other columns and rows"
             )
-        check_bounds("side_px", side_px)
-        check_bounds("jitter", jitter)
-        check_bounds("rotation", rotation)
-        check_bounds("gap", gap)
         if seed < 0:
             raise SketchRNNError(f"seed is {seed}; give a whole number from 0")
         colors = [color] if isinstance(color, str) else list(color)
@@ -111,7 +108,7 @@ class Tile:
             repeat: tiles side by side and one below the other, to see how the pattern looks: 10
                 at most, each way, with 10,000 drawings.
         """
-        return self._svg(repeat, None)
+        return self.scene(repeat).to_svg()
 
     def to_png(self, width_px: int | None = None, repeat: tuple[int, int] = (1, 1)) -> bytes:
         """The tile as a PNG, by default two pixels for each px of the SVG.
@@ -125,39 +122,10 @@ class Tile:
             if repeat != (1, 1):
                 finest = min(finest, math.sqrt(MOST_PIXELS / (width * height)))
             width_px = min(round(finest * width), LARGEST_WIDTH_PX)
-        return svg_to_png(self._svg(repeat, width_px), width_px)
+        return svg_to_png(self.scene(repeat, width_px).to_svg(), width_px)
 
-    def to_json(self) -> dict[str, Any]:
-        """`{"width_px", "height_px", "line_px", "drawings": [...], "colors": [...]}`.
-
-        The drawings stand where they are on the tile, in its px; copies over edges are not in it.
-        """
-        return {
-            "width_px": self.width,
-            "height_px": self.height,
-            "line_px": self.pen_px,
-            "drawings": [json_document(one, i) for i, one in enumerate(self.sketches, start=1)],
-            "colors": self.colors,
-        }
-
-    def save(self, path: str | os.PathLike[str], repeat: tuple[int, int] = (1, 1)) -> None:
-        """Write .svg, .png, .pdf or .json, by the ending of `path`; whole, or not at all."""
-        write_picture(
-            path,
-            "a tile",
-            svg=lambda: self.to_svg(repeat),
-            png=lambda: self.to_png(repeat=repeat),
-            document=self.to_json,
-            more={".pdf": lambda: svg_to_pdf(self.to_svg(repeat))},
-        )
-
-    def _repr_svg_(self) -> str:
-        return self.to_svg(repeat=(2, 2))
-
-    def __repr__(self) -> str:
-        return f"<Tile: {self.columns} x {self.rows} drawings, {self.width:g} x {self.height:g} px>"
-
-    def _svg(self, repeat: tuple[int, int], width_px: int | None) -> str:
+    def scene(self, repeat: tuple[int, int] = (1, 1), width_px: int | None = None) -> Scene:
+        """Tiles side by side as lines; `width_px` is that of a PNG, if it is to be one."""
         check_repeat(repeat, len(self.sketches))
         width, height = self.width * repeat[0], self.height * repeat[1]
         stretch, pen, shown = "", self.pen_px, (width, height)
@@ -169,26 +137,44 @@ class Tile:
             pen = max(pen, 1.02 * width / width_px)
             tile_height = max(round(width_px / repeat[0] * self.height / self.width), 1)
             shown = (width_px, repeat[1] * tile_height)
-        ground = ""
-        if self.background is not None:
-            ground = (
-                f'<rect width="{number(width, 2)}" height="{number(height, 2)}"'
-                f' fill="{xml_text(self.background)}"/>\n'
-            )
-        return (
-            '<svg xmlns="http://www.w3.org/2000/svg"'
-            f' viewBox="0 0 {number(width, 2)} {number(height, 2)}"'
-            f' width="{number(shown[0], 2)}" height="{number(shown[1], 2)}"{stretch}>\n'
-            f"{ground}"
-            '<g fill="none" stroke-linecap="round" stroke-linejoin="round"'
-            f' stroke-width="{number(pen, 3)}">\n'
-            + "".join(
-                _group(copy, color)
-                for sketch, color in zip(self.sketches, self.colors, strict=True)
-                for copy in self._copies(sketch, width, height, pen / 2)
-            )
-            + "</g>\n</svg>\n"
+        copies = [
+            (copy, color)
+            for sketch, color in zip(self.sketches, self.colors, strict=True)
+            for copy in self._copies(sketch, width, height, pen / 2)
+        ]
+        return Scene(
+            head=picture_head(
+                width, height, shown_px=shown, background=self.background, attributes=stretch
+            ),
+            tail=TAIL,
+            drawings=[[Line(line, color, pen) for line in one.polylines] for one, color in copies],
+            labels=[copy.label for copy, _ in copies],
+            marks=[],
+            width_px=width,
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"width_px", "height_px", "line_px", "drawings": [...], "colors": [...]}`.
+
+        The drawings stand where they are on the tile, in its px; copies over edges are not in it.
+        """
+        return {
+            "width_px": self.width,
+            "height_px": self.height,
+            "line_px": self.pen_px,
+            "drawings": [one.to_json() for one in self.sketches],
+            "colors": self.colors,
+        }
+
+    def save(self, path: str | os.PathLike[str], repeat: tuple[int, int] = (1, 1)) -> None:
+        """Write .svg, .png, .pdf or .json, by the ending of `path`; whole, or not at all."""
+        registry.save(self, path, "tile", repeat=repeat)
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg(repeat=(2, 2))
+
+    def __repr__(self) -> str:
+        return f"<Tile: {self.columns} x {self.rows} drawings, {self.width:g} x {self.height:g} px>"
 
     def _copies(self, sketch: Sketch, width: float, height: float, edge: float) -> Iterator[Sketch]:
         """The drawing, a whole number of tiles away, wherever its line is seen in the picture."""
@@ -201,12 +187,6 @@ class Tile:
 def _shifts(low: float, high: float, step: float, end: float) -> list[float]:
     """The multiples of `step` that move (low, high) to where it meets (0, end)."""
     return [n * step for n in range(math.floor(-high / step) + 1, math.ceil((end - low) / step))]
-
-
-def _group(sketch: Sketch, color: str) -> str:
-    title = f"<title>{xml_text(sketch.label)}</title>" if sketch.label else ""
-    paths = "".join(f'<path d="{path_data(line)}"/>' for line in sketch.polylines)
-    return f'<g class="sketch" stroke="{xml_text(color)}">{title}{paths}</g>\n'
 
 
 def _turned(sketch: Sketch, turn: float) -> Sketch:
@@ -228,8 +208,25 @@ def _neighbours_differ(grid: Lattice, colors: list[str], rng: np.random.Generato
     return [colors[i] for i in given]
 
 
-def check_places(columns: int, rows: int, lattice: str) -> None:
-    """Raises SketchRNNError for a tile that cannot be laid out, or has more than 400 drawings."""
+def check_pattern(
+    columns: int,
+    rows: int,
+    lattice: str,
+    repeat: tuple[int, int] = (1, 1),
+    names: Mapping[str, str] | None = None,
+    **numbers: float,
+) -> None:
+    """Check a pattern before there are drawings for it.
+
+    Args:
+        columns, rows, lattice: of a `Tile`.
+        repeat: of its picture.
+        names: what messages call a number, where that is not its name.
+        numbers: other options, those of `BOUNDS`.
+
+    Raises:
+        SketchRNNError: it cannot be laid out, or shown, or has more than 400 drawings.
+    """
     if lattice not in ROW_HEIGHT:
         raise SketchRNNError(f"lattice is {lattice!r}; choose one of {', '.join(ROW_HEIGHT)}")
     if columns < 1 or rows < 1:
@@ -240,19 +237,12 @@ def check_places(columns: int, rows: int, lattice: str) -> None:
         )
     if lattice == "brick" and rows % 2:
         raise SketchRNNError(f"rows is {rows}; a tile of bricks needs an even number of rows")
-
-
-def check_bounds(option: str, value: float, name: str | None = None) -> None:
-    """Raises SketchRNNError for a number that an option of BOUNDS cannot have.
-
-    Args:
-        option: of `Tile`.
-        value: of it.
-        name: what the message calls it, where that is not the option's name.
-    """
-    least, most = BOUNDS[option]
-    if not least <= value <= most:
-        raise SketchRNNError(f"{name or option} is {value}; give {least:g} to {most:g}")
+    check_repeat(repeat, columns * rows)
+    for option, value in numbers.items():
+        least, most = BOUNDS[option]
+        if not least <= value <= most:
+            name = (names or {}).get(option, option)
+            raise SketchRNNError(f"{name} is {value}; give {least:g} to {most:g}")
 
 
 def check_repeat(repeat: tuple[int, int], drawings: int) -> None:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.sheet import PAPER, SketchSheet
-from sketchrnn.pictures import write_picture
-from sketchrnn.sketch import number
+from sketchrnn.svgtext import number
 
 _SIZE = re.compile(r'<svg [^>]*?width="([0-9.]+)" height="([0-9.]+)"')
 
@@ -45,7 +45,7 @@ class Panels:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
-        write_picture(path, "a figure", svg=self.to_svg, png=self.to_png, document=self.to_json)
+        registry.save(self, path, "figure")
 
     def _render(self) -> tuple[str, float]:
         """The SVG document and its width."""

@@ -9,10 +9,10 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sketchrnn import registry
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
 from sketchrnn.cli.output import Output
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.pictures import DATA
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, value in (("-n", limit), ("--columns", arguments.columns)):
         if value is not None and value < 1:
             raise SketchRNNError(f"{name} must be at least 1, got {value}")
-    as_data = output.ending in DATA
+    as_data = output.ending in registry.endings(writes="data")
     if as_data and arguments.columns is not None:
         raise SketchRNNError(f"{output.path}: is data, which has no columns: leave out --columns")
     if limit is None and not as_data and output.each is None:
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = list(found)
         if not found:
             raise SketchRNNError("there is no drawing in what was named")
-        each_as_data = output.each_ending in DATA
+        each_as_data = output.each_ending in registry.endings(writes="data")
         output.write_each(one.as_data if each_as_data else one.sketch for one in found)
     if as_data:
         output.write_data(found)

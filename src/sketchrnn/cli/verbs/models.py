@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from sketchrnn import registry
 from sketchrnn.cli.options import OUTPUT_HELP
 from sketchrnn.cli.output import check_output, write_sheet
-from sketchrnn.pictures import ENDINGS
 
 if TYPE_CHECKING:
     from sketchrnn.share.starters import Starter
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is not None:
         print(starter(arguments.name).card, end="")
         return 0
-    check_output(arguments.output, endings=ENDINGS)
+    check_output(arguments.output, endings=registry.endings(writes="drawing"))
     temperature, seed = check_temperature(arguments.temperature), choose_seed(arguments.seed)
     every = starters()
     rows = [

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _chosen(arguments: argparse.Namespace, model: Model, data: list[str], seed: int) -> list[Input]:
     """The drawings that are chosen from whole data files."""
-    from sketchrnn.data.formats.drawing import Given
+    from sketchrnn.data.formats.records import Given
     from sketchrnn.data.sources import read_sources
     from sketchrnn.drawing.inputs import Input
     from sketchrnn.drawing.sheets import choose_inputs

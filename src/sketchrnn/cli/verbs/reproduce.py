@@ -431,7 +431,7 @@ def _figure(arguments: argparse.Namespace) -> int:
 
 def _inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[Sketch]:
     """The drawings that are named, or those that the figure would have of the data files."""
-    from sketchrnn.data.formats.drawing import Given
+    from sketchrnn.data.formats.records import Given
     from sketchrnn.data.places import is_data
     from sketchrnn.drawing.inputs import fitted, read_given, read_inputs
     from sketchrnn.paper import figures

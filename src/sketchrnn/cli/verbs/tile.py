@@ -39,21 +39,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("drawing", nargs="?", metavar="DRAWING", help=DRAWING_HELP)
-    parser.add_argument(
-        "--columns",
-        type=int,
-        default=6,
-        metavar="N",
-        help="drawings side by side (default 6); a tile has at most 400",
-    )
-    parser.add_argument(
-        "--rows", type=int, default=6, metavar="N", help="rows; even on bricks (default 6)"
-    )
-    parser.add_argument(
-        "--spread",
-        type=float,
-        metavar="X",
-        help="how far z strays from the given drawing's mu, in sigmas (default 1)",
+
+    def number(flag: str, default: float | None, metavar: str, text: str) -> None:
+        kind = int if isinstance(default, int) else float
+        parser.add_argument(flag, type=kind, default=default, metavar=metavar, help=text)
+
+    number("--columns", 6, "N", "drawings side by side (default 6); a tile has at most 400")
+    number("--rows", 6, "N", "rows; even on bricks (default 6)")
+    number(
+        "--spread", None, "X", "how far z strays from the given drawing's mu, in sigmas (default 1)"
     )
     parser.add_argument(
         "--lattice",
@@ -61,34 +55,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="brick",
         help="brick: every second row moved by half a column (default); or square",
     )
-    parser.add_argument(
-        "--jitter",
-        type=float,
-        default=0.6,
-        metavar="X",
-        help="how far a drawing may stand off its place, 0 to 1 (default 0.6)",
-    )
-    parser.add_argument(
-        "--rotation",
-        type=float,
-        default=14.0,
-        metavar="DEGREES",
-        help="the largest turn to either side (default 14)",
-    )
-    parser.add_argument(
+    number("--jitter", 0.6, "X", "how far a drawing may stand off its place, 0 to 1 (default 0.6)")
+    number("--rotation", 14.0, "DEGREES", "the largest turn to either side (default 14)")
+    number(
         "--gap",
-        type=float,
-        default=0.14,
-        metavar="X",
-        help="white space between drawings, as a part of their distance (default 0.14)",
+        0.14,
+        "X",
+        "white space between drawings, as a part of their distance (default 0.14)",
     )
     parser.add_argument(
         "--color", nargs="+", metavar="CSS", help="of the lines, one or several (default black)"
     )
     parser.add_argument("--background", metavar="CSS", help='a colour, or "none" (default white)')
-    parser.add_argument(
-        "--size", type=float, default=1200.0, metavar="PX", help="width (default 1200)"
-    )
+    number("--size", 1200.0, "PX", "width (default 1200)")
     parser.add_argument(
         "--repeat",
         type=int,
@@ -108,18 +87,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     from sketchrnn.drawing.blend import check_spread
     from sketchrnn.drawing.inputs import read_inputs
-    from sketchrnn.figures.sheet import INK, PAPER
-    from sketchrnn.figures.tile import Tile, check_bounds, check_places, check_repeat
+    from sketchrnn.figures.colors import INK, PAPER
+    from sketchrnn.figures.tile import Tile, check_pattern
     from sketchrnn.seeds import choose_seed
 
     check_output(arguments.output, arguments.each, (".svg", ".png", ".pdf", ".json"))
     temperature, seed = one_temperature(arguments), choose_seed(arguments.seed)
     columns, rows, (across, down) = arguments.columns, arguments.rows, arguments.repeat
-    check_places(columns, rows, arguments.lattice)
-    check_repeat((across, down), columns * rows)
-    check_bounds("side_px", arguments.size, "--size")
-    for option in ("jitter", "rotation", "gap"):
-        check_bounds(option, getattr(arguments, option), f"--{option}")
+    numbers = {name: getattr(arguments, name) for name in ("jitter", "rotation", "gap")}
+    flags = {"side_px": "--size", **{name: f"--{name}" for name in numbers}}
+    numbers["side_px"] = arguments.size
+    check_pattern(columns, rows, arguments.lattice, (across, down), flags, **numbers)
     spread = named("--spread", check_spread, 1.0 if arguments.spread is None else arguments.spread)
     if arguments.drawing is None and arguments.spread is not None:
         raise SketchRNNError("there is no DRAWING to stray from: leave out --spread")
@@ -132,30 +110,22 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         model.need_encoder("drawing many like one")
         inputs = read_inputs(model, [arguments.drawing], as_is=arguments.as_is)
-        drawn = model.vary(
-            inputs[0].sketch,
-            columns * rows,
-            spread=spread,
-            temperature=temperature,
-            seed=seed,
-        )
+        given = inputs[0].sketch
+        drawn = model.vary(given, columns * rows, spread=spread, temperature=temperature, seed=seed)
     tile = Tile(
         drawn,
         columns,
         rows,
-        side_px=arguments.size,
         lattice=arguments.lattice,
-        jitter=arguments.jitter,
-        rotation=arguments.rotation,
-        gap=arguments.gap,
         color=arguments.color or INK,
         background={None: PAPER, "none": None}.get(arguments.background, arguments.background),
         seed=seed,
+        **numbers,
     )
     if arguments.output == STANDARD_OUTPUT:
-        sys.stdout.write(tile.to_svg(repeat=(across, down)))
+        sys.stdout.write(tile.to_svg((across, down)))
     else:
-        tile.save(arguments.output, repeat=(across, down))
+        tile.save(arguments.output, (across, down))
     say_notes(inputs)
     if arguments.each is not None:
         write_each(arguments.each, drawn, each_ending(arguments))

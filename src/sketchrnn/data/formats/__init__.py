@@ -1,4 +1,7 @@
-"""Readers of the formats in which drawings come, one small module each."""
+"""The formats in which drawings come and go, one module each; and reading any of them.
+
+Which module is of which format says `sketchrnn.registry`.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from sketchrnn import registry
 from sketchrnn.data.dataset import Dataset
-from sketchrnn.data.formats.records import Record, Skipped, normal_name
+from sketchrnn.data.formats import folder, memory
+from sketchrnn.data.formats.records import Given, Record, Skipped, normal_name
 from sketchrnn.errors import SketchRNNError
 
 ZIP_MAGIC = b"PK"
 GZIP_MAGIC = b"\x1f\x8b"
-SKETCHES_ENDING = ".sketches"
-KINDS = {
-    ".npz": "npz",
-    SKETCHES_ENDING: "sketches",
-    ".ndjson": "ndjson",
-    ".bin": "bin",
-    ".json": "json",
-    ".csv": "csv",
-    ".svg": "svg",
-}
 BIN_PREFIX = "full_binary_"  # of QuickDraw's names, as a browser saves them
-WITH_SPLITS = ("npz", "sketches")
 READABLE = (
     "a sketch-rnn .npz, QuickDraw's .ndjson, .ndjson.gz or .bin, .json, .csv, .svg, a folder of"
     " such drawings, or a .sketches file"
@@ -32,9 +26,7 @@ READABLE = (
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:
-    """Which format a file has, by its content and then its ending.
-
-    One of "npz", "sketches", "ndjson", "bin", "json", "csv", "svg"; or "folder".
+    """The name of the format of a file, by its content and then its ending; or "folder".
 
     Raises:
         SketchRNNError: no such file, an empty file, or none of the formats.
@@ -50,12 +42,12 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         raise SketchRNNError(f"{target}: is an empty file; expected {READABLE}")
     if head.startswith(ZIP_MAGIC):
         return "npz"
-    kind = KINDS.get(target.suffix.lower())
+    kind = target.suffix.lower().removeprefix(".")
     if kind == "npz":
         raise SketchRNNError(f"{target}: is not an .npz file (no zip archive); download it again")
-    if kind is not None:
+    if f".{kind}" in registry.readable():
         return kind
-    if target.suffix.lower() == ".svgz":
+    if kind == "svgz":
         raise SketchRNNError(f"{target}: is a compressed SVG; save it as plain .svg")
     if head.startswith((GZIP_MAGIC, b"{")):
         return "ndjson"
@@ -90,10 +82,8 @@ def records(
     if kind != "folder":
         yield from _skipping(path, kind, skip if _holds_one(path, kind) else None)
         return
-    from sketchrnn.data.formats import folder
-
     found = False
-    for file in folder.walk(path, KINDS.keys() - {f".{kind}" for kind in WITH_SPLITS}, skip):
+    for file in folder.walk(path, registry.readable() - set(registry.endings(reads="set")), skip):
         try:
             kind = kind_of(file)
             one, name = _holds_one(file, kind), folder.class_name(file)
@@ -116,8 +106,6 @@ def class_name(source: str | os.PathLike[str]) -> str:
     Raises:
         SketchRNNError: as `kind_of`; a folder whose name is no text.
     """
-    from sketchrnn.data.formats import folder
-
     path = Path(source)
     kind = kind_of(path)
     if kind == "folder":
@@ -134,27 +122,24 @@ def read(path: str | os.PathLike[str]) -> Dataset:
     Raises:
         SketchRNNError: it is none, or it is damaged.
     """
-    kind = kind_of(path)
-    if kind == "sketches":
-        from sketchrnn.data.formats import sketches
-
-        return sketches.read(path)
-    if kind == "npz":
-        from sketchrnn.data.formats import npz
-
-        return npz.read(path)
-    from sketchrnn.data.formats import memory
-
+    if has_splits(path):
+        dataset: Dataset = registry.named(kind_of(path)).module.read(path)
+        return dataset
     return memory.collect(records(path), str(path), class_name(path))
+
+
+def has_splits(source: str | os.PathLike[str]) -> bool:
+    """Whether it is a file that says which drawings are to train, to validate and to test with."""
+    kind = kind_of(source)
+    return kind != "folder" and "set" in registry.named(kind).reads
 
 
 def _holds_one(path: Path, kind: str) -> bool:
     """Whether it is a file of one drawing."""
-    if kind == "json":
-        from sketchrnn.data.formats import json_drawings
-
-        return json_drawings.holds_one(path)
-    return kind == "svg"
+    found = registry.named(kind)
+    if "drawing" not in found.reads:
+        return False
+    return "drawings" not in found.reads or bool(found.module.holds_one(path))
 
 
 def _skipping(path: Path, kind: str, skip: Callable[[Skipped], None] | None) -> Iterator[Record]:
@@ -181,24 +166,14 @@ def _skip(
 
 
 def _records(path: Path, kind: str) -> Iterator[Record]:
-    if kind in WITH_SPLITS:
+    found = registry.named(kind)
+    if "set" in found.reads:
         raise SketchRNNError(f"{path}: has splits of its own; read it as a data set")
-    if kind == "svg":
-        from sketchrnn.data.formats import svg
-
-        return svg.records(path)
-    if kind == "json":
-        from sketchrnn.data.formats import json_drawings
-
-        return json_drawings.records(path)
-    if kind == "csv":
-        from sketchrnn.data.formats import csv_points
-
-        return csv_points.records(path)
-    if kind == "bin":
-        from sketchrnn.data.formats import binary
-
-        return binary.records(path)
-    from sketchrnn.data.formats import ndjson
-
-    return ndjson.records(path)
+    if "drawings" in found.reads:
+        yield from found.module.records(path)
+        return
+    with path.open("rb") as file:
+        given: Given = found.module.parse(file.read(registry.DRAWING_LIMIT_BYTES + 1), str(path))
+    # without a class: a title is hardly ever one
+    lines = given.sketch.polylines
+    yield Record(lines, None, str(path), raw=True, left_out=given.left_out)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -26,7 +28,6 @@ from sketchrnn.data.formats.records import (
     is_class_name,
 )
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.travel import Polyline
 
 LINE_LIMIT = 10_000  # characters
 DRAWINGS_LIMIT = 1_000_000
@@ -72,6 +73,21 @@ class _Lines:
 
 
 def _records(lines: _Lines, path: Path) -> Iterator[Record]:
+    seen: set[int] = set()
+    for name, rows in groupby(_rows(lines), key=itemgetter(0)):
+        if hash(name) in seen:
+            raise ValueError(
+                f"the drawing {name[:40]!r} goes on here, after others; sort the lines, so that"
+                " its points stand together"
+            )
+        if len(seen) == DRAWINGS_LIMIT:
+            raise ValueError(f"has more than {DRAWINGS_LIMIT:,} drawings; make several files")
+        seen.add(hash(name))
+        yield _record(rows, f"{path}, line {lines.number}")
+
+
+def _rows(lines: _Lines) -> Iterator[list[str]]:
+    """Of each point the texts of COLUMNS and the label."""
     text = iter(lines)
     header = next(text, "")
     delimiter = max(DELIMITERS, key=header.count)
@@ -82,64 +98,39 @@ def _records(lines: _Lines, path: Path) -> Iterator[Record]:
             f"the columns must be {', '.join(COLUMNS)} and maybe {LABEL}, each once;"
             f" wrong: {', '.join(missing or [LABEL])}"
         )
-    columns = [names.index(name) for name in COLUMNS]
-    label_column = names.index(LABEL) if LABEL in names else None
-    drawing: _Drawing | None = None
-    seen: set[int] = set()
+    columns = [names.index(name) for name in (*COLUMNS, LABEL) if name in names]
     for row in csv.reader(text, delimiter=delimiter, strict=True):
         if not any(row):
             continue
         if len(row) != len(names):
             raise ValueError(f"has {len(row)} columns, and the first line has {len(names)}")
-        key, stroke, x, y = (row[column].strip() for column in columns)
-        label = "" if label_column is None else row[label_column].strip()
-        if drawing is None or key != drawing.key:
-            if drawing is not None:
-                yield drawing.record()
-            if hash(key) in seen:
-                raise ValueError(
-                    f"the drawing {key[:40]!r} goes on here, after others; sort the lines, so that"
-                    " its points stand together"
-                )
-            if len(seen) == DRAWINGS_LIMIT:
-                raise ValueError(f"has more than {DRAWINGS_LIMIT:,} drawings; make several files")
-            seen.add(hash(key))
-            drawing = _Drawing(key, label, f"{path}, line {lines.number}")
-        drawing.add(stroke, x, y, label)
-    if drawing is not None:
-        yield drawing.record()
+        texts = [row[column].strip() for column in columns]
+        yield texts if LABEL in names else [*texts, ""]
 
 
-class _Drawing:
-    """One drawing as its points come."""
-
-    def __init__(self, key: str, label: str, where: str) -> None:
-        if not is_class_name(label):
-            raise ValueError(f"the label {label[:40]!r} cannot be printed, or is too long")
-        self.key, self.label, self.where = key, label, where
-        self._strokes: dict[str, list[tuple[float, float]]] = {}
-        self._count = 0
-
-    def add(self, stroke: str, x: str, y: str, label: str) -> None:
-        """The next point, of a stroke of that name."""
-        if label != self.label:
-            raise ValueError(f"the label of the drawing was {self.label!r}, and is {label[:40]!r}")
-        if stroke not in self._strokes:
-            self._strokes[stroke] = []
-        elif stroke != next(reversed(self._strokes)):
+def _record(rows: Iterator[list[str]], where: str) -> Record:
+    """One drawing of its points."""
+    strokes: dict[str, list[tuple[float, float]]] = {}
+    label: str | None = None
+    count = 0
+    for stroke, points in groupby(rows, key=itemgetter(1)):
+        if stroke in strokes:
             raise ValueError(
                 f"the stroke {stroke[:40]!r} goes on here, after another; sort the lines, so that"
                 " its points stand together"
             )
-        self._count += 1
-        if self._count > POINTS_LIMIT:
-            raise ValueError(f"the drawing has more than {POINTS_LIMIT:,} points")
-        self._strokes[stroke].append((_coordinate(x), _coordinate(y)))
-
-    def record(self) -> Record:
-        """All of it."""
-        lines: tuple[Polyline, ...] = tuple(map(np.array, self._strokes.values()))
-        return Record(lines, self.label or None, self.where, raw=True)
+        line = strokes[stroke] = []
+        for _, _, x, y, said in points:
+            if not is_class_name(said):
+                raise ValueError(f"the label {said[:40]!r} cannot be printed, or is too long")
+            if label not in (None, said):
+                raise ValueError(f"the label of the drawing was {label!r}, and is {said[:40]!r}")
+            label = said
+            count += 1
+            if count > POINTS_LIMIT:
+                raise ValueError(f"the drawing has more than {POINTS_LIMIT:,} points")
+            line.append((_coordinate(x), _coordinate(y)))
+    return Record(tuple(map(np.array, strokes.values())), label or None, where, raw=True)
 
 
 def _coordinate(text: str) -> float:

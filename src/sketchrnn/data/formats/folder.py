@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Never
 
 from sketchrnn.data.formats.records import Skipped, is_class_name, normal_name
 from sketchrnn.data.tables import counts_text
@@ -30,35 +31,35 @@ def walk(
     home = Path(os.path.realpath(root))
     others: Counter[str] = Counter()
     links = 0
-    waiting = [(root, 0)]
-    while waiting:
-        folder, depth = waiting.pop()
-        if depth > DEPTH_LIMIT:
+    for folder, folders, files in os.walk(root, onerror=_refuse):
+        inside = Path(folder)
+        if len(inside.relative_to(root).parts) > DEPTH_LIMIT:
             raise SketchRNNError(f"{root}: has more than {DEPTH_LIMIT} folders inside each other")
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        shown = [entry for entry in entries if not entry.name.startswith(".")]
-        for entry in shown:
-            path = folder / entry.name
-            if entry.is_symlink() and (
-                path.is_dir() or not Path(os.path.realpath(path)).is_relative_to(home)
-            ):
+        # what `os.walk` goes into next
+        links += sum((inside / name).is_symlink() for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
+            path = inside / name
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(home):
                 links += 1
             elif path.is_file():
-                ending = Path(entry.name.lower().removesuffix(".gz")).suffix
+                ending = Path(name.lower().removesuffix(".gz")).suffix
                 if ending in endings:
                     yield path
                 else:
                     others[ending or "no ending"] += 1
-        folders = [entry for entry in shown if entry.is_dir(follow_symlinks=False)]
-        waiting += [(folder / entry.name, depth + 1) for entry in reversed(folders)]
     if skip is not None and others:
         kinds = ", ".join(name for name, _ in others.most_common(5))
-        files = counts_text({"file": others.total()})
-        skip(Skipped(f"{root}: left out, with other endings: {files} ({kinds})", by_rule=True))
+        count = counts_text({"file": others.total()})
+        skip(Skipped(f"{root}: left out, with other endings: {count} ({kinds})", by_rule=True))
     if skip is not None and links:
-        files = counts_text({"file": links})
-        line = f"{root}: left out, as links are followed only to files in it: {files}"
+        count = counts_text({"file": links})
+        line = f"{root}: left out, as links are followed only to files in it: {count}"
         skip(Skipped(line, by_rule=True))
+
+
+def _refuse(error: OSError) -> Never:
+    raise error
 
 
 def class_name(file: Path) -> str:

@@ -10,19 +10,36 @@ says the same as a JSON schema.
 
 from __future__ import annotations
 
+import io
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import ijson
 import numpy as np
 
-from sketchrnn.data.formats.records import POINTS_LIMIT, Record, is_class_name, polyline
+from sketchrnn.data.formats import streamed, svg
+from sketchrnn.data.formats.records import (
+    POINTS_LIMIT,
+    Given,
+    Record,
+    check_written,
+    class_of,
+    is_class_name,
+    polyline,
+)
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import replacing, write_text
+from sketchrnn.registry import DRAWING_LIMIT_BYTES
+from sketchrnn.sketch import Sketch
 from sketchrnn.travel import Polyline
 
-TEXT_LIMIT_BYTES = 1 << 24  # of one drawing, and between two
+TEXT_LIMIT_BYTES = DRAWING_LIMIT_BYTES  # of one drawing, and between two
 DEPTH_LIMIT = 100
 BLOCK_BYTES = 1 << 18
 DRAWING = '{"strokes": [{"points": [[x, y], ...]}, ...]}'
@@ -48,7 +65,52 @@ def records(path: str | os.PathLike[str]) -> Iterator[Record]:
 def holds_one(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds one drawing, not a list or a sheet of them; or nothing that is known."""
     with Path(path).open("rb") as file:
-        return _Reader(file, str(path)).first_key() in ("strokes", None)
+        reader = _Reader(file, str(path))
+        with suppress(SketchRNNError):  # `records` says what is wrong
+            next(reader.drawings(), None)
+    return reader.holder in ("strokes", None)
+
+
+def parse(content: bytes, where: str) -> Given:
+    """One drawing of a text from outside: JSON, the lines of `generate --stream`, or an SVG.
+
+    Args:
+        content: what a file or standard input has, at most 16 MiB.
+        where: what to call it in a message.
+
+    Raises:
+        SketchRNNError: naming `where`, if it is none of them, holds no drawing or several, or is
+            too large: 16 MiB, 100,000 points, coordinates of 1e9.
+    """
+    if len(content) > DRAWING_LIMIT_BYTES:
+        raise SketchRNNError(
+            f"{where}: is larger than {DRAWING_LIMIT_BYTES >> 20} MiB; one drawing never is"
+        )
+    if content[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<"):
+        return svg.parse(content, where)
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        text = "?"
+    if not text:
+        raise SketchRNNError(f"{where}: is empty; a drawing has at least one stroke")
+    if text[0] not in "{[":
+        raise SketchRNNError(f"{where}: is neither SVG nor JSON, so it is no drawing")
+    if streamed.begins_as_such(text):
+        return streamed.parse(text, where)
+    only: Record | None = None
+    found = 0
+    for record in _Reader(io.BytesIO(content), where, any_text=True).drawings():
+        only, found = record, found + 1
+    if only is None or found > 1:
+        raise SketchRNNError(
+            f"{where}: is a sheet of {found} drawings, and one is asked for: write each to a file"
+            " of its own, with --each DIR"
+        )
+    try:
+        return Given(Sketch.from_polylines(only.polylines, only.label), where)
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{only.where}: {error}") from None
 
 
 class _Source:
@@ -77,33 +139,19 @@ class _Source:
 class _Reader:
     """Walks through the events of one file."""
 
-    def __init__(self, file: BinaryIO, where: str) -> None:
+    def __init__(self, file: BinaryIO, where: str, *, any_text: bool = False) -> None:
+        self._any_text = any_text  # also what can be no class is a label
         self._source = _Source(file)
         # in large blocks, for the parser begins a number anew with each one that it goes on into
         self._events: Events = ijson.basic_parse(self._source, use_float=True, buf_size=BLOCK_BYTES)
         self._file_where = where
         self._number = 0  # of the drawing in a list; 0: outside of one
+        self.holder: str | None = None  # the key that holds the drawings; "": a list
 
     @property
     def _where(self) -> str:
         number = f", drawing {self._number}" if self._number else ""
         return f"{self._file_where}{number}"
-
-    def first_key(self) -> str | None:
-        """Which of the keys that hold drawings comes first; "" for a list, None for neither."""
-        try:
-            event, _ = next(self._events)
-            if event == "start_array":
-                return ""
-            while event == "start_map" or event == "map_key":
-                event, key = next(self._events)
-                if event == "map_key":
-                    if key in HOLDERS:
-                        return str(key)
-                    self._skip(*next(self._events))
-        except (ValueError, OverflowError, ijson.JSONError):
-            pass  # `drawings` says what is wrong
-        return None
 
     def drawings(self) -> Iterator[Record]:
         """All drawings."""
@@ -119,9 +167,10 @@ class _Reader:
     def _document(self) -> Iterator[Record]:
         event, _ = next(self._events)
         if event == "start_array":
+            self.holder = ""
             yield from self._list()
         elif event == "start_map":
-            yield from self._map()
+            yield from self._map(outermost=True)
         else:
             raise ValueError(f"holds no drawing; expected {READABLE}")
         next(self._events, None)  # what stands behind it is refused
@@ -134,31 +183,27 @@ class _Reader:
             self._number += 1
             if first[0] != "start_map":
                 raise ValueError(f"a drawing is {DRAWING}")
-            lines, label = self._drawing()
-            if lines is None:
-                raise ValueError(f"a drawing is {DRAWING}")
-            yield Record(lines, label, self._where, raw=True)
+            yield from self._map(outermost=False)
             self._source.begin()
 
-    def _map(self) -> Iterator[Record]:
-        """The drawings of the outermost map, or the one that it is."""
-        found: list[str] = []
-        lines: tuple[Polyline, ...] = ()
+    def _map(self, *, outermost: bool) -> Iterator[Record]:
+        """The drawing that a map is; the outermost one may hold many in place of it."""
+        lines: tuple[Polyline, ...] | None = None
         label: object = None
         for event, key in self._events:
             if event == "end_map":
                 break
             first = next(self._events)
-            if key in HOLDERS:
-                found.append(key)
-                if len(found) > 1:
-                    raise ValueError(f'has "{found[0]}" and "{key}"; one of them is expected')
+            if outermost and key in HOLDERS:
+                if self.holder is not None:
+                    raise ValueError(f'has "{self.holder}" and "{key}"; one of them is expected')
+                self.holder = key
             if key == "strokes":
                 lines = self._strokes(first)
-            elif key == "drawings":
+            elif outermost and key == "drawings":
                 self._expect_list(first, key)
                 yield from self._list()
-            elif key == "rows":
+            elif outermost and key == "rows":
                 self._expect_list(first, key)
                 while (row := next(self._events))[0] != "end_array":
                     self._expect_list(row, "a row")
@@ -167,26 +212,19 @@ class _Reader:
                 if key == "label":
                     label = first[1] if first[0] in ("string", "null") else first
                 self._skip(*first)
-        if not found:
+        if lines is not None:
+            yield Record(lines, self._label(label), self._where, raw=True)
+        elif not outermost:
+            raise ValueError(f"a drawing is {DRAWING}")
+        elif self.holder is None:
             raise ValueError(f"holds no drawing; expected {READABLE}")
-        if found == ["strokes"]:
-            yield Record(lines, _class_name(label), self._where, raw=True)
 
-    def _drawing(self) -> tuple[tuple[Polyline, ...] | None, str | None]:
-        """The strokes and the class of a drawing whose map has begun."""
-        lines, label = None, None
-        for event, key in self._events:
-            if event == "end_map":
-                break
-            first = next(self._events)
-            if key == "strokes":
-                lines = self._strokes(first)
-            elif key == "label":
-                label = _class_name(first[1] if first[0] in ("string", "null") else first)
-                self._skip(*first)
-            else:
-                self._skip(*first)
-        return lines, label
+    def _label(self, label: Any) -> str | None:
+        if label is None:
+            return None
+        if not (is_class_name(label) or (self._any_text and isinstance(label, str))):
+            raise ValueError('"label" is the name of a class, in at most 255 printable characters')
+        return str(label) or None
 
     def _strokes(self, first: tuple[str, Any]) -> tuple[Polyline, ...]:
         self._expect_list(first, "strokes")
@@ -247,9 +285,57 @@ class _Reader:
             event, _ = next(self._events)
 
 
-def _class_name(label: Any) -> str | None:
-    if label is None:
-        return None
-    if not is_class_name(label):
-        raise ValueError('"label" is the name of a class, in at most 255 printable characters')
-    return str(label) or None
+# Writing ------------------------------------------------------------------------------------------
+
+
+def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> str:
+    """The JSON document of what is saved, with its drawings as the reader takes them."""
+    return json.dumps(_readable(thing.to_json(), count(1))) + "\n"
+
+
+def _readable(part: Any, numbers: Iterator[int]) -> Any:
+    """A part of a document; `numbers` counts its drawings."""
+    if isinstance(part, dict) and "strokes" in part:
+        return document_of(Sketch.from_json(part), next(numbers))
+    if isinstance(part, dict):
+        return {key: _readable(value, numbers) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_readable(value, numbers) for value in part]
+    return part
+
+
+def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) -> int:
+    """Write drawings, whole or not at all; returns how many there are.
+
+    One alone is written as `document_of` it, several as `{"drawings": [...]}`, each as that.
+
+    Raises:
+        SketchRNNError: as `document_of`.
+    """
+    rest = (document_of(sketch, number) for number, (_, sketch) in enumerate(drawings, start=1))
+    first = list(islice(rest, 2))
+    if len(first) == 1:
+        write_text(path, json.dumps(first[0]) + "\n")
+        return 1
+    written = 0
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write('{"drawings": [')
+        for document in chain(first, rest):
+            file.write(("," if written else "") + "\n" + json.dumps(document))
+            written += 1
+        file.write("\n]}\n")
+    return written
+
+
+def document_of(sketch: Sketch, number: int = 1) -> dict[str, Any]:
+    """`Sketch.to_json`, with the label as the reader takes it.
+
+    Args:
+        sketch: the drawing.
+        number: its place among those that are written, for a message.
+
+    Raises:
+        SketchRNNError: a coordinate over 1e9, more than 100,000 points.
+    """
+    check_written(sketch, number, place=True)
+    return replace(sketch, label=class_of(sketch.label)).to_json()

@@ -4,7 +4,7 @@ simplified   `"drawing": [[xs, ys], ...]`: whole numbers in a box of 0-255, alre
 raw          `"drawing": [[xs, ys, ts], ...]`: screen pixels and milliseconds, as they were drawn.
 
 Files are read line by line, a line of at most 16 MiB at a time, so a file of any size streams. A
-drawing has at most 100,000 points.
+drawing has at most 100,000 points. What is written is simplified, for QuickDraw's own programs.
 """
 
 from __future__ import annotations
@@ -13,17 +13,33 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Never, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from sketchrnn.data.formats.records import MALFORMED, POINTS_LIMIT, Record, is_class_name, polyline
+from sketchrnn.data.formats.records import (
+    MALFORMED,
+    POINTS_LIMIT,
+    Record,
+    check_written,
+    class_of,
+    drawings_of,
+    is_class_name,
+    polyline,
+)
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import replacing
+from sketchrnn.registry import DRAWING_LIMIT_BYTES
+from sketchrnn.sketch import Sketch
+from sketchrnn.strokes import BOX_PX
+from sketchrnn.svgtext import decimals_for
 from sketchrnn.travel import Polyline
 
-LINE_LIMIT_BYTES = 1 << 24
+LINE_LIMIT_BYTES = DRAWING_LIMIT_BYTES
+LEAST_BOX_PX = 100.0  # a drawing smaller than that would be spoiled by whole numbers
 EMPTY_LIMIT = 100_000  # lines in a row
 UNPACKED_SLACK_BYTES = 64 << 20
 UNPACKED_RATIO = 100  # of a .gz; drawings have under 10
@@ -105,3 +121,55 @@ def _polyline(xs: Any, ys: Any) -> Polyline:
 
 def _refuse_constant(name: str) -> Never:
     raise ValueError(f"a coordinate is {name}")
+
+
+def content(thing: Any, path: str | os.PathLike[str]) -> str:
+    """The drawings of a sketch or sheet as the text of a file; see `write`."""
+    return "".join(_written(drawings_of(thing), path))
+
+
+def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) -> int:
+    """Write drawings in the simplified form, whole or not at all; returns how many there are.
+
+    Raises:
+        SketchRNNError: a drawing that is larger than 1e9, or has more than 100,000 points.
+    """
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        lines = _written((sketch for _, sketch in drawings), path)
+        return sum(1 for line in lines if file.write(line))
+
+
+def _written(sketches: Iterable[Sketch], path: str | os.PathLike[str]) -> Iterator[str]:
+    """One line a drawing: `{"word": ..., "recognized": true, "drawing": [[xs, ys], ...]}`.
+
+    QuickDraw's drawings lie at the top left of a box of 0 to 255, in whole numbers. So a drawing
+    that reaches beyond the box is moved to the top left; and one that then lies in it, and is at
+    least 100 large, is rounded. Others keep their size, with as many decimals as they need.
+
+    Args:
+        sketches: the drawings.
+        path: of the file: its name is the word of drawings without a label.
+    """
+    name = class_of(Path(path).name.partition(".")[0]) or "drawing"
+    for number, sketch in enumerate(sketches, start=1):
+        check_written(sketch, number)
+        document = {
+            "word": class_of(sketch.label) or name,
+            "recognized": True,
+            "drawing": [line.T.tolist() for line in _in_the_box(sketch)],
+        }
+        yield json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _in_the_box(sketch: Sketch) -> list[npt.NDArray[Any]]:
+    """The strokes [n, 2] as QuickDraw has them: whole numbers, where that does no harm."""
+    left, top, right, bottom = sketch.bounds
+    if min(left, top) < 0 or max(right, bottom) > BOX_PX:
+        sketch = sketch.moved(-left, -top)
+    side = max(right - left, bottom - top)
+    lines = sketch.polylines
+    whole = [np.rint(line) for line in lines]
+    as_whole = all(np.abs(a - b).max() < 1e-6 for a, b in zip(lines, whole, strict=True))
+    if as_whole or LEAST_BOX_PX <= side < BOX_PX + 0.5:
+        return [line.astype(np.int64) for line in whole]
+    return [np.round(line, decimals_for(side)) for line in lines]

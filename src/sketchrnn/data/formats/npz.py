@@ -26,16 +26,19 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from sketchrnn.data.dataset import SPLITS, Dataset, Drawings
-from sketchrnn.data.formats.records import normal_name
+from sketchrnn.data.formats.records import check_written, drawings_of, normal_name
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import write_bytes
+from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
 
 MEMBERS_LIMIT = 64
@@ -375,3 +378,82 @@ class _ArrayUnpickler(pickle._Unpickler):
         stack[-1].set_state(state, self.encode)
 
     dispatch[pickle.BUILD[0]] = _counted(load_build)
+
+
+# Writing ------------------------------------------------------------------------------------------
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same drawings give the same bytes
+
+
+def content(thing: Any, path: str | os.PathLike[str]) -> bytes:
+    """The drawings of a sketch or sheet as a file, all to train with."""
+    return npz_bytes(drawings_of(thing))
+
+
+def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) -> int:
+    """Write the official file, whole or not at all; returns how many drawings it has.
+
+    Args:
+        path: the file.
+        drawings: each with its split. Where none is of train, all are put there: an .npz without
+            a train is none.
+
+    Raises:
+        SketchRNNError: as `npz_bytes`.
+    """
+    splits: dict[str, list[Sketch]] = {name: [] for name in SPLITS}
+    for name, sketch in drawings:
+        splits[name].append(sketch)
+    if not splits["train"]:
+        splits = {"train": splits["valid"] + splits["test"]}
+    write_bytes(path, npz_bytes(*splits.values()))
+    return sum(map(len, splits.values()))
+
+
+def npz_bytes(
+    train: Sequence[Sketch], valid: Sequence[Sketch] = (), test: Sequence[Sketch] = ()
+) -> bytes:
+    """The official sketch-rnn file: train, valid and test, each an object array of stroke-3 [N, 3].
+
+    They are int16 where all offsets are whole numbers, as in the official files, else float32. The
+    file knows neither classes nor where a drawing begins. It is read by `numpy.load(path,
+    allow_pickle=True, encoding="latin1")` of any NumPy, in Python 2 as well.
+
+    Raises:
+        SketchRNNError: no drawing to train with, or one that is larger than 1e9 or has more than
+            100,000 points.
+    """
+    if not train:
+        raise SketchRNNError("an .npz needs at least one drawing to train with")
+    for number, sketch in enumerate((*train, *valid, *test), start=1):
+        check_written(sketch, number)
+    splits = [[one.to_stroke3() for one in sketches] for sketches in (train, valid, test)]
+    every = [rows for split in splits for rows in split]
+    dtype = np.int16 if all(map(_fits_int16, every)) else np.float32
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, split in zip(SPLITS, splits, strict=True):
+            info = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, _npy([rows.astype(dtype) for rows in split]))
+    return file.getvalue()
+
+
+def _fits_int16(rows: npt.NDArray[np.float64]) -> bool:
+    """Whether nothing is lost but the last bits, which a sum of offsets has too many."""
+    whole = np.rint(rows)
+    return bool((np.abs(whole) < 1 << 15).all() and (np.abs(rows - whole) < 1e-6).all())
+
+
+def _npy(drawings: Sequence[npt.NDArray[Any]]) -> bytes:
+    """One `.npy`: an object array of the drawings."""
+    array = np.empty(len(drawings), dtype=object)
+    for index, rows in enumerate(drawings):
+        array[index] = rows
+    file = io.BytesIO()
+    header = {"descr": "|O", "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    # Protocol 2 is the last that Python 2 reads. NumPy 2 calls itself numpy._core in there, which
+    # older ones do not know, while all know the old name. It is written in full just once.
+    content = pickle.dumps(array, protocol=2)
+    return file.getvalue() + content.replace(b"cnumpy._core.", b"cnumpy.core.", 1)

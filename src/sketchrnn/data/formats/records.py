@@ -1,6 +1,6 @@
-"""Record: one drawing as it stands in a file, before it is prepared; and what all readers check.
+"""One drawing of a file: a Record among many, or Given by itself; and what all readers check.
 
-Skipped: what was passed over on the way.
+Skipped: what was passed over on the way. What the readers would refuse the writers do not write.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.sketch import Sketch
 from sketchrnn.travel import Polyline
 
 # What taking a JSON document apart raises where it is of another shape than expected.
@@ -43,6 +45,37 @@ class Record:
     recognized: bool | None = None
     raw: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+Pen = Literal["down", "up"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A drawing as it came, alone.
+
+    Attributes:
+        sketch: in its own units.
+        name: what was typed for it.
+        outside: whether its units are not the training drawings'.
+        pen: what the pen does after the last point, where that is known.
+        ended: whether it is known to be finished.
+        left_out: what was no line and how many of it, such as {"text": 2}.
+    """
+
+    sketch: Sketch
+    name: str
+    outside: bool = True
+    pen: Pen | None = None
+    ended: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str:
+        """What was left out of it, in words; "" for nothing."""
+        if not self.left_out:
+            return ""
+        return f"left out, as it is no line: {counts_text(self.left_out)}"
 
 
 @dataclass(frozen=True)
@@ -96,3 +129,39 @@ def normal_name(name: str) -> str:
     Some write an accented letter as one character, others as a letter and an accent (NFD).
     """
     return unicodedata.normalize("NFC", name)
+
+
+def class_of(label: str | None) -> str | None:
+    """A label as readers take it for the name of a class: one line of printable text, or None."""
+    shown = "".join(c if c.isprintable() else " " * c.isspace() for c in normal_name(label or ""))
+    return " ".join(shown.split())[:CLASS_NAME_LIMIT].rstrip() or None
+
+
+def check_written(sketch: Sketch, number: int, *, place: bool = False) -> None:
+    """Raises SketchRNNError for a drawing that our readers would refuse.
+
+    Args:
+        sketch: the drawing.
+        number: its place among those that are written, for the message.
+        place: whether it is written where it lies, so that this counts as well.
+    """
+    if sketch.point_count > POINTS_LIMIT:
+        raise SketchRNNError(
+            f"drawing {number} has {sketch.point_count:,} points, and data files hold at most"
+            f" {POINTS_LIMIT:,} each; simplify it first"
+        )
+    largest = max(sketch.size)
+    if place:
+        largest = max(largest, *map(abs, sketch.bounds))
+    if largest > COORDINATE_LIMIT:
+        raise SketchRNNError(
+            f"drawing {number} reaches {largest:g}, and data files hold at most"
+            f" {COORDINATE_LIMIT:g}; scale or move it first"
+        )
+
+
+def drawings_of(thing: Any) -> list[Sketch]:
+    """The drawings of what is saved: a Sketch itself, or those in the rows of a sheet."""
+    if isinstance(thing, Sketch):
+        return [thing]
+    return [sketch for row in thing.rows for sketch in row if sketch is not None]

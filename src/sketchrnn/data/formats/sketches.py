@@ -28,12 +28,13 @@ from sketchrnn.data.dataset import (
     valid_rows,
 )
 from sketchrnn.data.effects import Effects
-from sketchrnn.data.formats import SKETCHES_ENDING, kind_of
+from sketchrnn.data.formats import kind_of
 from sketchrnn.data.formats.records import MALFORMED
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replacing
 from sketchrnn.strokes import AnyArray
 
+SKETCHES_ENDING = ".sketches"
 FORMAT_NAME = "sketchrnn-drawings"
 # Version 2 says what was done to the drawings ("effects"); where that is nothing, 1 is written, so
 # that earlier releases read it.
@@ -42,14 +43,14 @@ CLASSES_LIMIT = 1 << 16  # labels are uint16
 HEADER_LIMIT_BYTES = 1 << 24
 _INT16, _UINT16 = np.dtype("<i2"), np.dtype("<u2")
 _INT32, _FLOAT32 = np.dtype("<i4"), np.dtype("<f4")
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "I16": _INT16,
-    "U16": _UINT16,
-    "I32": _INT32,
-    "F32": _FLOAT32,
-}
+_DTYPES: dict[str, np.dtype[Any]] = {"I16": _INT16, "U16": _UINT16, "I32": _INT32, "F32": _FLOAT32}
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-_DTYPES_OF = {"rows": ("I16", "F32"), "lengths": ("I32",), "labels": ("U16",), "factors": ("F32",)}
+_DTYPES_OF = {
+    "rows": (_INT16, _FLOAT32),
+    "lengths": (_INT32,),
+    "labels": (_UINT16,),
+    "factors": (_FLOAT32,),
+}
 _READ_BYTES = 12 << 18  # whole rows, be they int16 or float32
 _NO_CRC = "00000000"
 _SCALE_TOLERANCE = 1e-9  # summed up in other portions, the scale differs by some 1e-15
@@ -245,28 +246,29 @@ def _damaged(path: Path, what: str) -> SketchRNNError:
 def _read_header(
     file: BinaryIO, size: int, path: Path
 ) -> tuple[dict[str, Any], dict[str, _Tensor]]:
-    """The metadata, decoded and checked, and the tensors, which exactly fill the file."""
+    """The metadata, decoded and checked, and the tensors in order, which exactly fill the file."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(HEADER_LIMIT_BYTES, size - 8):
         raise SketchRNNError(f"{path}: not a {SKETCHES_ENDING} file, or cut off in its header")
     try:
         header = json.loads(file.read(length).decode("utf-8"))
         metadata = _metadata(header.pop("__metadata__"))
-        tensors = {key: _tensor(entry, 8 + length) for key, entry in header.items()}
+        found = {key: _tensor(entry, 8 + length) for key, entry in header.items()}
     except MALFORMED as error:
         raise SketchRNNError(
             f"{path}: not a {SKETCHES_ENDING} file of version {PLAIN_VERSION} or"
             f" {EFFECTS_VERSION}: {error}"
         ) from None
     parts = ["lengths", "labels", "rows"] + ["factors"] * bool(metadata["factor_names"])
-    if set(tensors) != {f"{name}/{part}" for name in SPLITS for part in parts}:
+    if set(found) != {f"{name}/{part}" for name in SPLITS for part in parts}:
         raise _damaged(path, "it does not have the arrays it should have")
     columns = {"rows": (3,), "factors": (len(metadata["factor_names"]),)}
     position = 8 + length
-    for key, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
+    tensors = dict(sorted(found.items(), key=lambda item: (item[1].begin, item[1].end)))
+    for key, tensor in tensors.items():
         part = key.split("/")[1]
         if (
-            _DTYPE_NAMES[tensor.dtype] not in _DTYPES_OF[part]
+            tensor.dtype not in _DTYPES_OF[part]
             or tensor.shape[1:] != columns.get(part, ())
             or tensor.begin != position
             or tensor.end - tensor.begin != tensor.dtype.itemsize * math.prod(tensor.shape)
@@ -320,7 +322,7 @@ def _check_content(
     """Walk the file once: the checksum, and every row stroke-3; return the scale."""
     crc = 0
     spread = OffsetSpread()
-    for key, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
+    for key, tensor in tensors.items():
         file.seek(tensor.begin)
         left = tensor.end - tensor.begin
         while left:

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.paper import PENS, Page, Paper, hex_color, length_mm, page_mm
+from sketchrnn.figures.colors import hex_color
+from sketchrnn.figures.page import PENS, Page, Paper, length_mm, page_mm
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Sketch
 
