@@ -1,4 +1,4 @@
-"""What must not wait for PyTorch; that each module imports only from below is `lint-imports`'s matter.
+"""What must not wait for PyTorch. That modules import only from below is `lint-imports`'s matter.
 
 The layers are in `[tool.importlinter]` of pyproject.toml, and in CONTRIBUTING.md's map.
 """
@@ -29,7 +29,7 @@ def modules() -> dict[str, Path]:
 
 MODULES = modules()
 
-# These are of use without PyTorch, which takes seconds to load: a data set, a picture, live drawing.
+# Of use without PyTorch, which takes seconds to load: a data set, a picture, live drawing.
 TORCH_FREE = (
     *("errors", "files", "strokes", "travel", "seeds", "svgtext", "registry", "sketch", "data"),
     *("figures", "runs", "model.config", "model.numpy_cells", "training.config", "cli"),
