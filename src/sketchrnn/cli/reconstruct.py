@@ -93,7 +93,6 @@ def _inputs(model: Model, arguments: argparse.Namespace, seed: int) -> list[Inpu
     from sketchrnn.cli.inputs import Input, is_data, read_inputs
     from sketchrnn.data.formats.drawing import Given
     from sketchrnn.data.sources import read_sources
-    from sketchrnn.drawing.sheets import choose_inputs
 
     data = [spec for spec in arguments.drawings if is_data(spec)]
     named = [spec for spec in arguments.drawings if spec not in data]
@@ -101,7 +100,7 @@ def _inputs(model: Model, arguments: argparse.Namespace, seed: int) -> list[Inpu
     if data:
         split = SPLIT if arguments.split is None else arguments.split
         n = COUNT if arguments.n is None else arguments.n
-        chosen = choose_inputs(read_sources(data), split, n, model.N_max, seed, arguments.index)
+        chosen = read_sources(data).choose(split, n, model.N_max, seed, arguments.index)
         name = " ".join(data)
         inputs += [Input(Given(sketch, name, outside=False), sketch) for sketch in chosen]
     return inputs

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.seeds import INPUT_STREAM, generator
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
 
@@ -216,6 +217,33 @@ class Dataset:
             )
         label = self.classes[int(drawings.labels[index])]
         return Sketch.from_stroke3(drawings[index], label=label)
+
+    def choose(
+        self, split: str, n: int, N_max: int, seed: int, indices: Sequence[int] | None = None
+    ) -> list[Sketch]:
+        """Drawings of a split: those at `indices`, or n of at most N_max rows, by the seed.
+
+        Raises:
+            SketchRNNError: a drawing at `indices` that is longer; none that is short enough.
+        """
+        lengths = self.split(split).lengths
+        if indices is not None:
+            chosen = [self.sketch(split, index) for index in indices]
+            for index in indices:
+                if lengths[index] > N_max:
+                    raise SketchRNNError(
+                        f"{self.name}: {split} drawing {index} has {lengths[index] + 1} points;"
+                        f" the model reads at most {N_max + 1}"
+                    )
+            return chosen
+        fitting = np.flatnonzero(lengths <= N_max)
+        if n < 1 or not len(fitting):
+            problem = (
+                f"has none of at most {N_max} points" if n >= 1 else f"none were asked for ({n})"
+            )
+            raise SketchRNNError(f"{self.name}: no {split} drawings to take: {problem}")
+        numbers = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n]
+        return [self.sketch(split, int(index)) for index in numbers]
 
     @cached_property
     def N_max(self) -> int:
