@@ -61,11 +61,7 @@ class Drawings:
     ) -> Drawings:
         """Drawings of separate stroke-3 arrays [N, 3]: int16 where that holds them, else float32.
 
-        Args:
-            arrays: the drawings; none at all makes an empty split.
-            labels: [n], by default all 0.
-            factors: [n, F].
-            where: what to call them in an error.
+        Labels are [n], by default all 0, and factors [n, F]. `where` is their name in an error.
 
         Raises:
             SketchRNNError: a drawing is not stroke-3, or has a value that float32 cannot hold.
@@ -77,19 +73,29 @@ class Drawings:
                 checked.append(strokes.check_stroke3(array))
             except SketchRNNError:
                 strokes.check_stroke3(array, f"{where}, drawing {index}")
-        lengths = np.array([len(array) for array in checked], dtype=np.int64)
         rows = compact(np.concatenate(checked)) if checked else np.empty((0, 3), dtype=np.int16)
-        bounds = bounds_of(lengths)
-        check_rows(rows, bounds[:-1], where)  # a float64 may have become infinite
-        return cls(
+        if labels is None:
+            labels = np.zeros(len(checked), np.int64)
+        drawings = cls.pooled(
             rows,
-            bounds[:-1],
-            bounds[1:],
-            np.zeros(len(checked), np.int64)
-            if labels is None
-            else np.asarray(labels, dtype=np.int64),
+            [len(array) for array in checked],
+            np.asarray(labels, dtype=np.int64),
             None if factors is None else np.asarray(factors, dtype=np.float32),
         )
+        check_rows(rows, drawings.begins, where)  # a float64 may have become infinite
+        return drawings
+
+    @classmethod
+    def pooled(
+        cls,
+        rows: AnyArray,
+        lengths: npt.ArrayLike,
+        labels: AnyArray,
+        factors: npt.NDArray[np.float32] | None = None,
+    ) -> Drawings:
+        """Drawings that follow each other in `rows` without gaps, [n] of these lengths."""
+        bounds = bounds_of(lengths)
+        return cls(rows, bounds[:-1], bounds[1:], labels, factors)
 
     def __len__(self) -> int:
         return len(self.begins)
@@ -108,9 +114,7 @@ class Drawings:
 
     def select(self, indices: npt.ArrayLike) -> Drawings:
         """The drawings at `indices` (positions, or a mask [n]), in that order; no row is copied."""
-        chosen = np.asarray(indices)
-        if chosen.size == 0:
-            chosen = chosen.astype(np.int64)
+        chosen = np.asarray(indices, dtype=None if np.size(indices) else np.int64)
         factors = None if self.factors is None else self.factors[chosen]
         return Drawings(
             self.rows, self.begins[chosen], self.ends[chosen], self.labels[chosen], factors
@@ -299,15 +303,10 @@ class Dataset:
                 f"{self.name}: no training drawing has at most {max_points} points;"
                 f" the shortest has {self._training_drawings().lengths.min()}"
             )
-        limited = replace(
-            self,
-            train=self.train.select(kept["train"]),
-            valid=self.valid.select(kept["valid"]),
-            test=self.test.select(kept["test"]),
-            # The scale is the training split's; it stands if that lost nothing.
-            stored_scale=None if dropped["train"] else self.stored_scale,
-        )
-        return limited, dropped
+        left = {name: self.split(name).select(mask) for name, mask in kept.items()}
+        # the scale is the training split's; it stands if that lost nothing
+        scale = None if dropped["train"] else self.stored_scale
+        return replace(self, **left, stored_scale=scale), dropped
 
     @staticmethod
     def merge(datasets: Sequence[Dataset]) -> Dataset:
@@ -342,11 +341,9 @@ class Dataset:
             rows = [part.gather(np.arange(len(part))).astype(dtype, copy=False) for part in parts]
             labels = [new[part.labels] for new, part in zip(renumbered, parts, strict=True)]
             factors = [part.factors for part in parts if part.factors is not None]
-            bounds = bounds_of(np.concatenate([part.lengths for part in parts]))
-            return Drawings(
+            return Drawings.pooled(
                 np.concatenate(rows),
-                bounds[:-1],
-                bounds[1:],
+                np.concatenate([part.lengths for part in parts]),
                 np.concatenate(labels),
                 np.concatenate(factors) if factor_names else None,
             )
@@ -458,6 +455,6 @@ def release_pages(array: AnyArray) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
-def bounds_of(lengths: AnyArray) -> IntArray:
+def bounds_of(lengths: npt.ArrayLike) -> IntArray:
     """[0, l0, l0 + l1, ...]: where each drawing begins, and the end of the last."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

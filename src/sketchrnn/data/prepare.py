@@ -14,7 +14,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -45,16 +45,10 @@ from sketchrnn.errors import SketchRNNError, printable
 Skip = Callable[[Skipped], None]
 StrPath = str | os.PathLike[str]
 
+# what became of a source, its drawings, and the names of their factors
+_Source = tuple[SourceReport, Iterator[Item], tuple[str, ...]]
+
 _ONE_DRAWING = (".svg", ".json")  # files that may hold a single one: many of them are one source
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where drawings come from, and what is known beforehand."""
-
-    report: SourceReport
-    items: Iterator[Item]
-    factor_names: tuple[str, ...] = ()
 
 
 def prepare(
@@ -103,16 +97,14 @@ def prepare(
     with tempfile.TemporaryFile(prefix=f".{name}.", dir=beside) as file:
         spool = Spool(file, config)
         for group in _grouped([str(source) for source in names]):
-            source = _open(group, config, spool.effects, skip or _ignore)
-            _fill(spool, source, progress or _ignore)
+            _fill(spool, _open(group, config, spool.effects, skip or _ignore), progress or _ignore)
         reports = tuple(spool.reports)
         if not any(report.read for report in reports):
             count = sum(report.unreadable for report in reports)
-            problem = (
-                "the file could not be read" if count else f"{reports[0].source}: has no drawings"
-            )
             raise SketchRNNError(
-                f"none of the {count:,} files could be read" if count > 1 else problem
+                "the file could not be read"
+                if count == 1
+                else f"none of the {count:,} files could be read"
             )
         if target is None and len(reports) == 1:
             name = reports[0].source
@@ -136,11 +128,11 @@ def _ignore(*_: object) -> None:
 
 
 def _fill(spool: Spool, source: _Source, progress: Callable[[str, int], None]) -> None:
-    report, config = source.report, spool.config
+    (report, items, factor_names), config = source, spool.config
     limits = (config.max_points, config.at_most)  # the latter may not be reached
     most = min((limit for limit in limits if limit is not None), default=math.inf)
-    spool.begin_source(report, source.factor_names)
-    for item in source.items:
+    spool.begin_source(report, factor_names)
+    for item in items:
         report.read += 1
         label = normal_name(config.label or item.label)
         spool.see(label)
@@ -201,9 +193,8 @@ def _open(group: list[str], config: PrepareConfig, effects: Effects, skip: Skip)
         elif kind == "folder":
             name = f"{path.absolute().name}/"
         report = SourceReport(printable(name))
-        return _Source(report, _items_of_files(group, config, effects, report, skip))
-    items = _items_of_dataset(dataset, config, effects, copies)
-    return _Source(report, items, dataset.factor_names)
+        return report, _items_of_files(group, config, effects, report, skip), ()
+    return report, _items_of_dataset(dataset, config, effects, copies), dataset.factor_names
 
 
 def _items_of_files(

@@ -18,7 +18,6 @@ from sketchrnn.data.dataset import (
     Dataset,
     Drawings,
     IntArray,
-    bounds_of,
     release_pages,
     split_numbers,
 )
@@ -52,7 +51,7 @@ _ROWS = np.dtype(np.float32)  # of the file; holds every whole number up to 2^24
 # What the memory keeps of a drawing. Those of one class with the same rows have the same digest.
 _ENTRY = np.dtype(
     [
-        ("digest", np.uint64, 2),
+        ("digest", "V16"),
         ("length", np.int32),
         ("source", np.uint32),
         ("label", np.uint16),
@@ -64,29 +63,17 @@ _ENTRY = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One drawing on its way.
+    """One drawing on its way."""
 
-    Attributes:
-        rows: stroke-3.
-        label: its class.
-        split: an index into SPLITS, or UNSPLIT.
-        recognized: whether the game recognised it; None where nothing says it.
-        epsilon: that it was simplified with; None where unknown.
-        factors: its named numbers, or None.
-        is_copy: it was made of another drawing of its source.
-        change: what the steps changed, or None.
-        where: it stands in a file; "" where only a number would say it.
-    """
-
-    rows: AnyArray
+    rows: AnyArray  # stroke-3
     label: str
-    split: int = UNSPLIT
-    recognized: bool | None = None
-    epsilon: float | None = None
+    split: int = UNSPLIT  # or an index into SPLITS
+    recognized: bool | None = None  # None where nothing says it
+    epsilon: float | None = None  # that it was simplified with
     factors: npt.NDArray[np.float32] | None = None
     is_copy: bool = False
     change: Change | None = None
-    where: str = ""
+    where: str = ""  # it stands in a file; "" where only a number would say it
 
 
 class Spool:
@@ -129,14 +116,8 @@ class Spool:
             self.stands.append(item.where)
         content = _bytes_of(item.rows)
         digest = hashlib.blake2b(content + label.encode(), digest_size=16).digest()
-        entry = (
-            np.frombuffer(digest, np.uint64),
-            len(item.rows),
-            len(self.reports) - 1,
-            self.classes[label],
-            item.split,
-            item.is_copy,
-        )
+        source, number = len(self.reports) - 1, self.classes[label]
+        entry = (digest, len(item.rows), source, number, item.split, item.is_copy)
         self._append(content, np.array(entry, _ENTRY), item.factors)
         self.epsilons.add(item.epsilon)
         if item.change is not None:
@@ -155,7 +136,8 @@ class Spool:
         labels, splits = entries["label"], entries["split"]
         kept = np.ones(len(entries), dtype=bool)
 
-        firsts = _firsts(entries["digest"])
+        _, first, equals = np.unique(entries["digest"], return_index=True, return_inverse=True)
+        firsts = first[equals]  # of those that are equal, for most a drawing itself
         with_copies = np.isin(entries["source"], entries["source"][entries["is_copy"]])
         _adopt_splits(splits, firsts, with_copies)
         if not config.keep_duplicates:
@@ -241,7 +223,10 @@ class Spool:
             return
         shown = set(originals[:: max(1, len(originals) // SHOWN)][:SHOWN].tolist())
         for index, number in enumerate(originals.tolist()):
-            seeds = [self.config.seed, *entries["digest"][number].tolist()]
+            seeds = [
+                self.config.seed,
+                *np.frombuffer(entries["digest"][number], np.uint64).tolist(),
+            ]
             rows = np.array(drawings[number])
             made = copies_of(rows, self.config, np.random.Generator(np.random.PCG64(seeds)))
             factors = None if drawings.factors is None else drawings.factors[number]
@@ -273,24 +258,18 @@ class Spool:
     def _drawings(self, entries: npt.NDArray[Any]) -> Drawings:
         """All that was added so far."""
         self.file.flush()
-        bounds = bounds_of(entries["length"])
-        rows = np.memmap(self.file, _ROWS, mode="r", shape=(int(bounds[-1]), 3))
+        count = int(entries["length"].sum())
+        rows = np.memmap(self.file, _ROWS, mode="r", shape=(count, 3))
         factors = None
         if self.factor_names:
             factors = np.array(self.factors, dtype=np.float32).reshape(len(entries), -1)
-        return Drawings(rows, bounds[:-1], bounds[1:], entries["label"], factors)
+        return Drawings.pooled(rows, entries["length"], entries["label"], factors)
 
 
 def worst(badness: npt.ArrayLike, labels: AnyArray, share: float) -> IntArray:
-    """Which of n drawings are the worst `share` of their class; of equal ones the later.
+    """Which of n drawings are the worst `share` of their class, class by class, the worst first.
 
-    Args:
-        badness: [n].
-        labels: [n], the classes.
-        share: under 1, so that some of each class are left.
-
-    Returns:
-        their numbers, class by class, the worst first.
+    Of equal ones it is the later. `badness` and `labels` are [n], `share` is under 1.
     """
     values = np.asarray(badness, dtype=np.float64)
     chosen = [np.empty(0, np.int64)]
@@ -305,17 +284,6 @@ def _bytes_of(rows: AnyArray) -> bytes:
     return (rows.astype(_ROWS) + 0.0).tobytes()  # + 0.0: no negative zero
 
 
-def _firsts(digests: npt.NDArray[np.uint64]) -> IntArray:
-    """For each of n drawings the first that has its digest [n, 2], mostly itself: [n]."""
-    order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable: the earlier one comes first
-    new = np.ones(len(order), dtype=bool)
-    digests = digests[order]
-    new[1:] = (digests[1:] != digests[:-1]).any(axis=1)
-    firsts = np.empty(len(order), dtype=np.int64)
-    firsts[order] = order[new][np.cumsum(new) - 1]
-    return firsts
-
-
 def _adopt_splits(
     splits: npt.NDArray[np.int8], firsts: IntArray, are_with_copies: npt.NDArray[np.bool_]
 ) -> None:
@@ -325,10 +293,7 @@ def _adopt_splits(
     held out while copies of an equal one are trained on. For the same reason the first of several
     equals comes to train where one of them is there in a source with copies.
 
-    Args:
-        splits: [n], changed in place.
-        firsts: [n], see `_firsts`.
-        are_with_copies: [n], whether the source of a drawing has copies.
+    `splits` [n] is changed in place, `firsts` [n] says for each drawing the first of its equals.
     """
     given = np.full_like(splits, UNSPLIT)
     backwards = np.flatnonzero(splits != UNSPLIT)[::-1]  # so that the first one is what stays
