@@ -147,17 +147,11 @@ class Drawings:
 
 @dataclass
 class OffsetSpread:
-    """Standard deviation of clamped offsets (px), rows by rows (Chan et al. 1979).
+    """Standard deviation of clamped offsets (px), rows by rows (Chan et al. 1979)."""
 
-    Attributes:
-        count: numbers so far, two a row.
-        mean: of them.
-        squares: the sum of their squared deviations from it.
-    """
-
-    count: int = 0
+    count: int = 0  # numbers so far, two a row
     mean: float = 0.0
-    squares: float = 0.0
+    squares: float = 0.0  # the sum of their squared deviations from the mean
 
     def add(self, rows: AnyArray) -> None:
         """Take in the offsets of rows [P >= 1, 3]."""
@@ -231,23 +225,24 @@ class Dataset:
             SketchRNNError: a drawing at `indices` that is longer; none that is short enough.
         """
         lengths = self.split(split).lengths
-        if indices is not None:
-            chosen = [self.sketch(split, index) for index in indices]
-            for index in indices:
-                if lengths[index] > N_max:
-                    raise SketchRNNError(
-                        f"{self.name}: {split} drawing {index} has {lengths[index] + 1} points;"
-                        f" the model reads at most {N_max + 1}"
-                    )
-            return chosen
-        fitting = np.flatnonzero(lengths <= N_max)
-        if n < 1 or not len(fitting):
-            problem = (
-                f"has none of at most {N_max} points" if n >= 1 else f"none were asked for ({n})"
-            )
+        if indices is None:
+            fitting = np.flatnonzero(lengths <= N_max)
+            if n < 1:
+                problem = f"none were asked for ({n})"
+            elif not len(fitting):
+                problem = f"has none of at most {N_max} points"
+            else:
+                numbers = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n]
+                return [self.sketch(split, number) for number in numbers.tolist()]
             raise SketchRNNError(f"{self.name}: no {split} drawings to take: {problem}")
-        numbers = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n]
-        return [self.sketch(split, int(index)) for index in numbers]
+        chosen = [self.sketch(split, index) for index in indices]
+        for index in indices:
+            if lengths[index] > N_max:
+                raise SketchRNNError(
+                    f"{self.name}: {split} drawing {index} has {lengths[index] + 1} points;"
+                    f" the model reads at most {N_max + 1}"
+                )
+        return chosen
 
     @cached_property
     def N_max(self) -> int:
@@ -303,10 +298,10 @@ class Dataset:
                 f"{self.name}: no training drawing has at most {max_points} points;"
                 f" the shortest has {self._training_drawings().lengths.min()}"
             )
-        left = {name: self.split(name).select(mask) for name, mask in kept.items()}
+        train, valid, test = (self.split(name).select(mask) for name, mask in kept.items())
         # the scale is the training split's; it stands if that lost nothing
         scale = None if dropped["train"] else self.stored_scale
-        return replace(self, **left, stored_scale=scale), dropped
+        return replace(self, train=train, valid=valid, test=test, stored_scale=scale), dropped
 
     @staticmethod
     def merge(datasets: Sequence[Dataset]) -> Dataset:
@@ -369,14 +364,13 @@ class Dataset:
 def split_numbers(
     labels: AnyArray, classes: Sequence[str], valid: float, test: float, seed: int
 ) -> npt.NDArray[np.int8]:
-    """Deal drawings out to the splits at random, each class by itself.
+    """Deal n drawings out to the splits at random, each class by itself.
 
     How a class is dealt depends on its name, its number of drawings and the seed alone, not on what
     other classes are there.
 
     Args:
-        labels: [n].
-        classes: the names that they index.
+        labels, classes: the class of each drawing [n], and the names that they index.
         valid, test: the share of each class (under 1), or the number of drawings of each class.
         seed: 0 or more.
 

@@ -69,22 +69,6 @@ class Step:
             "epsilon_px": None if self.epsilon_px is None else round(self.epsilon_px, 3),
         }
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Step:
-        """The step of a JSON document. Raises ValueError, KeyError, TypeError."""
-        (strokes, more_strokes), (points, more_points) = document["strokes"], document["points"]
-        travel_px, more_px = document["travel_px"]
-        epsilon = document["epsilon_px"]
-        return cls(
-            _name(document["name"]),
-            _count(document["drawings"]),
-            _count(document["changed"]),
-            [_count(strokes), _count(more_strokes)],
-            [_count(points), _count(more_points)],
-            [_number(travel_px), _number(more_px)],
-            None if epsilon is None else _number(epsilon),
-        )
-
 
 @dataclass
 class Effects:
@@ -165,19 +149,13 @@ class Effects:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Effects:
-        """The effects of a JSON document, from outside. Raises ValueError, KeyError, TypeError."""
-        dropped, left_out = (
-            Counter({_name(key): _count(value) for key, value in document[name].items()})
-            for name in ("dropped", "left_out")
-        )
-        return cls(
-            [Step.from_json(step) for step in document["steps"]],
-            dropped,
-            left_out,
-            _count(document["unreadable"]),
-            _count(document["copies"]),
-            _name(document["copied"]),
-        )
+        """The effects of a JSON document, from outside.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: it is not as `to_json` makes it.
+        """
+        steps = [Step(**_like(step, vars(Step("")))) for step in document["steps"]]
+        return cls(**_like({**document, "steps": []}, vars(cls())) | {"steps": steps})
 
 
 def _place(name: str) -> int:
@@ -185,19 +163,24 @@ def _place(name: str) -> int:
     return STEPS.index(word) if word in STEPS else len(STEPS)
 
 
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value
-
-
-def _number(value: Any) -> float:
+def _like(value: Any, example: Any) -> Any:
+    """A value of a JSON document, checked to be of the kind of `example`; None is for a number."""
+    if isinstance(example, Counter):
+        return Counter({_like(name, ""): _like(count, 0) for name, count in value.items()})
+    if isinstance(example, dict):
+        return {name: _like(value[name], one) for name, one in example.items()}
+    if isinstance(example, list):
+        return [_like(*pair) for pair in zip(value, example, strict=True)]
+    if isinstance(example, str):
+        if not isinstance(value, str) or not value.isprintable() or len(value) > _NAME_LIMIT:
+            raise ValueError("a name of an effect must be a short text")
+        return value
+    if isinstance(example, int):
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{value!r} is no count")
+        return value
+    if value is None and example is None:
+        return None
     if type(value) not in (int, float) or not 0 <= value < float("inf"):
         raise ValueError(f"{value!r} is no number from 0 on")
     return float(value)
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable() or len(value) > _NAME_LIMIT:
-        raise ValueError("a name of an effect must be a short text")
-    return value

@@ -55,16 +55,14 @@ class Summary:
     Attributes:
         counts: drawings by split and class.
         points: rows by split.
-        lengths: rows of a drawing, over all splits.
+        lengths, strokes: rows and strokes of a drawing, over all splits.
         bar_rows, bars: the histogram of the lengths: how many rows a bar spans, and how many
             drawings are of 1 to bar_rows rows, of bar_rows + 1 to 2 bar_rows, ...
-        strokes: strokes of a drawing.
         shortest, median, longest: drawings of these lengths.
-        N_max, scale, epsilon: see Dataset.
+        N_max, scale, epsilon, provenance: see Dataset.
         longer_than_training: drawings by split that have more than N_max rows.
         clamped: offsets over +-1000 px, which are clamped in training.
         factors: the range of each named number.
-        provenance: one line a source.
     """
 
     name: str

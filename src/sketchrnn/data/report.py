@@ -57,14 +57,6 @@ class Change(NamedTuple):
     after: Lines
 
 
-class SheetRow(NamedTuple):
-    """A row of a sheet of what was done."""
-
-    label: str
-    drawings: list[Lines]
-    captioned: bool = True
-
-
 @dataclass
 class Gallery:
     """Drawings to look at: what a sheet of the effects shows.
@@ -85,19 +77,22 @@ class Gallery:
             insort(self.changed, change, key=lambda one: -one.amount)
             del self.changed[CHANGES_SHOWN:]
 
-    def rows(self) -> list[SheetRow]:
-        """What was changed most, before and after; then what was left out, and copies."""
-        rows = []
+    def rows(self) -> list[tuple[str, list[Lines], bool]]:
+        """Rows of a sheet: a label, drawings, and whether their captions say how long they are.
+
+        What was changed most, before and after; then what was left out, and copies.
+        """
+        rows: list[tuple[str, list[Lines], bool]] = []
         for first in range(0, len(self.changed), SHOWN):
             some = self.changed[first : first + SHOWN]
-            rows.append(SheetRow("before", [change.before for change in some]))
-            rows.append(SheetRow("after", [change.after for change in some]))
+            rows.append(("before", [change.before for change in some], True))
+            rows.append(("after", [change.after for change in some], True))
         for reason, drawings in self.left_out.items():
             if drawings:
-                rows.append(SheetRow(f"left out: {reason}", drawings[:SHOWN]))
+                rows.append((f"left out: {reason}", drawings[:SHOWN], True))
         members = list(zip(*self.copied[:SHOWN], strict=True))[: 1 + COPIES_SHOWN]
         for number, row in enumerate(members):
-            rows.append(SheetRow(f"copy {number}" if number else "original", list(row), False))
+            rows.append((f"copy {number}" if number else "original", list(row), False))
         return rows
 
 
