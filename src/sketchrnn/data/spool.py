@@ -43,6 +43,8 @@ from sketchrnn.strokes import AnyArray
 
 Score = Callable[[Sequence[Sketch]], npt.ArrayLike]
 
+_Entries = npt.NDArray[Any]  # [n] of `_ENTRY`
+
 UNSPLIT = -1
 TRAIN, VALID, TEST = range(len(SPLITS))
 PLACES_KEPT = 10_000  # drawings of which it is known where they stand
@@ -57,6 +59,7 @@ _ENTRY = np.dtype(
         ("label", np.uint16),
         ("split", np.int8),
         ("is_copy", np.bool_),
+        ("kept", np.bool_),
     ]
 )
 
@@ -117,7 +120,7 @@ class Spool:
         content = _bytes_of(item.rows)
         digest = hashlib.blake2b(content + label.encode(), digest_size=16).digest()
         source, number = len(self.reports) - 1, self.classes[label]
-        entry = (digest, len(item.rows), source, number, item.split, item.is_copy)
+        entry = (digest, len(item.rows), source, number, item.split, item.is_copy, True)
         self._append(content, np.array(entry, _ENTRY), item.factors)
         self.epsilons.add(item.epsilon)
         if item.change is not None:
@@ -131,55 +134,28 @@ class Spool:
 
     def dataset(self, name: str, score: Score | None = None) -> Dataset:
         """Leave out duplicates and outliers, split, copy, and count all that."""
-        config, effects = self.config, self.effects
+        config, effects, classes = self.config, self.effects, tuple(self.classes)
         entries = self._entries()
-        labels, splits = entries["label"], entries["split"]
-        kept = np.ones(len(entries), dtype=bool)
-
-        _, first, equals = np.unique(entries["digest"], return_index=True, return_inverse=True)
-        firsts = first[equals]  # of those that are equal, for most a drawing itself
-        with_copies = np.isin(entries["source"], entries["source"][entries["is_copy"]])
-        _adopt_splits(splits, firsts, with_copies)
-        if not config.keep_duplicates:
-            self._drop(DUPLICATE, np.flatnonzero(firsts != np.arange(len(firsts))), entries, kept)
-        self._check_classes(labels[kept])
+        self._adopt_splits_and_drop_duplicates(entries)
+        self._check_classes(entries["label"][entries["kept"]])
         drawings = self._drawings(entries)
-
-        def drop_worst(
-            reason: str, share: float, badness_of: Callable[[IntArray], AnyArray]
-        ) -> None:
-            left = np.flatnonzero(kept)
-            badness = badness_of(left)
-            chosen = worst(badness, labels[left], share)
-            self._drop(reason, left[chosen], entries, kept)
-            shown = chosen[np.argsort(np.negative(badness[chosen]), kind="stable")][:SHOWN]
-            self.gallery.left_out[reason] = [
-                strokes.stroke3_to_polylines(drawings[number]) for number in left[shown].tolist()
-            ]
-
         if config.drop_longest:
-            drop_worst(LONGEST, config.drop_longest, lambda left: drawings.lengths[left])
+            self._drop_worst(LONGEST, config.drop_longest, drawings, entries, drawings.lengths)
         if config.drop_unlikely and score is not None:
-            drop_worst(UNLIKELY, config.drop_unlikely, lambda left: _scored(drawings, left, score))
+            nats = _scored(drawings, entries["kept"], score)
+            self._drop_worst(UNLIKELY, config.drop_unlikely, drawings, entries, nats)
         for report in self.reports:
             effects.dropped += report.dropped
-
-        unsplit = kept & ((splits == UNSPLIT) | config.resplit)
-        splits[unsplit] = split_numbers(
-            labels[unsplit], tuple(self.classes), config.valid, config.test, config.seed
-        )
-        splits[~kept] = UNSPLIT
-        for number, split in enumerate(SPLITS):
-            for report, count in self._by_source(entries[splits == number]):
-                report.kept[split] = count
-        untrained = set(range(len(self.classes))) - set(labels[splits == TRAIN].tolist())
+        self._split(entries)
+        trained = entries["split"] == TRAIN
+        untrained = set(range(len(classes))) - set(np.unique(entries["label"][trained]).tolist())
         if untrained:
             raise SketchRNNError(
-                f"class {[*self.classes][min(untrained)]!r} has no training drawings left; split it"
-                " anew with --resplit, or filter less"
+                f"class {classes[min(untrained)]!r} has no training drawings left; split it anew"
+                " with --resplit, or filter less"
             )
-        originals = np.flatnonzero((splits == TRAIN) & ~entries["is_copy"])
-        earlier_copies = np.flatnonzero((splits == TRAIN) & entries["is_copy"])
+        originals = np.flatnonzero(trained & ~entries["is_copy"])
+        earlier_copies = np.flatnonzero(trained & entries["is_copy"])
         self._copy(drawings, entries, originals)
         drawings = self._drawings(self._entries())
         copies = np.append(earlier_copies, np.arange(len(entries), len(drawings)))
@@ -189,31 +165,74 @@ class Spool:
         options = str(config)
         return Dataset(
             train=drawings.select(np.append(originals, copies)),  # copies come last
-            valid=drawings.select(np.flatnonzero(splits == VALID)),
-            test=drawings.select(np.flatnonzero(splits == TEST)),
-            classes=tuple(self.classes),
+            valid=drawings.select(np.flatnonzero(entries["split"] == VALID)),
+            test=drawings.select(np.flatnonzero(entries["split"] == TEST)),
+            classes=classes,
             epsilon=self.epsilons.pop() if len(self.epsilons) == 1 else None,
             provenance=tuple(line for one in self.reports for line in one.provenance(options)),
             name=name,
             factor_names=self.factor_names or (),
         )
 
-    def _drop(
-        self, reason: str, numbers: IntArray, entries: AnyArray, kept: npt.NDArray[np.bool_]
+    def _adopt_splits_and_drop_duplicates(self, entries: _Entries) -> None:
+        """Keep the copies that a source brings along away from what is held out.
+
+        A drawing without a split gets that of the first of its equals that has one: else it could
+        be held out while copies of an equal one are trained on. For the same reason the first of
+        several equals comes to train where one of them is there in a source with copies.
+        """
+        splits, sources = entries["split"], entries["source"]
+        _, first, equals = np.unique(entries["digest"], return_index=True, return_inverse=True)
+        firsts = first[equals]  # [n], of those that are equal; for most a drawing itself
+        given = np.full_like(splits, UNSPLIT)
+        backwards = np.flatnonzero(splits != UNSPLIT)[::-1]  # so that the first one is what stays
+        given[firsts[backwards]] = splits[backwards]
+        are_with_copies = np.isin(sources, sources[entries["is_copy"]])
+        to_train = firsts[(splits == TRAIN) & are_with_copies]
+        given[to_train] = splits[to_train] = TRAIN
+        unsplit = splits == UNSPLIT
+        splits[unsplit] = given[firsts[unsplit]]
+        if not self.config.keep_duplicates:
+            self._drop(DUPLICATE, np.flatnonzero(firsts != np.arange(len(firsts))), entries)
+
+    def _drop_worst(
+        self, reason: str, share: float, drawings: Drawings, entries: _Entries, badness: AnyArray
     ) -> None:
-        kept[numbers] = False
+        """Drop a share of each class, by badness [n]; the worst of all are shown."""
+        left = np.flatnonzero(entries["kept"])
+        chosen = left[worst(badness[left], entries["label"][left], share)]
+        self._drop(reason, chosen, entries)
+        shown = chosen[np.argsort(np.negative(badness[chosen]), kind="stable")][:SHOWN]
+        self.gallery.left_out[reason] = [
+            strokes.stroke3_to_polylines(drawings[number]) for number in shown.tolist()
+        ]
+
+    def _drop(self, reason: str, numbers: IntArray, entries: _Entries) -> None:
+        entries["kept"][numbers] = False
         for number in numbers.tolist():
             self.places.add(reason, self.stands[number] if number < len(self.stands) else "")
         for report, count in self._by_source(entries[numbers]):
             if count:
                 report.dropped[reason] += count
 
-    def _by_source(self, entries: npt.NDArray[Any]) -> list[tuple[SourceReport, int]]:
+    def _split(self, entries: _Entries) -> None:
+        """Deal out what has no split yet, and count what is where."""
+        config, splits = self.config, entries["split"]
+        unsplit = entries["kept"] & ((splits == UNSPLIT) | config.resplit)
+        splits[unsplit] = split_numbers(
+            entries["label"][unsplit], tuple(self.classes), config.valid, config.test, config.seed
+        )
+        splits[~entries["kept"]] = UNSPLIT
+        for number, split in enumerate(SPLITS):
+            for report, count in self._by_source(entries[splits == number]):
+                report.kept[split] = count
+
+    def _by_source(self, entries: _Entries) -> list[tuple[SourceReport, int]]:
         """How many of some drawings each source has."""
         counts = np.bincount(entries["source"], minlength=len(self.reports))
         return list(zip(self.reports, counts.tolist(), strict=True))
 
-    def _copy(self, drawings: Drawings, entries: npt.NDArray[Any], originals: IntArray) -> None:
+    def _copy(self, drawings: Drawings, entries: _Entries, originals: IntArray) -> None:
         """Append copies of training drawings.
 
         How a drawing is copied depends on its rows, its class and the seed alone, not on what
@@ -223,12 +242,10 @@ class Spool:
             return
         shown = set(originals[:: max(1, len(originals) // SHOWN)][:SHOWN].tolist())
         for index, number in enumerate(originals.tolist()):
-            seeds = [
-                self.config.seed,
-                *np.frombuffer(entries["digest"][number], np.uint64).tolist(),
-            ]
+            digest = np.frombuffer(entries["digest"][number], np.uint64)
+            rng = np.random.Generator(np.random.PCG64([self.config.seed, *digest.tolist()]))
             rows = np.array(drawings[number])
-            made = copies_of(rows, self.config, np.random.Generator(np.random.PCG64(seeds)))
+            made = copies_of(rows, self.config, rng)
             factors = None if drawings.factors is None else drawings.factors[number]
             for copy in made:
                 self._append(_bytes_of(copy), entries[number], factors)
@@ -251,11 +268,11 @@ class Spool:
                 " filter less, or leave its source out"
             )
 
-    def _entries(self) -> npt.NDArray[Any]:
+    def _entries(self) -> _Entries:
         """What is known of all that was added so far."""
         return np.frombuffer(bytes(self.entries), _ENTRY).copy()
 
-    def _drawings(self, entries: npt.NDArray[Any]) -> Drawings:
+    def _drawings(self, entries: _Entries) -> Drawings:
         """All that was added so far."""
         self.file.flush()
         count = int(entries["length"].sum())
@@ -284,32 +301,15 @@ def _bytes_of(rows: AnyArray) -> bytes:
     return (rows.astype(_ROWS) + 0.0).tobytes()  # + 0.0: no negative zero
 
 
-def _adopt_splits(
-    splits: npt.NDArray[np.int8], firsts: IntArray, are_with_copies: npt.NDArray[np.bool_]
-) -> None:
-    """Keep the copies that a source brings along away from what is held out.
-
-    A drawing without a split gets that of the first of its equals that has one: else it could be
-    held out while copies of an equal one are trained on. For the same reason the first of several
-    equals comes to train where one of them is there in a source with copies.
-
-    `splits` [n] is changed in place, `firsts` [n] says for each drawing the first of its equals.
-    """
-    given = np.full_like(splits, UNSPLIT)
-    backwards = np.flatnonzero(splits != UNSPLIT)[::-1]  # so that the first one is what stays
-    given[firsts[backwards]] = splits[backwards]
-    to_train = firsts[(splits == TRAIN) & are_with_copies]
-    given[to_train] = splits[to_train] = TRAIN
-    unsplit = splits == UNSPLIT
-    splits[unsplit] = given[firsts[unsplit]]
-
-
-def _scored(drawings: Drawings, numbers: IntArray, score: Score) -> npt.NDArray[np.float64]:
-    """The nats a point of some drawings; what is no number counts as the worst."""
-    nats = [np.empty(0)]
+def _scored(
+    drawings: Drawings, kept: npt.NDArray[np.bool_], score: Score
+) -> npt.NDArray[np.float64]:
+    """The nats a point of the drawings that are kept; what is no number counts as the worst."""
+    nats = np.full(len(drawings), -np.inf)
+    numbers = np.flatnonzero(kept)
     for first in range(0, len(numbers), _SCORED_AT_ONCE):
-        some = numbers[first : first + _SCORED_AT_ONCE].tolist()
-        found = score([Sketch.from_stroke3(np.array(drawings[number])) for number in some])
+        some = numbers[first : first + _SCORED_AT_ONCE]
+        found = score([Sketch.from_stroke3(np.array(drawings[number])) for number in some.tolist()])
         release_pages(drawings.rows)
-        nats.append(np.nan_to_num(np.asarray(found, np.float64), nan=np.inf, posinf=np.inf))
-    return np.concatenate(nats)
+        nats[some] = np.nan_to_num(np.asarray(found, np.float64), nan=np.inf, posinf=np.inf)
+    return nats
