@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Collection, Mapping
-from types import MappingProxyType, NoneType, UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def add_fields(
     group: argparse._ArgumentGroup,
     config: type[Any],
-    presets: Mapping[str, Mapping[str, Any]] = MappingProxyType({"": {}}),
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     skip: Collection[str] = (),
 ) -> None:
@@ -44,9 +44,10 @@ def add_fields(
         )
 
 
-def _defaults(item: dataclasses.Field[Any], presets: Mapping[str, Mapping[str, Any]]) -> str:
+def _defaults(item: dataclasses.Field[Any], presets: Mapping[str, Mapping[str, Any]] | None) -> str:
     """The value of a field if all presets have the same, else each preset's; None is none."""
-    values = {name: preset.get(item.name, item.default) for name, preset in presets.items()}
+    settings = presets or {"": {}}
+    values = {name: preset.get(item.name, item.default) for name, preset in settings.items()}
     if len(set(values.values())) > 1:
         return f" ({', '.join(f'{name} {value}' for name, value in values.items())})"
     value = next(iter(values.values()))

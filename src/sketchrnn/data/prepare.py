@@ -53,7 +53,7 @@ _ONE_DRAWING = (".svg", ".json")  # files that may hold a single one: many of th
 
 def prepare(
     sources: StrPath | Sequence[StrPath],
-    output: StrPath | None,
+    output: StrPath | None = None,
     config: PrepareConfig | None = None,
     *,
     score: Score | None = None,
@@ -64,6 +64,10 @@ def prepare(
     """Read `sources`, do and keep what is asked for, write one `.sketches` file.
 
     The same sources, options and seed give the same bytes.
+
+    >>> report = prepare("doodles:40", copies=2, turn=10)  # without an output to see what it does
+    >>> len(report.dataset.train), report.effects.copied
+    (120, 'copies=2, turn=10')
 
     Args:
         sources: files of any readable format, folders of them, or the doodles (`data.sources`).
