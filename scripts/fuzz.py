@@ -222,12 +222,11 @@ def zip_of(member: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def sketches_seeds() -> Iterator[bytes]:
-    from sketchrnn.data import prepare
     from sketchrnn.data.formats import sketches
+    from sketchrnn.data.prepare import prepare
 
     yield seed(lambda path: sketches.write(a_dataset(), path), "a.sketches")
-    settings = prepare.Settings(epsilon=4.0)
-    yield seed(lambda path: prepare.prepare(["doodles:6"], path, settings), "b.sketches")
+    yield seed(lambda path: prepare("doodles:6", path, simplify=4.0), "b.sketches")
 
 
 def with_checksum(content: bytes) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sketchrnn
 from sketchrnn.data.sources import read_sources
-from sketchrnn.drawing.sheets import choose_inputs, temperature_sheet
+from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.figures.curves import loss_curves
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.training.logs import read_log
@@ -38,7 +38,7 @@ def main() -> None:
         loss_curves(read_log(runs / name), IMAGES / f"{name}-curves.png")
         if model.conditional:  # what it makes of ten test drawings; the drawings are not shown
             dataset = read_sources([str(data / file) for file in files])
-            inputs = choose_inputs(dataset, "test", COLUMNS, model.N_max, SEED)
+            inputs = dataset.choose("test", COLUMNS, model.N_max, SEED)
             sheet = SketchSheet(
                 [
                     model.reconstruct(inputs, temperature=tau, seed=SEED)

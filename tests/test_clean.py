@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -12,26 +13,20 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, euclidean
 
 from sketchrnn import strokes
-from sketchrnn.data.clean import (
-    Cleaning,
-    Making,
-    Outliers,
-    boxed,
-    preprocess,
-    without_short,
-    worst,
-)
-from sketchrnn.data.copies import Copies, copied
+from sketchrnn.data.clean import boxed, clean, preprocess, without_short
+from sketchrnn.data.copies import copied, random_matrix
 from sketchrnn.data.doodles import doodles
 from sketchrnn.data.effects import Effects, Polyline, Shape
+from sketchrnn.data.prepare_config import PrepareConfig
 from sketchrnn.data.simplify import farthest_first, fewest_rows
+from sketchrnn.data.spool import worst
 from sketchrnn.errors import SketchRNNError
 
 POINT = st.tuples(*2 * [st.floats(-1e4, 1e4, allow_nan=False, width=32)])
 LINE = st.lists(POINT, min_size=1, max_size=12).map(lambda points: np.array(points))
 DRAWING = st.lists(LINE, min_size=1, max_size=6)
 CLEANING = st.builds(
-    Cleaning,
+    PrepareConfig,
     join=st.none() | st.sampled_from([0.0, 3.0, 40.0]),
     min_stroke=st.sampled_from([0.0, 5.0, 60.0]),
     order=st.booleans(),
@@ -39,11 +34,19 @@ CLEANING = st.builds(
 )
 
 
-def make(
-    lines: list[Polyline], cleaning: Cleaning, **how: object
-) -> tuple[list[Polyline], Effects]:
+ALL = {
+    "join": 3,
+    "min_stroke": 4,
+    "order": True,
+    "at_most": 20,
+    "box": True,
+    "simplify": 1.0,
+}
+
+
+def make(lines: list[Polyline], **options: object) -> tuple[list[Polyline], Effects]:
     effects = Effects()
-    found, _ = Making(cleaning, **how).make(lines, effects)  # type: ignore[arg-type]
+    found, _ = clean(lines, PrepareConfig(**options), effects)  # type: ignore[arg-type]
     return found, effects
 
 
@@ -63,29 +66,28 @@ def farthest_from(lines: list[Polyline], others: list[Polyline]) -> float:
 
 
 @settings(deadline=None, max_examples=120)
-@given(DRAWING, CLEANING, st.booleans(), st.sampled_from([0.0, 2.0, 30.0]), st.booleans())
+@given(DRAWING, CLEANING, st.booleans(), st.sampled_from([0.0, 2.0, 30.0]))
 def test_no_step_makes_nonsense(
-    lines: list[Polyline], cleaning: Cleaning, box: bool, epsilon: float, public: bool
+    lines: list[Polyline], config: PrepareConfig, box: bool, epsilon: float
 ) -> None:
     given_lines = [line.copy() for line in lines]
-    if public:  # which is to simplify, too
-        box, epsilon = True, epsilon or 2.0
-    found, effects = make(lines, cleaning, box=box, epsilon=epsilon, public=public)
+    effects = Effects()
+    found, _ = clean(lines, replace(config, box=box, simplify=epsilon), effects)
     assert found
     assert all(len(line) and np.isfinite(line).all() for line in found)
     strokes.check_stroke3(strokes.polylines_to_stroke3(found)[0])
     assert all(map(np.array_equal, lines, given_lines))  # nothing is changed in place
-    if cleaning.at_most is not None and sum(map(len, found)) - 1 > cleaning.at_most:
+    if config.at_most is not None and sum(map(len, found)) - 1 > config.at_most:
         assert effects.steps[-1].changed == 0
-        assert fewest_rows(found) > cleaning.at_most or max(map(len, found)) > 2
-    if public:
+        assert fewest_rows(found) > config.at_most or max(map(len, found)) > 2
+    if box and epsilon:  # the public preprocessing
         assert all((line == np.rint(line)).all() for line in found)
         assert np.concatenate(found).max() <= strokes.BOX_PX
     for before, after in pairwise(effects.steps):
-        assert before.after.strokes == after.before.strokes
-        assert before.after.points == after.before.points
+        assert before.strokes[1] == after.strokes[0]
+        assert before.points[1] == after.points[0]
     if effects.steps:
-        assert (effects.steps[-1].after.strokes, effects.steps[-1].after.points) == (
+        assert (effects.steps[-1].strokes[1], effects.steps[-1].points[1]) == (
             len(found),
             sum(map(len, found)),
         )
@@ -94,26 +96,27 @@ def test_no_step_makes_nonsense(
 @settings(deadline=None, max_examples=60)
 @given(DRAWING, CLEANING, st.sampled_from([0.0, 2.0, 30.0]))
 def test_what_is_drawn_was_there_and_what_was_there_is_drawn(
-    lines: list[Polyline], cleaning: Cleaning, epsilon: float
+    lines: list[Polyline], config: PrepareConfig, epsilon: float
 ) -> None:
     """But for gaps that were joined, short strokes, and what the epsilons allow."""
-    found, effects = make(lines, cleaning, epsilon=epsilon)
+    effects = Effects()
+    found, _ = clean(lines, replace(config, simplify=epsilon), effects)
     unit = np.ptp(np.concatenate(lines), axis=0).max() / 255 or 1.0
     largest = max((step.epsilon_px or 0.0) * unit for step in effects.steps or [Effects().step("")])
     tolerance = max(epsilon * unit, largest) + 1e-6 * (1 + np.abs(np.concatenate(lines)).max())
-    joint = (cleaning.join or 0.0) * unit / 2  # a point of a gap is nearer to one of its ends
+    joint = (config.join or 0.0) * unit / 2  # a point of a gap is nearer to one of its ends
     assert farthest_from(found, lines) <= tolerance + joint
-    if not cleaning.min_stroke:
+    if not config.min_stroke:
         assert farthest_from(lines, found) <= tolerance
 
 
 def test_no_options_change_nothing() -> None:
     lines = random_drawing(1)
-    found, effects = make(lines, Cleaning())
+    found, effects = make(lines)
     assert found == lines  # the very same arrays
     assert not effects
-    assert not Making(Cleaning())
-    assert str(Cleaning()) == str(Outliers()) == str(Copies()) == ""
+    assert not PrepareConfig().cleans
+    assert str(PrepareConfig()) == PrepareConfig().copying == ""
 
 
 # --- join, min-stroke, order --------------------------------------------------------------------
@@ -123,10 +126,10 @@ def test_distances_are_px_of_a_box_of_255() -> None:
     lines = [np.array([[0.0, 0], [100, 0]]), np.array([[104.0, 0], [255, 0]])]
     for factor in (1.0, 0.01, 1000.0):
         large = [line * factor for line in lines]
-        assert len(make(large, Cleaning(join=4.01))[0]) == 1
-        assert len(make(large, Cleaning(join=3.99))[0]) == 2
-        assert len(make(large, Cleaning(min_stroke=100.01))[0]) == 1
-        assert len(make(large, Cleaning(min_stroke=99.99))[0]) == 2
+        assert len(make(large, join=4.01)[0]) == 1
+        assert len(make(large, join=3.99)[0]) == 2
+        assert len(make(large, min_stroke=100.01)[0]) == 1
+        assert len(make(large, min_stroke=99.99)[0]) == 2
 
 
 def test_short_strokes_and_dots_go_but_never_all() -> None:
@@ -147,21 +150,21 @@ def test_pieces_are_joined_before_short_strokes_go() -> None:
     line = np.column_stack([np.arange(0, 256, 5.0), np.zeros(52)])
     pieces = [line[k : k + 2] for k in range(51)]
     lonely = np.array([[100.0, 50], [104, 50]])
-    found, _ = make([*pieces, lonely], Cleaning(join=0, min_stroke=10))
+    found, _ = make([*pieces, lonely], join=0, min_stroke=10)
     assert [one.tolist() for one in found] == [line.tolist()]
 
 
 def test_what_is_left_fills_the_box_again() -> None:
     speck = np.array([[1000.0, 0], [1001, 0]])
     square = np.array([[0.0, 0], [100, 0], [100, 100], [0, 100], [0, 0]])
-    found, _ = make([square, speck], Cleaning(min_stroke=5), box=True)
+    found, _ = make([square, speck], min_stroke=5, box=True)
     assert np.allclose(found[0], square * 2.55)
 
 
 def test_after_joining_no_open_ends_are_near_each_other() -> None:
     for seed in range(30):
         lines = random_drawing(seed, count=8, points=3)
-        found, _ = make(lines, Cleaning(join=20))
+        found, _ = make(lines, join=20)
         unit = np.ptp(np.concatenate(lines), axis=0).max() / 255
         still_open = [line for line in found if euclidean(line[0], line[-1]) > 20 * unit]
         for one, other in combinations(still_open, 2):
@@ -170,14 +173,14 @@ def test_after_joining_no_open_ends_are_near_each_other() -> None:
 
 def test_order_shortens_the_way_of_the_lifted_pen() -> None:
     lines = random_drawing(3, count=9)
-    found, effects = make(lines, Cleaning(order=True))
+    found, effects = make(lines, order=True)
     way = sum(euclidean(a[-1], b[0]) for a, b in pairwise(found))
     given_way = sum(euclidean(a[-1], b[0]) for a, b in pairwise(lines))
     assert way < 0.8 * given_way
     unit = np.ptp(np.concatenate(lines), axis=0).max() / 255
     (step,) = effects.steps
-    assert step.before.travel_px == pytest.approx(given_way / unit)
-    assert step.after.travel_px == pytest.approx(way / unit)
+    assert step.travel_px[0] == pytest.approx(given_way / unit)
+    assert step.travel_px[1] == pytest.approx(way / unit)
     assert (step.drawings, step.changed) == (1, 1)
 
 
@@ -202,13 +205,13 @@ def test_preprocess_is_the_public_preprocessing() -> None:
 
 def test_at_most_leaves_short_drawings_as_they_are() -> None:
     lines = random_drawing(2)
-    simple, _ = make(lines, Cleaning(), box=True, epsilon=2.0, public=True)
+    simple, _ = make(lines, box=True, simplify=2.0)
     rows = sum(map(len, simple)) - 1
-    same, effects = make(lines, Cleaning(at_most=rows), box=True, epsilon=2.0, public=True)
+    same, effects = make(lines, at_most=rows, box=True, simplify=2.0)
     assert [one.tolist() for one in same] == [one.tolist() for one in simple]
     assert effects.steps[-1].changed == 0
     assert effects.steps[-1].epsilon_px is None
-    fewer, effects = make(lines, Cleaning(at_most=rows - 1), box=True, epsilon=2.0, public=True)
+    fewer, effects = make(lines, at_most=rows - 1, box=True, simplify=2.0)
     assert sum(map(len, fewer)) - 1 == rows - 1
     assert effects.steps[-1].epsilon_px is not None
     assert effects.steps[-1].epsilon_px > 2.0
@@ -238,25 +241,25 @@ def test_at_most_keeps_the_points_that_matter_most() -> None:
 def test_a_zigzag_does_not_collapse() -> None:
     zigzag = np.column_stack([np.arange(101.0), np.tile([0.0, 9.0], 51)[:101]])
     assert len(strokes.simplify(zigzag, 9.1)) == 2  # one epsilon for all: from all points to two
-    found, _ = make([zigzag], Cleaning(at_most=50))
+    found, _ = make([zigzag], at_most=50)
     assert len(found[0]) == 51
 
 
 def test_with_too_many_strokes_a_drawing_stays_too_long() -> None:
     lines = random_drawing(1, count=9)
-    found, _ = make(lines, Cleaning(at_most=10))
+    found, _ = make(lines, at_most=10)
     assert [len(line) for line in found] == [len(line) for line in lines]
 
 
 def test_what_would_be_ruined_stays_too_long() -> None:
     waves = np.column_stack([np.arange(0, 250, 5.0), np.tile([0.0, 120], 25)])
     lines = [waves, waves[:, ::-1]]
-    found, effects = make(lines, Cleaning(at_most=50))
+    found, effects = make(lines, at_most=50)
     assert found == lines
     assert effects.steps[-1].changed == 0
     flat = [line * 0.15 + 100 for line in lines]  # the same waves, small in the same box
     corners = [np.array([[0.0, 0]]), np.array([[249.0, 249]])]
-    found, effects = make([*flat, *corners], Cleaning(at_most=50))
+    found, effects = make([*flat, *corners], at_most=50)
     assert sum(map(len, found)) == 51
     assert 0 < (effects.steps[-1].epsilon_px or 0) < 25
 
@@ -267,24 +270,26 @@ def test_distances_are_of_the_box_whatever_the_units_are(size: float) -> None:
     lines = [line * 255 / 400 for line in random_drawing(7, count=2, points=60)]
     corners = [np.array([[-100.0, -100]]), np.array([[155.0, 155]])]
     lines = [np.clip(line, -100, 155) for line in lines] + corners
-    for cleaning in (Cleaning(), Cleaning(at_most=30)):
-        found, effects = make([line * size for line in lines], cleaning, epsilon=2.0)
-        boxed_ones, expected = make(lines, cleaning, epsilon=2.0, box=True)
-        assert [len(line) for line in found] == [len(line) for line in boxed_ones]
+    in_units = [line * size for line in lines]
+    for options in ({"simplify": 2.0}, {"simplify": 2.0, "at_most": 30}, {"at_most": 30}):
+        found, effects = make(in_units, **options)
+        in_px, expected = make(lines, **options)
+        assert [len(line) for line in found] == [len(line) for line in in_px]
         assert effects.steps[-1].epsilon_px == pytest.approx(expected.steps[-1].epsilon_px)
-        np.testing.assert_allclose(
-            np.concatenate(found) / size, np.concatenate(boxed_ones) - 100, atol=1e-6
-        )
+        np.testing.assert_allclose(np.concatenate(found) / size, np.concatenate(in_px), atol=1e-6)
+    boxed_ones, effects = make(in_units, at_most=30, box=True)
+    assert effects.steps[-1].epsilon_px == pytest.approx(expected.steps[-1].epsilon_px)
+    np.testing.assert_allclose(np.concatenate(boxed_ones) - 100, np.concatenate(in_px), atol=1e-6)
     for height, ruined in ((24.0, False), (26.0, True)):  # px of a peak, from its base
         peak = np.array([[0.0, 0], [127, height], [255, 0]])
-        found, _ = make([peak * size, peak[::2] * size], Cleaning(at_most=3))
+        found, _ = make([peak * size, peak[::2] * size], at_most=3)
         assert (len(found[0]) == 3) == ruined
 
 
 def test_the_epsilon_is_in_px_of_the_box() -> None:
     flat = np.array([[0.0, 0], [255, 3], [510, 0]])  # 2 units a px: the point is 1.5 px off
-    assert len(make([flat], Cleaning(), epsilon=1.4)[0][0]) == 3
-    assert len(make([flat], Cleaning(), epsilon=1.6)[0][0]) == 2
+    assert len(make([flat], simplify=1.4)[0][0]) == 3
+    assert len(make([flat], simplify=1.6)[0][0]) == 2
 
 
 # --- outliers -----------------------------------------------------------------------------------
@@ -313,9 +318,9 @@ def test_infinitely_unlikely_is_worst() -> None:
 
 
 def test_copies_are_mirrored_turned_and_stretched() -> None:
-    copies = Copies(1, mirror=True, turn=30, stretch=0.2)
+    copies = PrepareConfig(copies=1, mirror=True, turn=30, stretch=0.2)
     rng = np.random.default_rng(4)
-    matrices = np.array([copies.matrix(rng) for _ in range(4000)])
+    matrices = np.array([random_matrix(copies, rng) for _ in range(4000)])
     # the singular values are the factors, the determinant's sign says whether it is mirrored
     factors = np.hypot(matrices[:, 0], matrices[:, 1])  # of the columns: x and y
     for axis in (0, 1):
@@ -332,12 +337,14 @@ def test_copies_are_mirrored_turned_and_stretched() -> None:
 
 def test_mirroring_alone_mirrors_every_copy() -> None:
     rng = np.random.default_rng(0)
+    copies = PrepareConfig(copies=1, mirror=True)
     for _ in range(10):
-        assert Copies(1, mirror=True).matrix(rng).tolist() == [[-1, 0], [0, 1]]
+        assert random_matrix(copies, rng).tolist() == [[-1, 0], [0, 1]]
 
 
 def test_a_copy_is_the_drawing_times_the_matrix() -> None:
-    matrix = Copies(1, turn=90, stretch=0.3).matrix(np.random.default_rng(8))
+    copies = PrepareConfig(copies=1, turn=90, stretch=0.3)
+    matrix = random_matrix(copies, np.random.default_rng(8))
     for doodle in doodles(20, 3):
         for rows, tolerance in (
             (doodle.sketch.to_stroke3() + np.array([0.25, 0.5, 0]), 1e-9),
@@ -366,32 +373,32 @@ def test_a_copy_is_the_drawing_times_the_matrix() -> None:
 )
 def test_cleaning_that_makes_no_sense(options: dict, message: str) -> None:
     with pytest.raises(SketchRNNError, match=message):
-        Cleaning(**options)
+        PrepareConfig(**options)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_shares_that_make_no_sense(share: float) -> None:
     with pytest.raises(SketchRNNError, match="longest to drop must be a share under 1"):
-        Outliers(longest=share)
+        PrepareConfig(drop_longest=share)
     with pytest.raises(SketchRNNError, match="unlikely to drop must be a share under 1"):
-        Outliers(unlikely=share)
+        PrepareConfig(drop_unlikely=share)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"count": -1}, "0 or more"),
-        ({"count": 1}, "teach nothing"),
-        ({"count": 2, "mirror": True}, "all the same"),
+        ({"copies": -1}, "0 or more"),
+        ({"copies": 1}, "teach nothing"),
+        ({"copies": 2, "mirror": True}, "all the same"),
         ({"mirror": True}, "say how many"),
         ({"turn": 5.0}, "say how many"),
-        ({"count": 1, "turn": 181.0}, "degrees"),
-        ({"count": 1, "stretch": 1.0}, "part to stretch"),
+        ({"copies": 1, "turn": 181.0}, "degrees"),
+        ({"copies": 1, "stretch": 1.0}, "part to stretch"),
     ],
 )
 def test_copies_that_make_no_sense(options: dict, message: str) -> None:
     with pytest.raises(SketchRNNError, match=message):
-        Copies(**options)
+        PrepareConfig(**options)
 
 
 def test_a_line_too_long_to_be_resampled() -> None:
@@ -404,7 +411,7 @@ def test_a_line_too_long_to_be_resampled() -> None:
 
 
 def test_effects_survive_json() -> None:
-    _, effects = make(random_drawing(4), Cleaning(3, 4, True, 20), box=True, epsilon=1.0)
+    _, effects = make(random_drawing(4), **ALL)
     effects.dropped["too long"] = 3
     effects.left_out["text"] = 2
     effects.copies, effects.copied, effects.unreadable = 7, "mirror", 1
@@ -423,10 +430,10 @@ def test_effects_survive_json() -> None:
 def test_steps_stand_in_the_order_in_which_they_are_done() -> None:
     effects = Effects()
     lines = random_drawing(4)
-    Making(Cleaning(at_most=20)).make(lines, effects)
-    Making(Cleaning(3, 4, True, 20), box=True, epsilon=1.0).make(lines, effects)
+    clean(lines, PrepareConfig(at_most=20), effects)
+    clean(lines, PrepareConfig(**ALL), effects)
     together = [step.name for step in effects.steps]
-    _, alone = make(lines, Cleaning(3, 4, True, 20), box=True, epsilon=1.0)
+    _, alone = make(lines, **ALL)
     assert together == [step.name for step in alone.steps]
     assert together[-2:] == ["simplify 1", "at-most 20"]
 

@@ -605,13 +605,12 @@ def test_data_prepare(shell: Shell, tmp_path: Path) -> None:
 
 def test_every_option_of_prepare_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sketchrnn.data import prepare as module
+    from sketchrnn.data.prepare_config import PrepareConfig
 
-    seen: list[module.Settings] = []
+    seen: list[PrepareConfig] = []
 
-    def prepare(
-        sources: Sequence[str], output: Path, settings: module.Settings, **_: object
-    ) -> module.Report:
-        seen.append(settings)
+    def prepare(sources: Sequence[str], output: Path, config: PrepareConfig, **_: object) -> None:
+        seen.append(config)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "prepare", prepare)
@@ -622,13 +621,12 @@ def test_every_option_of_prepare_arrives(tmp_path: Path, monkeypatch: pytest.Mon
     from sketchrnn.cli import INTERRUPTED, main
 
     assert main(["data", "prepare", "a", "-o", "b.sketches", *typed.split()]) == INTERRUPTED
-    settings = dataclasses.asdict(seen[0])
-    assert settings == {
+    assert dataclasses.asdict(seen[0]) == dataclasses.asdict(PrepareConfig()) | {
         "min_points": 3,
         "max_points": 90,
         "recognized_only": True,
         "keep_duplicates": True,
-        "epsilon": 1.5,
+        "simplify": 1.5,
         "box": True,
         "seed": 8,
         "valid": 0.2,
@@ -637,7 +635,7 @@ def test_every_option_of_prepare_arrives(tmp_path: Path, monkeypatch: pytest.Mon
         "label": "thing",
     }
     assert main(["data", "prepare", "a", "-o", "b.sketches"]) == INTERRUPTED
-    assert seen[1] == module.Settings()  # the flags' defaults are the library's
+    assert seen[1] == PrepareConfig()  # the flags' defaults are the library's
 
 
 def test_data_inspect(shell: Shell, data: Path, tmp_path: Path) -> None:

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 
 from sketchrnn.cli.verbs import data as verb
-from sketchrnn.data.clean import Cleaning
 from sketchrnn.data.dataset import Dataset, Drawings
-from sketchrnn.data.effects import Change, Gallery
 from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.inspect import preview, summarize
 from sketchrnn.data.prepare import prepare
+from sketchrnn.data.report import Change, Gallery
 from sketchrnn.data.tables import counts_text, text_table
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.effects import effects_sheet, in_order
+from sketchrnn.figures.changes import changes_sheet, in_order
 
 
 def line(length: int, dx: int = 3, lifts: tuple[int, ...] = ()) -> np.ndarray:
@@ -200,7 +199,7 @@ def write_raw(path: Path) -> Path:
 
 def test_the_effects_of_a_file_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "rods.sketches"
-    effects = prepare([write_raw(tmp_path / "rod.ndjson")], path, cleaning=Cleaning(4, 5)).effects
+    effects = prepare([write_raw(tmp_path / "rod.ndjson")], path, join=4, min_stroke=5).effects
     assert run(path) == 0
     said = capsys.readouterr().out
     assert said == f"{summarize(read(path)).to_text()}\nwhat was done to them\n{effects.to_text()}"
@@ -247,17 +246,17 @@ def test_the_sheet_shows_what_changed_most_and_what_was_left_out(tmp_path: Path)
     line = np.column_stack([np.arange(40.0), np.zeros(40)])
     gallery = Gallery()
     for amount in np.random.default_rng(0).permutation(60).tolist():
-        gallery.offer(Change([line[: amount + 2]], [line[:2]], "", float(amount)))
+        gallery.offer(Change(float(amount), [line[: amount + 2]], [line[:2]]))
     assert [change.amount for change in gallery.changed] == list(range(59, 35, -1))
     gallery.left_out["longest"] = [[line]]
-    sheet = effects_sheet(gallery, "x")
+    sheet = changes_sheet(gallery.rows(), "x")
     assert sheet.row_labels == 3 * ["before", "after"] + ["left out: longest"]
     assert len(sheet.rows[0]) == 8
     assert sheet.colors[0][0] == ["#e8590c"]
     assert in_order(5)[-1] == "#1670d6"
     assert len(set(in_order(30))) == 30
     with pytest.raises(SketchRNNError, match="nothing to show"):
-        effects_sheet(Gallery(), "x")
+        changes_sheet(Gallery().rows(), "x")
 
 
 def test_a_sheet_that_cannot_be_is_refused_before_the_work(

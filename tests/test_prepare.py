@@ -6,23 +6,24 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import pytest
 
 from sketchrnn import strokes
 from sketchrnn.cli.verbs import data as verb
-from sketchrnn.data.clean import Cleaning, Outliers, preprocess
-from sketchrnn.data.copies import Copies
+from sketchrnn.data.clean import preprocess
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.doodles import doodles
-from sketchrnn.data.effects import Gallery
 from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.formats.records import Skipped
-from sketchrnn.data.prepare import Report, Settings, _Item, _Spool, prepare
+from sketchrnn.data.prepare import prepare
+from sketchrnn.data.prepare_config import PrepareConfig
+from sketchrnn.data.report import Report, SourceReport
 from sketchrnn.data.sources import read_source
+from sketchrnn.data.spool import Item, Spool
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -123,7 +124,9 @@ def test_doodles_keep_their_factors(tmp_path: Path) -> None:
         assert np.allclose(data.train.factors[index], expected, rtol=1e-6)
         assert data.sketch("train", index).label == doodle.sketch.label
         assert np.array_equal(data.train[index], doodle.sketch.to_stroke3())
-    prepare([tmp_path / "a.sketches"], tmp_path / "b.sketches", Settings(min_points=60, label="x"))
+    prepare(
+        [tmp_path / "a.sketches"], tmp_path / "b.sketches", PrepareConfig(min_points=60, label="x")
+    )
     filtered = read(tmp_path / "b.sketches")
     kept = data.train.lengths >= 60
     assert 0 < kept.sum() < 50
@@ -137,7 +140,7 @@ def test_doodles_are_the_set_that_training_on_them_would_use(tmp_path: Path) -> 
     assert [len(split) for split in direct.splits.values()] == [60, 3, 3]
     for name, split in direct.splits.items():
         assert [rows.tolist() for rows in data.split(name)] == [rows.tolist() for rows in split]
-    prepare(["doodles:60:7"], tmp_path / "b.sketches", Settings(resplit=True, valid=1, test=1))
+    prepare(["doodles:60:7"], tmp_path / "b.sketches", PrepareConfig(resplit=True, valid=1, test=1))
     assert len(read(tmp_path / "b.sketches").train) == 66 - 2 * 8  # of each of 8 kinds
 
 
@@ -154,11 +157,11 @@ def test_filters_count_what_they_drop(tmp_path: Path) -> None:
         {"drawing": [[list(range(20)), [0] * 20]], "recognized": True},
     ]
     path.write_text("".join(json.dumps({"word": "cat"} | line) + "\n" for line in lines))
-    settings = Settings(max_points=10, recognized_only=True)
+    settings = PrepareConfig(max_points=10, recognized_only=True)
     report = prepare([path], tmp_path / "a.sketches", settings)
     assert counts(report) == [(8, (3, 0, 0), (1, 2, 1, 1))]
     assert counts(prepare([path], tmp_path / "b.sketches")) == [(8, (5, 0, 0), (0, 2, 0, 1))]
-    settings = Settings(keep_duplicates=True, min_points=1)
+    settings = PrepareConfig(keep_duplicates=True, min_points=1)
     assert counts(prepare([path], tmp_path / "c.sketches", settings)) == [
         (8, (7, 0, 0), (0, 1, 0, 0))
     ]
@@ -187,21 +190,21 @@ def test_splits_are_kept_unless_asked_otherwise(tmp_path: Path) -> None:
     out = tmp_path / "a.sketches"
     prepare([path], out)
     assert [len(split) for split in read(out).splits.values()] == [190, 5, 5]
-    prepare([path], out, Settings(resplit=True, valid=0.1, test=30))
+    prepare([path], out, PrepareConfig(resplit=True, valid=0.1, test=30))
     anew = read(out)
     assert [len(split) for split in anew.splits.values()] == [150, 20, 30]
     assert sorted(everything(anew)) == sorted(rows.tolist() for rows in arrays)
-    prepare([path], out, Settings(resplit=True, valid=0.1, test=30, seed=1))
+    prepare([path], out, PrepareConfig(resplit=True, valid=0.1, test=30, seed=1))
     assert everything(read(out)) != everything(anew)
 
 
 def test_the_same_input_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "cat.ndjson", *(square(side) for side in range(1, 99)))
     for name in ("a", "b"):
-        prepare([path, "doodles:30"], tmp_path / f"{name}.sketches", Settings(seed=3))
+        prepare([path, "doodles:30"], tmp_path / f"{name}.sketches", PrepareConfig(seed=3))
     a, b = (tmp_path / f"{name}.sketches" for name in "ab")
     assert a.read_bytes() == b.read_bytes()
-    prepare([path, "doodles:30"], b, Settings(seed=4))
+    prepare([path, "doodles:30"], b, PrepareConfig(seed=4))
     assert a.read_bytes() != b.read_bytes()
 
 
@@ -209,7 +212,7 @@ def test_simplify(tmp_path: Path) -> None:
     wiggle = np.array([[10, (-1) ** n, 0] for n in range(20)] + [[0, 0, 1]], dtype=np.int16)
     corner = np.array([[50, 0, 0], [50, 0, 0], [0, 90, 1]], dtype=np.int16)
     path = write_npz(tmp_path / "a.npz", [wiggle, corner])
-    prepare([path], tmp_path / "a.sketches", Settings(epsilon=2.0, min_points=1))
+    prepare([path], tmp_path / "a.sketches", PrepareConfig(simplify=2.0, min_points=1))
     data = read(tmp_path / "a.sketches")
     assert [rows.tolist() for rows in data.train] == [
         [[200, 0, 1]],
@@ -217,7 +220,7 @@ def test_simplify(tmp_path: Path) -> None:
     ]
     assert data.epsilon == 2.0
     dense = write_lines(tmp_path / "dense.ndjson", [[list(range(20, 148)), [7] * 128]])
-    prepare([dense], tmp_path / "b.sketches", Settings(epsilon=1.0, min_points=1))
+    prepare([dense], tmp_path / "b.sketches", PrepareConfig(simplify=1.0, min_points=1))
     assert read(tmp_path / "b.sketches").train[0].tolist() == [[255, 0, 1]]  # scaled to the box
 
 
@@ -225,14 +228,14 @@ def test_box(tmp_path: Path) -> None:
     """Every larger side is 255 px, whatever it was; the shapes stay."""
     small = np.array([[3, 4, 0], [0, 1, 1], [1, 0, 1]], dtype=np.int16)
     path = write_npz(tmp_path / "a.npz", [small, small * np.array([100, 100, 1], dtype=np.int16)])
-    settings = Settings(box=True, min_points=1, keep_duplicates=True)
+    settings = PrepareConfig(box=True, min_points=1, keep_duplicates=True)
     prepare([path], tmp_path / "a.sketches", settings)
     first, second = (np.asarray(rows) for rows in read(tmp_path / "a.sketches").train)
     np.testing.assert_allclose(first, [[153, 204, 0], [0, 51, 1], [51, 0, 1]], rtol=1e-6)
     np.testing.assert_allclose(second, first, rtol=1e-6)
     assert read(tmp_path / "a.sketches").size == pytest.approx(255)
     # with an epsilon, too, it is the public preprocessing
-    prepare([path], tmp_path / "b.sketches", Settings(box=True, epsilon=2.0, min_points=1))
+    prepare([path], tmp_path / "b.sketches", PrepareConfig(box=True, simplify=2.0, min_points=1))
     lines = [np.array([[0.0, 0], [3, 4], [3, 5]]), np.array([[4.0, 5]])]
     expected = strokes.polylines_to_stroke3(preprocess(lines, 2.0))[0]
     np.testing.assert_array_equal(read(tmp_path / "b.sketches").train[0], expected)
@@ -256,7 +259,7 @@ def test_float_rows_and_outliers_are_kept(tmp_path: Path) -> None:
 
 
 def test_one_label_for_all(tmp_path: Path) -> None:
-    prepare(["doodles:20"], tmp_path / "a.sketches", Settings(label="doodle"))
+    prepare(["doodles:20"], tmp_path / "a.sketches", PrepareConfig(label="doodle"))
     assert read(tmp_path / "a.sketches").classes == ("doodle",)
 
 
@@ -272,7 +275,7 @@ def test_a_class_of_which_nothing_is_left(tmp_path: Path, options: dict, message
     cats = write_lines(tmp_path / "cat.ndjson", *(square(n) for n in range(1, 6)), word="cat")
     dogs = write_lines(tmp_path / "dog.ndjson", CAT, word="dog", recognized=False)
     with pytest.raises(SketchRNNError, match=message):
-        prepare([cats, dogs], tmp_path / "a.sketches", Settings(**options))
+        prepare([cats, dogs], tmp_path / "a.sketches", PrepareConfig(**options))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cat.ndjson", "dog.ndjson"]
 
 
@@ -281,7 +284,7 @@ def test_a_class_without_training_drawings(tmp_path: Path) -> None:
     arrays[0] = arrays[0][:2]
     path = write_npz(tmp_path / "a.npz", arrays[:1], [np.concatenate(arrays)])
     with pytest.raises(SketchRNNError, match=r"class 'a' has no training drawings left.*--resplit"):
-        prepare([path], tmp_path / "a.sketches", Settings(min_points=3))
+        prepare([path], tmp_path / "a.sketches", PrepareConfig(min_points=3))
 
 
 @pytest.mark.parametrize(
@@ -289,9 +292,9 @@ def test_a_class_without_training_drawings(tmp_path: Path) -> None:
     [
         {"min_points": 0},
         {"min_points": 5, "max_points": 4},
-        {"epsilon": -0.1},
-        {"epsilon": 255.0},
-        {"epsilon": float("nan")},
+        {"simplify": -0.1},
+        {"simplify": 255.0},
+        {"simplify": float("nan")},
         {"seed": -1},
         {"valid": -0.1},
         {"test": 2.5},
@@ -301,7 +304,7 @@ def test_a_class_without_training_drawings(tmp_path: Path) -> None:
 )
 def test_settings_that_make_no_sense(options: dict) -> None:
     with pytest.raises(SketchRNNError, match=r"must be"):
-        Settings(**options)
+        PrepareConfig(**options)
 
 
 @pytest.mark.parametrize("source", ["doodles:0", "doodles:x", "doodles:1:2:fish:4", "doodles:5:-1"])
@@ -359,7 +362,7 @@ def test_every_option_reaches_the_settings(
 ) -> None:
     seen = []
 
-    def fake(sources: object, output: object, settings: Settings, **_: object) -> Report:
+    def fake(sources: object, output: object, settings: PrepareConfig, **_: object) -> Report:
         seen.append((sources, output, settings))
         empty = Drawings.from_arrays([])
         one = Drawings.from_arrays([np.array([[1, 2, 1]])])
@@ -371,7 +374,19 @@ def test_every_option_reaches_the_settings(
         " --seed 4 --valid 10 --test 0.2 --resplit --label pet"
     )
     run("prepare", "x", "y", "-o", "z.sketches", *options.split())
-    expected = Settings(3, 9, True, True, 1.5, True, 4, 10, 0.2, True, "pet")
+    expected = PrepareConfig(
+        min_points=3,
+        max_points=9,
+        recognized_only=True,
+        keep_duplicates=True,
+        simplify=1.5,
+        box=True,
+        seed=4,
+        valid=10,
+        test=0.2,
+        resplit=True,
+        label="pet",
+    )
     assert seen == [(["x", "y"], Path("z.sketches"), expected)]
 
 
@@ -383,7 +398,7 @@ def test_real_sources(tmp_path: Path, shared: Path) -> None:
         folder / "spg/face.ndjson.gz",
         folder / "simplified_345/sun.ndjson",
     ]
-    report = prepare(sources, tmp_path / "a.sketches", Settings(epsilon=2.0, max_points=150))
+    report = prepare(sources, tmp_path / "a.sketches", PrepareConfig(simplify=2.0, max_points=150))
     data = read(tmp_path / "a.sketches")
     assert data.classes == ("face", "sun")
     assert data.epsilon == 2.0
@@ -445,7 +460,7 @@ def test_many_drawings_are_one_line(tmp_path: Path) -> None:
     # raw drawings: in the box, simplified, whole numbers
     assert report.dataset.train[0].tolist()[0] == [255, 0, 0]
     assert report.effects.steps[0].name == "simplify 2"
-    one = prepare(pets, tmp_path / "a.sketches", Settings(label="animal"))
+    one = prepare(pets, tmp_path / "a.sketches", PrepareConfig(label="animal"))
     assert one.dataset.classes == ("animal",)
 
 
@@ -531,7 +546,7 @@ def test_a_class_whose_name_nobody_could_read(tmp_path: Path, label: str) -> Non
     prepare([source], output)
     good = output.read_bytes()
     with pytest.raises(SketchRNNError, match="must be 1 to 255 printable characters") as caught:
-        Settings(label=label)
+        PrepareConfig(label=label)
     assert str(caught.value).isprintable()
     if 0 < len(label) < 255:  # or the name of a file
         source = source.rename(tmp_path / f"{label}.ndjson")
@@ -549,7 +564,7 @@ def test_the_name_of_a_file_stands_on_one_line(tmp_path: Path) -> None:
             write_npz(source, random_rows(3))
         else:
             write_lines(source, CAT, word="cat")
-        report = prepare([source], tmp_path / "a.sketches", Settings(label="cat"))
+        report = prepare([source], tmp_path / "a.sketches", PrepareConfig(label="cat"))
         assert report.to_text().splitlines()[1].startswith("a\ufffd\ufffd[2J.n")
         assert report.dataset.provenance[0].startswith("a\ufffd\ufffd[2J.n")
 
@@ -570,18 +585,19 @@ def test_one_class_in_two_spellings(tmp_path: Path) -> None:
         write_lines(tmp_path / "b.ndjson", square(9), word=apart),
     ]
     assert prepare(paths, tmp_path / "a.sketches").dataset.classes == (composed,)
-    settings = Settings(label=apart)
+    settings = PrepareConfig(label=apart)
     assert prepare(paths, tmp_path / "a.sketches", settings).dataset.classes == (composed,)
 
 
 def test_more_sources_than_16_bits_count() -> None:
-    spool = _Spool(BytesIO(), Gallery())
-    spool.see("cat")
-    for _ in range(1 << 16):
-        spool.begin_source(())
-    spool.begin_source(())
-    spool.add(_Item(np.array([[1.0, 2, 1]]), "cat"), "cat")
-    assert list(spool.sources) == [1 << 16]
+    with TemporaryFile() as file:
+        spool = Spool(file, PrepareConfig())
+        spool.see("cat")
+        for number in range((1 << 16) + 1):
+            spool.begin_source(SourceReport(str(number)))
+        spool.add(Item(np.array([[1.0, 2, 1]]), "cat"), "cat")
+        spool.dataset("cats")
+    assert [one.source for one in spool.reports if one.kept["train"]] == [str(1 << 16)]
 
 
 # --- cleaning, outliers, copies ----------------------------------------------------------------
@@ -589,16 +605,16 @@ def test_more_sources_than_16_bits_count() -> None:
 
 def test_simplify_0_leaves_raw_points_as_they_are(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "raw.ndjson", RAW)
-    prepare([path], tmp_path / "a.sketches", Settings(epsilon=0.0))
+    prepare([path], tmp_path / "a.sketches", PrepareConfig(simplify=0.0))
     data = read(tmp_path / "a.sketches")
     assert data.train[0].tolist() == [[500, 0, 1], [-500, 0, 0], [0, 250, 1]]
     assert data.epsilon == 0
-    prepare([path], tmp_path / "a.sketches", Settings(epsilon=0.0, box=True))
+    prepare([path], tmp_path / "a.sketches", PrepareConfig(simplify=0.0, box=True))
     boxed = read(tmp_path / "a.sketches").train[0]
     assert np.allclose(boxed, [[255, 0, 1], [-255, 0, 0], [0, 127.5, 1]])
     arrays = random_rows(4)
     source = write_npz(tmp_path / "x.npz", arrays)
-    prepare([source], tmp_path / "a.sketches", Settings(epsilon=0.0))
+    prepare([source], tmp_path / "a.sketches", PrepareConfig(simplify=0.0))
     data = read(tmp_path / "a.sketches")
     assert [rows.tolist() for rows in data.train] == [rows.tolist() for rows in arrays]
     assert data.epsilon is None
@@ -609,14 +625,14 @@ def test_simplify_is_in_px_of_the_box_for_files_with_splits_too(tmp_path: Path) 
     flat = np.array([[130, 3, 0], [125, -3, 1]])  # a point that is 3 px off
     small, large = flat * [0.1, 0.1, 1], flat * [10, 10, 1]
     path = write_npz(tmp_path / "a.npz", [flat, small, large])
-    settings = Settings(epsilon=2.8, min_points=1, keep_duplicates=True)
+    settings = PrepareConfig(simplify=2.8, min_points=1, keep_duplicates=True)
     data = prepare([path], tmp_path / "a.sketches", settings).dataset
     assert [len(rows) for rows in data.train] == [2, 2, 2]
-    data = prepare([path], tmp_path / "a.sketches", replace(settings, epsilon=3.2)).dataset
+    data = prepare([path], tmp_path / "a.sketches", replace(settings, simplify=3.2)).dataset
     assert [len(rows) for rows in data.train] == [1, 1, 1]
     assert data.epsilon == 3.2
     # what was simplified before stays so
-    settings = replace(settings, epsilon=1.0)
+    settings = replace(settings, simplify=1.0)
     data = prepare([tmp_path / "a.sketches"], tmp_path / "b.sketches", settings).dataset
     assert data.epsilon == 3.2
 
@@ -627,17 +643,22 @@ def test_cleaning_reaches_every_kind_of_source(tmp_path: Path) -> None:
     raw = write_lines(tmp_path / "raw.ndjson", [[*s, [0, 1]] for s in broken], word="b")
     rows = np.array([[100, 0, 1], [1, 0, 0], [154, 0, 1], [-255, 9, 0], [1, 0, 1]])
     npz = write_npz(tmp_path / "c.npz", [rows])
-    cleaning = Cleaning(join=2, min_stroke=3, order=True, at_most=2)
     report = prepare(
-        [simple, raw, npz], tmp_path / "a.sketches", Settings(min_points=1), cleaning=cleaning
+        [simple, raw, npz],
+        tmp_path / "a.sketches",
+        PrepareConfig(min_points=1),
+        join=2,
+        min_stroke=3,
+        order=True,
+        at_most=2,
     )
     assert [rows.tolist() for rows in report.dataset.train] == 3 * [[[255, 0, 1]]]
     names = ["join 2 px", "min-stroke 3 px", "order", "simplify 2", "at-most 2"]
     assert [step.name for step in report.effects.steps] == names
     join = report.effects.step("join 2 px")
     assert (join.drawings, join.changed) == (3, 3)
-    assert (join.before.strokes, join.after.strokes) == (9, 6)
-    assert report.effects.step("min-stroke 3 px").after.strokes == 3
+    assert join.strokes == [9, 6]
+    assert report.effects.step("min-stroke 3 px").strokes[1] == 3
     assert report.dataset.provenance[0] == (
         "simple.ndjson: 1 of 1 drawings (min_points=1, join=2, min_stroke=3, order, at_most=2)"
     )
@@ -647,7 +668,7 @@ def test_cleaning_reaches_every_kind_of_source(tmp_path: Path) -> None:
 def test_too_many_strokes_for_at_most_are_too_long(tmp_path: Path) -> None:
     many = [[[n, n], [0, 99]] for n in range(10)]
     path = write_lines(tmp_path / "a.ndjson", many, square(9), CAT)
-    report = prepare([path], tmp_path / "a.sketches", cleaning=Cleaning(at_most=8))
+    report = prepare([path], tmp_path / "a.sketches", at_most=8)
     assert report.sources[0].dropped["too long"] == 1
     assert report.dataset.N_max <= 8
 
@@ -661,8 +682,7 @@ def test_the_longest_of_each_class_are_dropped(tmp_path: Path) -> None:
         ("cat", "dog"),
     )
     sketches.write(data, tmp_path / "in.sketches")
-    outliers = Outliers(longest=0.1)
-    report = prepare([tmp_path / "in.sketches"], tmp_path / "a.sketches", outliers=outliers)
+    report = prepare([tmp_path / "in.sketches"], tmp_path / "a.sketches", drop_longest=0.1)
     assert report.effects.dropped == {"longest": 4}
     assert report.sources[0].dropped["longest"] == 4
     assert "longest" in report.to_text().splitlines()[0]
@@ -685,22 +705,22 @@ def test_the_unlikely_are_dropped_by_a_score(tmp_path: Path) -> None:
         found = [float(badness[s.to_stroke3().astype(np.float32).tobytes()]) for s in some]
         return [np.nan if value == 100 else value for value in found]
 
-    report = prepare([path], tmp_path / "a.sketches", outliers=Outliers(unlikely=0.01), score=score)
+    report = prepare([path], tmp_path / "a.sketches", drop_unlikely=0.01, score=score)
     assert sum(calls) == 600
     assert max(calls) < 600
     kept = everything(report.dataset)
     gone = [n for n, rows in enumerate(arrays) if rows.tolist() not in kept]
     assert gone == [100, *range(595, 600)]  # no number is worst
     with pytest.raises(SketchRNNError, match="which model"):
-        prepare([path], tmp_path / "a.sketches", outliers=Outliers(unlikely=0.1))
+        prepare([path], tmp_path / "a.sketches", drop_unlikely=0.1)
 
 
 def test_copies_are_of_training_drawings_and_reach_no_other_split(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.ndjson", *(square(n) for n in range(5, 65)), word="a")
-    settings = Settings(valid=7, test=0.1, seed=3)
+    settings = PrepareConfig(valid=7, test=0.1, seed=3)
     plain = prepare([path], tmp_path / "a.sketches", settings).dataset
-    copies = Copies(3, mirror=True, turn=20, stretch=0.1)
-    report = prepare([path], tmp_path / "b.sketches", settings, copies=copies)
+    copies = {"copies": 3, "mirror": True, "turn": 20, "stretch": 0.1}
+    report = prepare([path], tmp_path / "b.sketches", settings, **copies)
     data = read(tmp_path / "b.sketches")
     assert everything(plain)[47:] == everything(data)[4 * 47 :]  # valid and test as they were
     originals = [rows.tolist() for rows in plain.train]
@@ -721,8 +741,8 @@ def test_copies_are_of_training_drawings_and_reach_no_other_split(tmp_path: Path
     other = prepare(
         [more, path],
         tmp_path / "c.sketches",
-        settings=replace(settings, valid=0.0, test=0.0),
-        copies=copies,
+        replace(settings, valid=0.0, test=0.0),
+        **copies,
     )
     assert {rows.tobytes() for rows in data.train} <= {
         rows.tobytes() for rows in other.dataset.train
@@ -731,16 +751,16 @@ def test_copies_are_of_training_drawings_and_reach_no_other_split(tmp_path: Path
 
 def test_copies_keep_factors_and_are_known_again(tmp_path: Path) -> None:
     first, again = tmp_path / "a.sketches", tmp_path / "b.sketches"
-    prepare(["doodles:40:7"], first, copies=Copies(2, turn=10, stretch=0.1))
+    prepare(["doodles:40:7"], first, copies=2, turn=10, stretch=0.1)
     data = read(first)
     assert data.train.factors is not None
     assert np.array_equal(data.train.factors[40:], np.repeat(data.train.factors[:40], 2, axis=0))
     # split anew, copies could come into another split than their originals, so they are left out
-    report = prepare([first], again, Settings(resplit=True))
+    report = prepare([first], again, PrepareConfig(resplit=True))
     assert report.sources[0].dropped["copy"] == 80
     assert sum(map(len, report.dataset.splits.values())) == 44
     # not split anew they stay, come last, and are not copied again
-    report = prepare([first, "doodles:20:9"], again, copies=Copies(1, mirror=True))
+    report = prepare([first, "doodles:20:9"], again, copies=1, mirror=True)
     assert len(report.dataset.train) == 60 + 80 + 60
     assert sketches.read_effects(again).copies == 140
     assert [rows.tolist() for rows in report.dataset.train][60:140] == [
@@ -749,7 +769,7 @@ def test_copies_keep_factors_and_are_known_again(tmp_path: Path) -> None:
 
 
 def mirrored(rows: np.ndarray) -> tuple:
-    """What `Copies(1, mirror=True)` makes of a drawing, as something to look up."""
+    """What `copies=1, mirror=True` makes of a drawing, as something to look up."""
     return tuple(map(tuple, (rows * np.array([-1, 1, 1])).tolist()))
 
 
@@ -767,14 +787,14 @@ def test_copies_of_an_earlier_file_are_not_of_what_is_held_out(
     sides = range(1, 201)
     path = write_lines(tmp_path / "cat.ndjson", *map(square, sides), word="cat")
     earlier = tmp_path / "earlier.sketches"
-    first = prepare([path], earlier, copies=Copies(1, mirror=True)).dataset
+    first = prepare([path], earlier, copies=1, mirror=True).dataset
     assert copies_of_held_out(first) == 0
     more = write_lines(tmp_path / "more.ndjson", *map(square, range(150, 300)), word="cat")
     sources = [path, more, earlier]
     data = prepare(
         sources[::-1] if reverse else sources,
         tmp_path / "a.sketches",
-        Settings(seed=1, keep_duplicates=duplicates),
+        PrepareConfig(seed=1, keep_duplicates=duplicates),
     ).dataset
     assert copies_of_held_out(data) == 0
     assert len(data.test) > len(first.test)  # those that are new are split as ever
@@ -791,7 +811,7 @@ def test_a_held_out_drawing_of_which_another_source_has_copies_is_trained_on(
     trained = write_npz(tmp_path / "sketchrnn_x.npz", arrays[10:])
     plain, copied = tmp_path / "plain.sketches", tmp_path / "copied.sketches"
     prepare([trained], plain)
-    prepare([trained], copied, copies=Copies(1, mirror=True))
+    prepare([trained], copied, copies=1, mirror=True)
     data = prepare([held_out, plain], tmp_path / "a.sketches").dataset
     assert [len(split) for split in data.splits.values()] == [20, 5, 5]  # the first one stays
     data = prepare([held_out, copied], tmp_path / "a.sketches").dataset
@@ -801,11 +821,8 @@ def test_a_held_out_drawing_of_which_another_source_has_copies_is_trained_on(
 
 def test_everything_at_once_gives_the_same_bytes(tmp_path: Path) -> None:
     paths = svgs(tmp_path / "pets", 12)
-    options = {
-        "cleaning": Cleaning(3, 4, True, 60),
-        "outliers": Outliers(longest=0.1),
-        "copies": Copies(2, turn=9),
-    }
+    options = {"join": 3, "min_stroke": 4, "order": True, "at_most": 60}
+    options |= {"drop_longest": 0.1, "copies": 2, "turn": 9}
     for name in ("a", "b"):
         prepare([*paths, "doodles:30:1"], tmp_path / f"{name}.sketches", **options)
     assert (tmp_path / "a.sketches").read_bytes() == (tmp_path / "b.sketches").read_bytes()
@@ -814,9 +831,9 @@ def test_everything_at_once_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_trial_writes_nothing(tmp_path: Path) -> None:
     paths = svgs(tmp_path / "pets", 6)
     before = sorted(tmp_path.rglob("*"))
-    report = prepare(paths, None, cleaning=Cleaning(at_most=3))
+    report = prepare(paths, None, at_most=3)
     assert sorted(tmp_path.rglob("*")) == before
-    written = prepare(paths, tmp_path / "drawings.sketches", cleaning=Cleaning(at_most=3))
+    written = prepare(paths, tmp_path / "drawings.sketches", at_most=3)
     assert everything(report.dataset) == everything(written.dataset)
     assert report.effects.to_json() == written.effects.to_json()
 
@@ -824,8 +841,8 @@ def test_a_trial_writes_nothing(tmp_path: Path) -> None:
 def test_files_with_effects_are_of_version_2_others_of_version_1(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.ndjson", CAT, square(7))
     metadata = []
-    for cleaning in (Cleaning(), Cleaning(order=True)):
-        prepare([path], tmp_path / "a.sketches", cleaning=cleaning)
+    for order in (False, True):
+        prepare([path], tmp_path / "a.sketches", order=order)
         content = (tmp_path / "a.sketches").read_bytes()
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         metadata.append(header["__metadata__"])
@@ -847,7 +864,7 @@ def test_files_with_effects_are_of_version_2_others_of_version_1(tmp_path: Path)
 def test_effects_that_lie_are_refused(tmp_path: Path, lie: tuple[str, str]) -> None:
     path = tmp_path / "a.sketches"
     drawing = [[[50, 60], [50, 50]], [[0, 10], [0, 0]]]
-    prepare([write_lines(tmp_path / "a.ndjson", drawing)], path, cleaning=Cleaning(order=True))
+    prepare([write_lines(tmp_path / "a.ndjson", drawing)], path, order=True)
     content = path.read_bytes()
     old, new = (text.replace(":", ": ").encode() for text in lie)
     assert content.count(old) == 1
@@ -859,10 +876,10 @@ def test_effects_that_lie_are_refused(tmp_path: Path, lie: tuple[str, str]) -> N
 def test_every_new_option_reaches_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen: list[dict] = []
+    seen: list[PrepareConfig] = []
 
-    def fake(sources: object, output: object, settings: Settings, **more: object) -> Report:
-        seen.append(more)
+    def fake(sources: object, output: object, config: PrepareConfig, **_: object) -> Report:
+        seen.append(config)
         raise SketchRNNError("seen")
 
     monkeypatch.setattr("sketchrnn.data.prepare.prepare", fake)
@@ -873,9 +890,17 @@ def test_every_new_option_reaches_its_place(
     for words in (("prepare", "x", "-o", "z.sketches"), ("inspect", "x")):
         with pytest.raises(SketchRNNError, match="seen"):
             run(*words, *options.split())
-        assert seen[-1]["cleaning"] == Cleaning(3, 4, True, 50)
-        assert seen[-1]["outliers"] == Outliers(0.1, 0.0)
-        assert seen[-1]["copies"] == Copies(2, True, 10, 0.2)
+        assert seen[-1] == PrepareConfig(
+            join=3,
+            min_stroke=4,
+            order=True,
+            at_most=50,
+            drop_longest=0.1,
+            copies=2,
+            mirror=True,
+            turn=10,
+            stretch=0.2,
+        )
     with pytest.raises(SketchRNNError, match="--by MODEL belong together"):
         run("prepare", "x", "-o", "z.sketches", "--drop-unlikely", "0.1")
     with pytest.raises(SketchRNNError, match="--by MODEL belong together"):
@@ -919,7 +944,7 @@ def test_what_was_left_out_is_named(tmp_path: Path) -> None:
         sketch = Sketch.from_polylines([zigzag])
         (folder / f"{number:02}.svg").write_text(sketch.to_svg())
     (folder / "again.svg").write_text((folder / "03.svg").read_text())
-    settings = Settings(max_points=65, epsilon=0, valid=1, test=0)
-    text = prepare([folder], None, settings, outliers=Outliers(longest=0.12)).to_text()
+    settings = PrepareConfig(max_points=65, simplify=0, valid=1, test=0)
+    text = prepare([folder], None, settings, drop_longest=0.12).to_text()
     assert f"too long: {', '.join(f'{folder}/{n:02}.svg' for n in (8, 9, 10, 11))}\n" in text
     assert f"duplicate: {folder}/again.svg\n" in text

@@ -14,7 +14,6 @@ from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import DOODLES, read_sources
 from sketchrnn.devices import choose_device, prepare_cpu
 from sketchrnn.drawing.sheets import (
-    choose_inputs,
     completion_sheet,
     grid_sheet,
     reconstruction_sheet,
@@ -212,7 +211,7 @@ def _sections(
 ) -> list[Section]:
     data = " ".join(sources)
     split = "test" if len(dataset.test) else "valid"
-    inputs = choose_inputs(dataset, split, 6, model.N_max, seed)
+    inputs = dataset.choose(split, 6, model.N_max, seed)
     left = f" Left out, with over {dataset.N_max} points: {left_out}." if left_out else ""
     curves, problem = _curves(run)
     taus = " ".join(f"{tau:g}" for tau in TEMPERATURES)
@@ -267,9 +266,7 @@ def _training_sheet(dataset: Dataset, seed: int) -> SketchSheet:
     for label, name in list(enumerate(dataset.classes))[:8]:
         of_class = dataset.train.select(dataset.train.labels == label)
         if len(of_class):
-            rows.append(
-                choose_inputs(replace(dataset, train=of_class), "train", SHOWN, MAX_POINTS, seed)
-            )
+            rows.append(replace(dataset, train=of_class).choose("train", SHOWN, MAX_POINTS, seed))
             labels.append(name.replace("_", " "))
     return SketchSheet(rows, row_labels=labels)
 
@@ -277,7 +274,7 @@ def _training_sheet(dataset: Dataset, seed: int) -> SketchSheet:
 def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) -> SketchSheet:
     """Ways between drawings, of different classes where there are several."""
     drawings = dataset.split(split)
-    pool = choose_inputs(dataset, split, len(drawings), model.N_max, seed)
+    pool = dataset.choose(split, len(drawings), model.N_max, seed)
     by_class: dict[str | None, list[Sketch]] = {}
     for sketch in pool:
         by_class.setdefault(sketch.label, []).append(sketch)

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
+from sketchrnn.data.facts import DataFacts as DataFacts
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replaced_by, write_bytes, write_text
 from sketchrnn.model.config import ModelConfig
@@ -44,65 +45,7 @@ MODEL = "model.safetensors"
 SHEETS, TENSORBOARD = "sheets", "tensorboard"
 CONFIG_LIMIT_BYTES = 1 << 24
 HEADER_LIMIT_BYTES = 1 << 20  # of a weight file; that of a model has some kB
-NUMBER_LIMIT = 1e12  # of the facts
 DTYPES = ("F16", "BF16", "F32", "F64")  # of weights
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """What a model must know of the drawings it learned from.
-
-    Attributes:
-        scale: one scaled unit in the user's units: the standard deviation of the training offsets.
-        classes: names of what was drawn.
-        epsilon: Ramer-Douglas-Peucker epsilon in units of the 0-255 box, None where unknown.
-        mean_length: mean number of points of a training drawing.
-        sources: the files, so that a run can be resumed by its name alone.
-        max_points: longer drawings were left out; None: none were.
-        size: median larger side of the training drawings, px; None where unknown.
-        counts: drawings in each split, after that.
-        fingerprint: of the training drawings; a resumed run must find the same.
-        provenance: one line a source.
-
-    Raises:
-        SketchRNNError: a scale that is not a number over 0, other numbers out of their bounds, or
-            names that are not text.
-    """
-
-    scale: float
-    classes: tuple[str, ...] = ()
-    epsilon: float | None = None
-    mean_length: float = 0.0
-    sources: tuple[str, ...] = ()
-    max_points: int | None = None
-    size: float | None = None
-    counts: Mapping[str, int] | None = None
-    fingerprint: str = ""
-    provenance: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("scale", "mean_length", "epsilon", "max_points", "size"):
-            value = getattr(self, name)
-            if value is None and name in ("epsilon", "max_points", "size"):
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise SketchRNNError(f"{name} must be a number, got {value!r:.60}")
-            if not 0 <= value <= NUMBER_LIMIT or (name == "scale" and value == 0):
-                kind = "over 0" if name == "scale" else "of at least 0"
-                raise SketchRNNError(f"{name} must be a number {kind}, got {value!r:.60}")
-        for name in ("classes", "sources", "provenance"):
-            values = getattr(self, name)
-            if not isinstance(values, tuple) or not all(isinstance(v, str) for v in values):
-                raise SketchRNNError(f"{name} must be a list of texts, got {values!r:.60}")
-        if not all(map(str.isprintable, self.classes)):
-            raise SketchRNNError(f"classes must be printable texts, got {self.classes!r:.60}")
-        if not isinstance(self.fingerprint, str):
-            raise SketchRNNError(f"fingerprint must be a text, got {self.fingerprint!r:.60}")
-        counts = self.counts
-        if counts is not None and not (
-            isinstance(counts, Mapping) and all(type(count) is int for count in counts.values())
-        ):
-            raise SketchRNNError(f"counts must be whole numbers by name, got {counts!r:.60}")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from sketchrnn.errors import SketchRNNError
 
-PRIOR_STREAM, POSTERIOR_STREAM, POINT_STREAM = 0, 1, 2
-PEN_STREAM = 4  # 3 is `sheets.INPUT_STREAM`
+PRIOR_STREAM, POSTERIOR_STREAM, POINT_STREAM, INPUT_STREAM, PEN_STREAM = range(5)
 
 # Random numbers that one point needs: which Gaussian, which pen state, two normals for the offset.
 UNIFORMS, NORMALS = 2, 2

@@ -5,46 +5,53 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Collection, Mapping
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def add_fields(
     group: argparse._ArgumentGroup,
     config: type[Any],
-    presets: Mapping[str, Mapping[str, Any]],
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     skip: Collection[str] = (),
 ) -> None:
     """Add a flag for each field of `config`; a flag that is not given sets nothing.
 
     Names become flags with dashes: `encoder_cell` is --encoder-cell, `w_KL` is --w-KL. The help
-    ends with what each preset sets.
+    ends with the default, or with what each preset sets.
     """
     types = get_type_hints(config)
     for item in dataclasses.fields(config):
         if item.name in skip:
             continue
         kind = types[item.name]
+        if isinstance(kind, UnionType):  # such as float | None
+            kind = next(one for one in get_args(kind) if one is not NoneType)
         options: dict[str, Any] = {"type": _whole_number if kind is int else kind}
-        if get_origin(kind) is Literal:
+        if kind is bool:
+            options = {"action": "store_true"}
+        elif get_origin(kind) is Literal:
             options = {"choices": get_args(kind)}
         else:
-            options["metavar"] = "N" if kind is int else "X"
+            options["metavar"] = item.metadata.get("metavar", "N" if kind is int else "X")
         group.add_argument(
             flag(item.name),
             dest=item.name,
             default=argparse.SUPPRESS,
-            help=f"{item.metadata['help']} ({_defaults(item, presets)})".replace("%", "%%"),
+            help=f"{item.metadata['help']}{_defaults(item, presets)}".replace("%", "%%"),
             **options,
         )
 
 
-def _defaults(item: dataclasses.Field[Any], presets: Mapping[str, Mapping[str, Any]]) -> str:
-    """The value of a field if all presets have the same, else each preset's."""
-    values = {name: preset.get(item.name, item.default) for name, preset in presets.items()}
-    if len(set(values.values())) == 1:
-        return f"default {next(iter(values.values()))}"
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+def _defaults(item: dataclasses.Field[Any], presets: Mapping[str, Mapping[str, Any]] | None) -> str:
+    """The value of a field if all presets have the same, else each preset's; None is none."""
+    settings = presets or {"": {}}
+    values = {name: preset.get(item.name, item.default) for name, preset in settings.items()}
+    if len(set(values.values())) > 1:
+        return f" ({', '.join(f'{name} {value}' for name, value in values.items())})"
+    value = next(iter(values.values()))
+    return "" if value is None or value is False else f" (default {value})"
 
 
 def flag(name: str) -> str:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.seeds import INPUT_STREAM, generator
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
 
@@ -60,11 +61,7 @@ class Drawings:
     ) -> Drawings:
         """Drawings of separate stroke-3 arrays [N, 3]: int16 where that holds them, else float32.
 
-        Args:
-            arrays: the drawings; none at all makes an empty split.
-            labels: [n], by default all 0.
-            factors: [n, F].
-            where: what to call them in an error.
+        Labels are [n], by default all 0, and factors [n, F]. `where` is their name in an error.
 
         Raises:
             SketchRNNError: a drawing is not stroke-3, or has a value that float32 cannot hold.
@@ -76,19 +73,29 @@ class Drawings:
                 checked.append(strokes.check_stroke3(array))
             except SketchRNNError:
                 strokes.check_stroke3(array, f"{where}, drawing {index}")
-        lengths = np.array([len(array) for array in checked], dtype=np.int64)
         rows = compact(np.concatenate(checked)) if checked else np.empty((0, 3), dtype=np.int16)
-        bounds = bounds_of(lengths)
-        check_rows(rows, bounds[:-1], where)  # a float64 may have become infinite
-        return cls(
+        if labels is None:
+            labels = np.zeros(len(checked), np.int64)
+        drawings = cls.pooled(
             rows,
-            bounds[:-1],
-            bounds[1:],
-            np.zeros(len(checked), np.int64)
-            if labels is None
-            else np.asarray(labels, dtype=np.int64),
+            [len(array) for array in checked],
+            np.asarray(labels, dtype=np.int64),
             None if factors is None else np.asarray(factors, dtype=np.float32),
         )
+        check_rows(rows, drawings.begins, where)  # a float64 may have become infinite
+        return drawings
+
+    @classmethod
+    def pooled(
+        cls,
+        rows: AnyArray,
+        lengths: npt.ArrayLike,
+        labels: AnyArray,
+        factors: npt.NDArray[np.float32] | None = None,
+    ) -> Drawings:
+        """Drawings that follow each other in `rows` without gaps, [n] of these lengths."""
+        bounds = bounds_of(lengths)
+        return cls(rows, bounds[:-1], bounds[1:], labels, factors)
 
     def __len__(self) -> int:
         return len(self.begins)
@@ -107,9 +114,7 @@ class Drawings:
 
     def select(self, indices: npt.ArrayLike) -> Drawings:
         """The drawings at `indices` (positions, or a mask [n]), in that order; no row is copied."""
-        chosen = np.asarray(indices)
-        if chosen.size == 0:
-            chosen = chosen.astype(np.int64)
+        chosen = np.asarray(indices, dtype=None if np.size(indices) else np.int64)
         factors = None if self.factors is None else self.factors[chosen]
         return Drawings(
             self.rows, self.begins[chosen], self.ends[chosen], self.labels[chosen], factors
@@ -142,17 +147,11 @@ class Drawings:
 
 @dataclass
 class OffsetSpread:
-    """Standard deviation of clamped offsets (px), rows by rows (Chan et al. 1979).
+    """Standard deviation of clamped offsets (px), rows by rows (Chan et al. 1979)."""
 
-    Attributes:
-        count: numbers so far, two a row.
-        mean: of them.
-        squares: the sum of their squared deviations from it.
-    """
-
-    count: int = 0
+    count: int = 0  # numbers so far, two a row
     mean: float = 0.0
-    squares: float = 0.0
+    squares: float = 0.0  # the sum of their squared deviations from the mean
 
     def add(self, rows: AnyArray) -> None:
         """Take in the offsets of rows [P >= 1, 3]."""
@@ -217,6 +216,34 @@ class Dataset:
         label = self.classes[int(drawings.labels[index])]
         return Sketch.from_stroke3(drawings[index], label=label)
 
+    def choose(
+        self, split: str, n: int, N_max: int, seed: int, indices: Sequence[int] | None = None
+    ) -> list[Sketch]:
+        """Drawings of a split: those at `indices`, or n of at most N_max rows, by the seed.
+
+        Raises:
+            SketchRNNError: a drawing at `indices` that is longer; none that is short enough.
+        """
+        lengths = self.split(split).lengths
+        if indices is None:
+            fitting = np.flatnonzero(lengths <= N_max)
+            if n < 1:
+                problem = f"none were asked for ({n})"
+            elif not len(fitting):
+                problem = f"has none of at most {N_max} points"
+            else:
+                numbers = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n]
+                return [self.sketch(split, number) for number in numbers.tolist()]
+            raise SketchRNNError(f"{self.name}: no {split} drawings to take: {problem}")
+        chosen = [self.sketch(split, index) for index in indices]
+        for index in indices:
+            if lengths[index] > N_max:
+                raise SketchRNNError(
+                    f"{self.name}: {split} drawing {index} has {lengths[index] + 1} points;"
+                    f" the model reads at most {N_max + 1}"
+                )
+        return chosen
+
     @cached_property
     def N_max(self) -> int:
         """Rows of the longest training drawing (docs/deviations.md, row 4)."""
@@ -271,15 +298,10 @@ class Dataset:
                 f"{self.name}: no training drawing has at most {max_points} points;"
                 f" the shortest has {self._training_drawings().lengths.min()}"
             )
-        limited = replace(
-            self,
-            train=self.train.select(kept["train"]),
-            valid=self.valid.select(kept["valid"]),
-            test=self.test.select(kept["test"]),
-            # The scale is the training split's; it stands if that lost nothing.
-            stored_scale=None if dropped["train"] else self.stored_scale,
-        )
-        return limited, dropped
+        train, valid, test = (self.split(name).select(mask) for name, mask in kept.items())
+        # the scale is the training split's; it stands if that lost nothing
+        scale = None if dropped["train"] else self.stored_scale
+        return replace(self, train=train, valid=valid, test=test, stored_scale=scale), dropped
 
     @staticmethod
     def merge(datasets: Sequence[Dataset]) -> Dataset:
@@ -314,11 +336,9 @@ class Dataset:
             rows = [part.gather(np.arange(len(part))).astype(dtype, copy=False) for part in parts]
             labels = [new[part.labels] for new, part in zip(renumbered, parts, strict=True)]
             factors = [part.factors for part in parts if part.factors is not None]
-            bounds = bounds_of(np.concatenate([part.lengths for part in parts]))
-            return Drawings(
+            return Drawings.pooled(
                 np.concatenate(rows),
-                bounds[:-1],
-                bounds[1:],
+                np.concatenate([part.lengths for part in parts]),
                 np.concatenate(labels),
                 np.concatenate(factors) if factor_names else None,
             )
@@ -344,14 +364,13 @@ class Dataset:
 def split_numbers(
     labels: AnyArray, classes: Sequence[str], valid: float, test: float, seed: int
 ) -> npt.NDArray[np.int8]:
-    """Deal drawings out to the splits at random, each class by itself.
+    """Deal n drawings out to the splits at random, each class by itself.
 
     How a class is dealt depends on its name, its number of drawings and the seed alone, not on what
     other classes are there.
 
     Args:
-        labels: [n].
-        classes: the names that they index.
+        labels, classes: the class of each drawing [n], and the names that they index.
         valid, test: the share of each class (under 1), or the number of drawings of each class.
         seed: 0 or more.
 
@@ -430,6 +449,6 @@ def release_pages(array: AnyArray) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
-def bounds_of(lengths: AnyArray) -> IntArray:
+def bounds_of(lengths: npt.ArrayLike) -> IntArray:
     """[0, l0, l0 + l1, ...]: where each drawing begins, and the end of the last."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sketchrnn import strokes
-from sketchrnn.data.dataset import SPLITS, Dataset, Drawings, IntArray, bounds_of
+from sketchrnn.data.dataset import SPLITS, Dataset, IntArray, bounds_of
 from sketchrnn.data.tables import text_table
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
@@ -32,15 +32,10 @@ class Range:
     @classmethod
     def of(cls, values: Any) -> Range:
         """The range of `values`, at least one."""
-        return cls(
-            float(np.min(values)),
-            float(np.median(values)),
-            float(np.mean(values)),
-            float(np.max(values)),
-        )
+        return cls(*(float(number(values)) for number in (np.min, np.median, np.mean, np.max)))
 
     def __str__(self) -> str:
-        return f"{self.min:g} to {self.max:g}, median {self.median:g}, mean {float(self.mean):.4g}"
+        return f"{self.min:g} to {self.max:g}, median {self.median:g}, mean {self.mean:.4g}"
 
 
 @dataclass(frozen=True)
@@ -60,16 +55,14 @@ class Summary:
     Attributes:
         counts: drawings by split and class.
         points: rows by split.
-        lengths: rows of a drawing, over all splits.
+        lengths, strokes: rows and strokes of a drawing, over all splits.
         bar_rows, bars: the histogram of the lengths: how many rows a bar spans, and how many
             drawings are of 1 to bar_rows rows, of bar_rows + 1 to 2 bar_rows, ...
-        strokes: strokes of a drawing.
         shortest, median, longest: drawings of these lengths.
-        N_max, scale, epsilon: see Dataset.
+        N_max, scale, epsilon, provenance: see Dataset.
         longer_than_training: drawings by split that have more than N_max rows.
         clamped: offsets over +-1000 px, which are clamped in training.
         factors: the range of each named number.
-        provenance: one line a source.
     """
 
     name: str
@@ -103,7 +96,7 @@ class Summary:
             rows.append(["together", *(sum(self.counts[split].values()) for split in SPLITS)])
         rows.append(["points", *(self.points[split] for split in SPLITS)])
         epsilon = "unknown" if self.epsilon is None else f"{self.epsilon:g} px of a box of 255"
-        places = (("shortest", self.shortest), ("median", self.median), ("longest", self.longest))
+        places = {"shortest": self.shortest, "median": self.median, "longest": self.longest}
         lines = [
             f"{self.name}",
             "",
@@ -111,16 +104,18 @@ class Summary:
             f"points a drawing   {self.lengths}",
             *(
                 f"  {name:<16} {place.length} points: {place.split} {place.index} ({place.label})"
-                for name, place in places
+                for name, place in places.items()
             ),
             f"strokes a drawing  {self.strokes}",
             f"N_max              {self.N_max} (the longest training drawing)",
             f"scale              {self.scale:.4f} px (standard deviation of the training offsets)",
             f"epsilon            {epsilon}",
         ]
-        for split, count in self.longer_than_training.items():
-            if count:
-                lines.append(f"longer than N_max  {count} of {split}")
+        lines += [
+            f"longer than N_max  {count} of {split}"
+            for split, count in self.longer_than_training.items()
+            if count
+        ]
         if self.clamped:
             lines.append(f"outliers           {self.clamped} offsets over 1000 px, to be clamped")
         lines += [f"factor {name:<12}{values}" for name, values in self.factors.items()]
@@ -147,20 +142,25 @@ def summarize(dataset: Dataset) -> Summary:
     Raises:
         SketchRNNError: there are no training drawings.
     """
-    splits = dataset.splits
+    splits, classes = dataset.splits, dataset.classes
     N_max = dataset.N_max  # the first thing that an empty set fails on
     lengths = np.concatenate([split.lengths for split in splits.values()])
     by_length = np.argsort(lengths, kind="stable")
     bar_rows = _round_up(int(lengths.max()) / HISTOGRAM_BARS)
-    stroke_counts, clamped = [], 0
-    for split in splits.values():
+    counts, stroke_counts, factors, clamped = {}, [], [], 0
+    for name, split in splits.items():
+        of_class = np.bincount(split.labels, minlength=len(classes)).tolist()
+        counts[name] = dict(zip(classes, of_class, strict=True))
+        if split.factors is not None:
+            factors.append(split.factors)
         for chosen, rows in split.chunks():
             stroke_counts.append(_strokes(rows, bounds_of(split.lengths[chosen])))
             offsets = rows[:, strokes.XY].astype(np.float32)
             clamped += int((np.abs(offsets) > strokes.OFFSET_LIMIT_PX).sum())
+    columns = np.concatenate(factors).T if factors else ()
     return Summary(
         name=dataset.name,
-        counts={name: _class_counts(split, dataset) for name, split in splits.items()},
+        counts=counts,
         points={name: int(split.lengths.sum()) for name, split in splits.items()},
         lengths=Range.of(lengths),
         bar_rows=bar_rows,
@@ -176,18 +176,7 @@ def summarize(dataset: Dataset) -> Summary:
             name: int((split.lengths > N_max).sum()) for name, split in splits.items()
         },
         clamped=clamped,
-        factors={
-            name: Range.of(
-                np.concatenate(
-                    [
-                        split.factors[:, column]
-                        for split in splits.values()
-                        if split.factors is not None
-                    ]
-                )
-            )
-            for column, name in enumerate(dataset.factor_names)
-        },
+        factors=dict(zip(dataset.factor_names, map(Range.of, columns), strict=True)),
         provenance=list(dataset.provenance),
     )
 
@@ -227,21 +216,14 @@ def _strokes(rows: strokes.AnyArray, bounds: IntArray) -> IntArray:
     return np.add.reduceat(lifts.astype(np.int64), bounds[:-1])
 
 
-def _class_counts(split: Drawings, dataset: Dataset) -> dict[str, int]:
-    counts = np.bincount(split.labels, minlength=len(dataset.classes)).tolist()
-    return dict(zip(dataset.classes, counts, strict=True))
-
-
 def _place(dataset: Dataset, number: int) -> Place:
     """Drawing `number`, counted through train, valid and test."""
-    name, index = "train", number
-    for name in SPLITS:
-        if index < len(dataset.split(name)):
-            break
-        index -= len(dataset.split(name))
-    split = dataset.split(name)
-    label = dataset.classes[int(split.labels[index])]
-    return Place(name, index, label, int(split.lengths[index]))
+    for name, split in dataset.splits.items():
+        if number < len(split):
+            label = dataset.classes[int(split.labels[number])]
+            return Place(name, number, label, int(split.lengths[number]))
+        number -= len(split)
+    raise IndexError(number)
 
 
 def _round_up(value: float) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.doodles import KINDS, doodles_dataset
 from sketchrnn.data.formats import read
 from sketchrnn.errors import SketchRNNError
 
@@ -51,8 +52,6 @@ def read_source(source: str) -> Dataset:
     parsed = doodles_source(source)
     if parsed is None:
         return read(source)
-    from sketchrnn.data.doodles import KINDS, doodles_dataset
-
     count, seed, kinds = parsed
     held_out = max(1, round(count * HELD_OUT_SHARE))
     return doodles_dataset((count, held_out, held_out), seed, kinds or KINDS)

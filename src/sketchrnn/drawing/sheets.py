@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sketchrnn.data.dataset import Dataset
 from sketchrnn.drawing.base import Drawer
 from sketchrnn.drawing.blend import reconstruct
-from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, REST, blend, heat
 from sketchrnn.figures.sheet import INK, SketchSheet
-from sketchrnn.seeds import generator
 from sketchrnn.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -23,35 +20,7 @@ if TYPE_CHECKING:
     from sketchrnn.drawing.tidy import Tidied
 
 COLUMNS = 10
-INPUT_STREAM = 3  # beside the streams of `seeds`
 LEAST_SPREAD_NATS = 4.0  # a point: strokes nearer to each other than this are not all colours
-
-
-def choose_inputs(
-    dataset: Dataset,
-    split: str,
-    n: int,
-    N_max: int,
-    seed: int,
-    indices: Sequence[int] | None = None,
-) -> list[Sketch]:
-    """Drawings of a split: those at `indices`, or n of at most N_max points, by the seed."""
-    drawings = dataset.split(split)
-    if indices is not None:
-        chosen_sketches = [dataset.sketch(split, index) for index in indices]
-        for index in indices:
-            if drawings.lengths[index] > N_max:
-                raise SketchRNNError(
-                    f"{dataset.name}: {split} drawing {index} has {drawings.lengths[index] + 1}"
-                    f" points; the model reads at most {N_max + 1}"
-                )
-        return chosen_sketches
-    fitting = np.flatnonzero(drawings.lengths <= N_max)
-    if n < 1 or not len(fitting):
-        problem = f"has none of at most {N_max} points" if n >= 1 else f"none were asked for ({n})"
-        raise SketchRNNError(f"{dataset.name}: no {split} drawings to take: {problem}")
-    chosen = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n]
-    return [dataset.sketch(split, int(index)) for index in chosen]
 
 
 def temperature_sheet(

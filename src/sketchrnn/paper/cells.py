@@ -18,6 +18,7 @@ import torch
 
 from sketchrnn.api import load
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.facts import describe
 from sketchrnn.data.sources import read_sources
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
@@ -28,7 +29,7 @@ from sketchrnn.runs import CONFIG, LOG, read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import Record, read_log
-from sketchrnn.training.loop import STOPPED, describe, need_validation, train
+from sketchrnn.training.loop import STOPPED, need_validation, train
 
 RUNS, TEST = "runs", "test.json"
 DATA_ENDINGS = (".npz", ".sketches", ".ndjson", ".ndjson.gz")

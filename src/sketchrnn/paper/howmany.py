@@ -22,8 +22,9 @@ import numpy as np
 import torch
 
 from sketchrnn.api import load
-from sketchrnn.data.copies import Copies, copied
+from sketchrnn.data.copies import copies_of
 from sketchrnn.data.dataset import Dataset, Drawings
+from sketchrnn.data.prepare_config import PrepareConfig
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
 from sketchrnn.model.config import BackendName, ModelConfig
@@ -46,7 +47,7 @@ WAYS = {
     "tuned": "as usual, but beginning with the weights of another model",
 }
 PLAIN, USUAL, COPIES, TUNED = WAYS
-COPIES_MADE = Copies(9, mirror=True, turn=10, stretch=0.1)
+COPIES_MADE = PrepareConfig(copies=9, mirror=True, turn=10, stretch=0.1)
 LOSSES = ("L_R", "L_KL", "nats_per_drawing")
 
 
@@ -142,11 +143,11 @@ class Plan:
         return self.settings.training
 
 
-def _with_copies(train: Drawings, copies: Copies, seed: int) -> Drawings:
+def _with_copies(train: Drawings, copies: PrepareConfig, seed: int) -> Drawings:
     """The drawings, and behind them copies of each."""
     rng = np.random.default_rng(seed)
-    made = [copied(rows, copies.matrix(rng)) for rows in train for _ in range(copies.count)]
-    labels = np.concatenate([train.labels, np.repeat(train.labels, copies.count)])
+    made = [copy for rows in train for copy in copies_of(rows, copies, rng)]
+    labels = np.concatenate([train.labels, np.repeat(train.labels, copies.copies)])
     return Drawings.from_arrays([*train, *made], labels)
 
 

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import time
@@ -19,6 +18,7 @@ import torch
 
 from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.facts import DataFacts, describe
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
 from sketchrnn.runs import (
@@ -26,7 +26,6 @@ from sketchrnn.runs import (
     CONFIG,
     LAST,
     SHEETS,
-    DataFacts,
     RunConfig,
     load_weights,
     read_config,
@@ -294,23 +293,3 @@ def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:
         title=f"step {trainer.place.steps_done}",
     )
     sheet.save(folder / SHEETS / f"step_{trainer.place.steps_done:06d}.svg")
-
-
-def describe(dataset: Dataset, sources: tuple[str, ...], max_points: int | None) -> DataFacts:
-    """The facts of a data set that are stored with the weights."""
-    digest = hashlib.sha256()
-    for _, rows in dataset.train.chunks():
-        digest.update(rows.astype("<f4").tobytes())
-    digest.update(dataset.train.lengths.astype("<i8").tobytes())
-    return DataFacts(
-        scale=dataset.scale,
-        classes=dataset.classes,
-        epsilon=dataset.epsilon,
-        mean_length=float(dataset.train.lengths.mean()),
-        sources=sources,
-        max_points=max_points,
-        size=dataset.size,
-        counts={name: len(split) for name, split in dataset.splits.items()},
-        fingerprint=digest.hexdigest(),
-        provenance=dataset.provenance,
-    )

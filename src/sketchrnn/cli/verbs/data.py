@@ -6,22 +6,26 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sketchrnn.data import HELD_OUT_SHARE
+from sketchrnn.cli.flags import add_fields, given_fields
+from sketchrnn.data.prepare_config import GROUPS, KEPT, PrepareConfig
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
     from sketchrnn.data.formats.records import Skipped
-    from sketchrnn.data.prepare import Report, Score
+    from sketchrnn.data.report import Report
 
 SOURCE_HELP = (
     "drawings: .svg, .json, .csv, QuickDraw's .ndjson, .ndjson.gz or .bin, a folder of such files"
     " in which each folder is a class, a sketch-rnn .npz, a .sketches file, or"
     " doodles[:COUNT[:SEED[:KIND+KIND]]], which the package draws itself"
 )
+SHOWN_EVERY = 256  # drawings; showing each would take longer than reading it
+SKIPPED_NAMED = 20  # files; more are counted
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,9 +36,57 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Prepare, inspect and download drawings.",
     )
     verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
-    _add_prepare(verbs)
-    _add_inspect(verbs)
-    _add_download(verbs)
+    prepare = verbs.add_parser(
+        "prepare",
+        help="make one data file of drawings from any sources",
+        usage="%(prog)s SOURCE... -o FILE [options]",
+        description="Read drawings from any sources, clean, filter, split and write them as one"
+        " .sketches file. Drawings that were never simplified (.svg, raw .ndjson and others) get"
+        " QuickDraw's public preprocessing. A file of one drawing, or in a folder, that cannot be"
+        " read is named and skipped. The same sources and seed give the same bytes.",
+    )
+    prepare.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCE_HELP)
+    prepare.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="FILE", help="the .sketches file"
+    )
+    prepare.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE",
+        help="draw what changed most, before and after, and what was left out or copied",
+    )
+    _add_options(prepare)
+    inspect = verbs.add_parser(
+        "inspect",
+        help="say what is in data files, or try what preparing would do",
+        usage="%(prog)s SOURCE... [options]",
+        description="Counts a split and class, lengths, strokes, N_max and scale of data, and what"
+        " was done to the drawings when the file was made. With any option of `data prepare`, what"
+        " these options would do, and a sheet of drawings before and after; no data file is"
+        " written.",
+    )
+    inspect.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCE_HELP)
+    inspect.add_argument("--svg", type=Path, metavar="FILE", help="write a sheet of drawings")
+    inspect.add_argument("--json", action="store_true", help="print JSON instead of text")
+    _add_options(inspect)
+    download = verbs.add_parser(
+        "download",
+        help="fetch official QuickDraw files",
+        usage="%(prog)s CLASS... [options]",
+        description="Fetch the files of QuickDraw classes over HTTPS. A broken transfer is"
+        " continued by the next call. The drawings are Google's, CC BY 4.0.",
+    )
+    download.add_argument(
+        "names", nargs="+", metavar="CLASS", help="such as cat or 'hot air balloon'"
+    )
+    download.add_argument(
+        "--kind",
+        default="sketchrnn",
+        help="sketchrnn (default), sketchrnn-full, simplified or raw",
+    )
+    download.add_argument(
+        "-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: here)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,187 +96,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _add_prepare(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = verbs.add_parser(
-        "prepare",
-        help="make one data file of drawings from any sources",
-        usage="%(prog)s SOURCE... -o FILE [options]",
-        description="Read drawings from any sources, clean, filter, split and write them as one"
-        " .sketches file. Drawings that were never simplified (.svg, raw .ndjson and others) get"
-        " QuickDraw's public preprocessing. A file of one drawing, or in a folder, that cannot be"
-        " read is named and skipped. The same sources and seed give the same bytes.",
-    )
-    parser.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCE_HELP)
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="FILE", help="the .sketches file"
-    )
-    parser.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="FILE",
-        help="draw what changed most, before and after, and what was left out or copied",
-    )
-    _add_options(parser)
-
-
 def _add_options(parser: argparse.ArgumentParser) -> None:
     """What `prepare` does, and `inspect` tries."""
-    kept = parser.add_argument_group("what is kept")
-    kept.add_argument(
-        "--min-points", type=int, default=2, metavar="N", help="leave out shorter ones (default 2)"
-    )
-    kept.add_argument("--max-points", type=int, metavar="N", help="leave out longer ones")
-    kept.add_argument(
-        "--recognized-only",
-        action="store_true",
-        help="leave out drawings that the game did not recognize (known for .ndjson and .bin only)",
-    )
-    kept.add_argument(
-        "--keep-duplicates",
-        action="store_true",
-        help="keep drawings that are point by point the same as another one of their class",
-    )
-    kept.add_argument(
-        "--drop-longest",
-        type=float,
-        default=0.0,
-        metavar="PART",
-        help="leave out the share of each class that has the most points",
-    )
-    kept.add_argument(
-        "--drop-unlikely",
-        type=float,
-        default=0.0,
-        metavar="PART",
-        help="leave out the share of each class that a model finds least likely, a point",
-    )
-    kept.add_argument(
-        "--by", metavar="MODEL", help="the model for that: a run, or the name of a starter"
-    )
-    cleaning = parser.add_argument_group(
-        "cleaning", "In this order. PX are of a box of 255 around the drawing."
-    )
-    cleaning.add_argument(
-        "--box",
-        action="store_true",
-        help="scale each drawing so that its larger side is 255 px, as QuickDraw's are; for"
-        " drawings whose sizes differ for no reason",
-    )
-    cleaning.add_argument(
-        "--join",
-        type=float,
-        metavar="PX",
-        help="join strokes whose ends are at most so far apart",
-    )
-    cleaning.add_argument(
-        "--min-stroke",
-        type=float,
-        default=0.0,
-        metavar="PX",
-        help="leave out shorter strokes, dots among them; never all of a drawing",
-    )
-    cleaning.add_argument(
-        "--order",
-        action="store_true",
-        help="order and turn strokes so that the lifted pen has a short way",
-    )
-    cleaning.add_argument(
-        "--simplify",
-        type=float,
-        metavar="EPS",
-        help="simplify (Ramer-Douglas-Peucker) with this epsilon, in px of the 0-255 box; drawings"
-        " from files without splits are scaled to the box and resampled first; 0 leaves points as"
-        " they are (default: 2 for drawings that were never simplified)",
-    )
-    cleaning.add_argument(
-        "--at-most",
-        type=int,
-        metavar="N",
-        help="simplify drawings that would have more points to that many, each with its own"
-        " epsilon; those that need one of over 25 px are left out as too long",
-    )
-    copies = parser.add_argument_group(
-        "copies", "Of training drawings alone, each at random; the originals stay."
-    )
-    copies.add_argument(
-        "--copies", type=int, default=0, metavar="K", help="make so many of each (default 0)"
-    )
-    copies.add_argument(
-        "--mirror",
-        action="store_true",
-        help="mirror half of them; all, without --turn or --stretch",
-    )
-    copies.add_argument(
-        "--turn", type=float, default=0.0, metavar="DEG", help="turn them by up to so many degrees"
-    )
-    copies.add_argument(
-        "--stretch",
-        type=float,
-        default=0.0,
-        metavar="PART",
-        help="stretch width and height by factors from 1 - PART to 1 + PART",
-    )
-    splits = parser.add_argument_group("splits and classes")
-    splits.add_argument(
-        "--seed", type=int, default=0, help="seed of the split and of copies (default 0)"
-    )
-    for split in ("valid", "test"):
-        splits.add_argument(
-            f"--{split}",
-            type=float,
-            default=HELD_OUT_SHARE,
-            metavar="PART",
-            help=f"{split} drawings of sources that have no splits: a share under 1, or a number,"
-            f" of each class (default {HELD_OUT_SHARE})",
-        )
-    splits.add_argument(
-        "--resplit",
-        action="store_true",
-        help="split anew what comes with splits, too; copies that it has are left out",
-    )
-    splits.add_argument("--label", metavar="NAME", help="one class name for all drawings")
+    for title, description in GROUPS.items():
+        group = parser.add_argument_group(title, description)
+        others = {item.name for item in fields(PrepareConfig) if item.metadata["group"] != title}
+        add_fields(group, PrepareConfig, skip=others)
+        if title == KEPT:
+            group.add_argument(
+                "--by", metavar="MODEL", help="the model for that: a run, or the name of a starter"
+            )
 
 
-def _add_inspect(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = verbs.add_parser(
-        "inspect",
-        help="say what is in data files, or try what preparing would do",
-        usage="%(prog)s SOURCE... [options]",
-        description="Counts a split and class, lengths, strokes, N_max and scale of data, and what"
-        " was done to the drawings when the file was made. With any option of `data prepare`, what"
-        " these options would do, and a sheet of drawings before and after; no data file is"
-        " written.",
-    )
-    parser.add_argument("data", nargs="+", metavar="SOURCE", help=SOURCE_HELP)
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="write a sheet of drawings")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    _add_options(parser)
-
-
-def _add_download(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = verbs.add_parser(
-        "download",
-        help="fetch official QuickDraw files",
-        usage="%(prog)s CLASS... [options]",
-        description="Fetch the files of QuickDraw classes over HTTPS. A broken transfer is"
-        " continued by the next call. The drawings are Google's, CC BY 4.0.",
-    )
-    parser.add_argument(
-        "names", nargs="+", metavar="CLASS", help="such as cat or 'hot air balloon'"
-    )
-    parser.add_argument(
-        "--kind",
-        default="sketchrnn",
-        help="sketchrnn (default), sketchrnn-full, simplified or raw",
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: here)"
-    )
+def _config(arguments: argparse.Namespace) -> PrepareConfig:
+    return PrepareConfig(**given_fields(arguments, PrepareConfig))
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
     _check_sheet(arguments.sheet)
-    report = _prepared(arguments, arguments.sources, arguments.output)
+    report = _prepared(arguments.sources, arguments.output, _config(arguments), arguments.by)
     print(report.to_text(), end="")
     print(f"wrote {arguments.output}")
     if not len(report.dataset.valid):
@@ -233,66 +123,50 @@ def _prepare(arguments: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     if arguments.sheet:
-        print(_save_effects(report, arguments.sheet))
+        print(_save_changes(report, arguments.sheet))
 
 
-def _prepared(arguments: argparse.Namespace, sources: Sequence[str], output: Path | None) -> Report:
-    """What `prepare` makes of the sources with the options; without an output only to see it."""
-    from sketchrnn.data.clean import Cleaning, Outliers
-    from sketchrnn.data.copies import Copies
-    from sketchrnn.data.prepare import Settings, prepare
+def _prepared(
+    sources: Sequence[str], output: Path | None, config: PrepareConfig, by: str | None
+) -> Report:
+    """What `prepare` makes of the sources; it shows how many it has read, and names the skipped.
 
-    settings = Settings(
-        min_points=arguments.min_points,
-        max_points=arguments.max_points,
-        recognized_only=arguments.recognized_only,
-        keep_duplicates=arguments.keep_duplicates,
-        epsilon=arguments.simplify,
-        box=arguments.box,
-        seed=arguments.seed,
-        valid=arguments.valid,
-        test=arguments.test,
-        resplit=arguments.resplit,
-        label=arguments.label,
-    )
-    cleaning = Cleaning(
-        join=arguments.join,
-        min_stroke=arguments.min_stroke,
-        order=arguments.order,
-        at_most=arguments.at_most,
-    )
-    outliers = Outliers(longest=arguments.drop_longest, unlikely=arguments.drop_unlikely)
-    copies = Copies(
-        count=arguments.copies,
-        mirror=arguments.mirror,
-        turn=arguments.turn,
-        stretch=arguments.stretch,
-    )
-    if bool(arguments.by) != bool(outliers.unlikely):
+    Args:
+        sources, output, config: of `prepare`.
+        by: the model that says what is unlikely.
+    """
+    from rich.console import Console
+
+    from sketchrnn.data.prepare import prepare
+
+    if bool(by) != bool(config.drop_unlikely):
         raise SketchRNNError("--drop-unlikely PART and --by MODEL belong together; give both")
-    score = _score_by(arguments.by) if arguments.by else None
-    with _Counter() as counter, _Skipped() as skipped:
-        return prepare(
-            sources,
-            output,
-            settings,
-            cleaning=cleaning,
-            outliers=outliers,
-            copies=copies,
-            score=score,
-            progress=counter,
-            skip=skipped,
-        )
+    score = None
+    if by:
+        from sketchrnn.api import load
+        from sketchrnn.devices import prepare_cpu
+        from sketchrnn.drawing.likelihood import badness
 
+        prepare_cpu()
+        score = partial(badness, load(by))
+    skipped = 0
 
-def _score_by(name: str) -> Score:
-    """What a model finds unlikely."""
-    from sketchrnn.api import load
-    from sketchrnn.devices import prepare_cpu
-    from sketchrnn.drawing.likelihood import badness
+    def show(source: str, count: int) -> None:
+        if count % SHOWN_EVERY == 0:
+            status.update(f"{source}: {count:,} drawings read")
 
-    prepare_cpu()
-    return partial(badness, load(name))
+    def name(one: Skipped) -> None:
+        nonlocal skipped
+        skipped += 1
+        if skipped <= SKIPPED_NAMED:
+            print(one, file=sys.stderr)
+
+    try:
+        with Console(stderr=True).status("reading") as status:  # seen on a terminal only
+            return prepare(sources, output, config, score=score, progress=show, skip=name)
+    finally:
+        if skipped > SKIPPED_NAMED:
+            print(f"and {skipped - SKIPPED_NAMED:,} more", file=sys.stderr)
 
 
 def _check_sheet(path: Path | None) -> None:
@@ -305,14 +179,15 @@ def _check_sheet(path: Path | None) -> None:
         check_output(str(path))
 
 
-def _save_effects(report: Report, path: Path) -> str:
+def _save_changes(report: Report, path: Path) -> str:
     """Draw what the steps did; returns what to say of it."""
-    from sketchrnn.figures.effects import effects_sheet
+    from sketchrnn.figures.changes import changes_sheet
 
-    if not report.gallery:
+    rows = report.gallery.rows()
+    if not rows:
         return "no sheet: no drawing was changed, left out or copied"
     names = [step.name for step in report.effects.steps]
-    effects_sheet(report.gallery, ", ".join(names) or report.dataset.name).save(path)
+    changes_sheet(rows, ", ".join(names) or report.dataset.name).save(path)
     return f"wrote {path}"
 
 
@@ -321,28 +196,27 @@ def _inspect(arguments: argparse.Namespace) -> None:
     from sketchrnn.data.inspect import preview, summarize
     from sketchrnn.data.prepare import is_folder_or_drawing
     from sketchrnn.data.sources import read_sources
+    from sketchrnn.figures.sheet import SketchSheet
 
-    _check_sheet(arguments.svg)
-    report, tried = None, _tries(arguments)
-    # single drawings become a set as they do in `prepare`: what cannot be read is skipped
-    if tried or any(map(is_folder_or_drawing, arguments.data)):
-        report = _prepared(arguments, arguments.data, None)
-        dataset, effects = report.dataset, [report.effects]
-    else:
-        dataset = read_sources(arguments.data)
-        files = [path for path in arguments.data if sketches.is_one(path)]
-        effects = [sketches.read_effects(path) for path in files]
-    summary = summarize(dataset)
+    sources, svg, config = arguments.sources, arguments.svg, _config(arguments)
+    _check_sheet(svg)
     written = ""
-    if arguments.svg and report is not None and tried:
-        written = _save_effects(report, arguments.svg)
-    elif arguments.svg:
-        from sketchrnn.figures.sheet import SketchSheet
-
+    tried = config != PrepareConfig() or arguments.by
+    # single drawings become a set as they do in `prepare`: what cannot be read is skipped
+    if tried or any(map(is_folder_or_drawing, sources)):
+        report = _prepared(sources, None, config, arguments.by)
+        dataset, effects = report.dataset, [report.effects]
+        if svg and tried:
+            written = _save_changes(report, svg)
+    else:
+        dataset = read_sources(sources)
+        effects = [sketches.read_effects(path) for path in sources if sketches.is_one(path)]
+    summary = summarize(dataset)
+    if svg and not tried:
         rows, labels = preview(dataset)
         title = f"{dataset.name}: from the shortest to the longest training drawings"
-        SketchSheet(rows, title=title, row_labels=labels).save(arguments.svg)
-        written = f"wrote {arguments.svg}"
+        SketchSheet(rows, title=title, row_labels=labels).save(svg)
+        written = f"wrote {svg}"
     if arguments.json:
         done = [one.to_json() for one in effects if one]
         print(json.dumps(summary.to_json() | ({"effects": done} if done else {}), indent=2))
@@ -354,15 +228,6 @@ def _inspect(arguments: argparse.Namespace) -> None:
         print(f"\n{written}")
 
 
-def _tries(arguments: argparse.Namespace) -> bool:
-    """Whether any option of `prepare` was given."""
-    parser = argparse.ArgumentParser()
-    _add_options(parser)
-    return any(
-        getattr(arguments, name) != value for name, value in vars(parser.parse_args([])).items()
-    )
-
-
 def _download(arguments: argparse.Namespace) -> None:
     from sketchrnn.data.download import ProgressDisplay, download
 
@@ -370,49 +235,3 @@ def _download(arguments: argparse.Namespace) -> None:
         paths = download(arguments.names, arguments.kind, arguments.output, progress=show)
     for path in paths:
         print(path)
-
-
-class _Counter:
-    """Shows on standard error how many drawings have been read, where that is a terminal."""
-
-    EVERY = 256  # drawings; showing each would take longer than reading it
-
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        self._status = console.status("reading") if sys.stderr.isatty() else None
-
-    def __enter__(self) -> _Counter:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._status:
-            self._status.stop()
-
-    def __call__(self, source: str, count: int) -> None:
-        if self._status and count % self.EVERY == 0:
-            self._status.update(f"{source}: {count:,} drawings read")
-
-
-class _Skipped:
-    """Names the first files that were skipped on standard error, and counts the others."""
-
-    NAMED = 20
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def __enter__(self) -> _Skipped:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._count > self.NAMED:
-            print(f"and {self._count - self.NAMED:,} more", file=sys.stderr)
-
-    def __call__(self, skipped: Skipped) -> None:
-        self._count += 1
-        if self._count <= self.NAMED:
-            print(skipped, file=sys.stderr)

@@ -70,10 +70,9 @@ def _chosen(arguments: argparse.Namespace, model: Model, data: list[str], seed: 
     from sketchrnn.data.formats.records import Given
     from sketchrnn.data.sources import read_sources
     from sketchrnn.drawing.inputs import Input
-    from sketchrnn.drawing.sheets import choose_inputs
 
     split = SPLIT if arguments.split is None else arguments.split
     n = COUNT if arguments.n is None else arguments.n
-    chosen = choose_inputs(read_sources(data), split, n, model.N_max, seed, arguments.index)
+    chosen = read_sources(data).choose(split, n, model.N_max, seed, arguments.index)
     name = " ".join(data)
     return [Input(Given(sketch, name, outside=False), sketch) for sketch in chosen]

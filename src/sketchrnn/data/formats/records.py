@@ -5,7 +5,6 @@ Skipped: what was passed over on the way. What the readers would refuse the writ
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,6 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn.data.names import CLASS_NAME_LIMIT as CLASS_NAME_LIMIT
+from sketchrnn.data.names import is_class_name as is_class_name
+from sketchrnn.data.names import normal_name as normal_name
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
@@ -23,7 +25,6 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Rec
 
 POINTS_LIMIT = 100_000  # of a drawing, as it stands in the file
 COORDINATE_LIMIT = 1e9
-CLASS_NAME_LIMIT = 255  # characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,19 +117,6 @@ def polyline(points: npt.ArrayLike) -> Polyline:
     if not (np.abs(line) <= COORDINATE_LIMIT).all():
         raise ValueError(f"a coordinate is not a number up to {COORDINATE_LIMIT:g}")
     return line
-
-
-def is_class_name(name: object) -> bool:
-    """Whether it is text that can be the name of a class; "" can, where it stands for none."""
-    return isinstance(name, str) and name.isprintable() and len(name) <= CLASS_NAME_LIMIT
-
-
-def normal_name(name: str) -> str:
-    """A class name in one spelling (NFC), however the file system or a file spells it.
-
-    Some write an accented letter as one character, others as a letter and an accent (NFD).
-    """
-    return unicodedata.normalize("NFC", name)
 
 
 def class_of(label: str | None) -> str | None:

@@ -8,28 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import numpy as np
 
-from sketchrnn.data.clean import side_of
-from sketchrnn.data.effects import Gallery, Shape
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import PALETTE, blend
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.sketch import Polyline, Sketch
-from sketchrnn.strokes import BOX_PX, polylines_to_stroke3
+from sketchrnn.strokes import BOX_PX
 from sketchrnn.svgtext import path_data
+from sketchrnn.travel import travel
 
-COLUMNS = 8
 CELL = 136.0
 TRAVEL_STYLE = 'stroke="#8b8b95" stroke-width="0.8" stroke-dasharray="1.8 2.6"'
 POINT_WIDTH = 2.6  # of the dot on a point
 POINT_SPACE = 4.0  # between two of them, in the mean; closer ones would only make the line thick
-COPIES_SHOWN = 4  # of each original
 
 
-class EffectsSheet(SketchSheet):
+class ChangesSheet(SketchSheet):
     """A sheet whose drawings also show the way of the lifted pen, and their points."""
 
     def to_svg(self) -> str:
@@ -54,33 +51,26 @@ class EffectsSheet(SketchSheet):
         return replace(scene, head=scene.head + under, tail=over + scene.tail).to_svg()
 
 
-def effects_sheet(gallery: Gallery, title: str) -> SketchSheet:
-    """The drawings that were changed most, before and after; then those left out, and copies.
+def changes_sheet(
+    rows: Sequence[tuple[str, Sequence[Sequence[Polyline]], bool]], title: str
+) -> SketchSheet:
+    """Rows of drawings, each with a label, and whether captions say how long its drawings are.
 
     Raises:
-        SketchRNNError: nothing was changed, left out or copied.
+        SketchRNNError: there is no row.
     """
-    rows: list[tuple[str, list[Sequence[Polyline]], bool]] = []  # label, drawings, with captions
-    changes = gallery.changed
-    for first in range(0, len(changes), COLUMNS):
-        some = changes[first : first + COLUMNS]
-        rows.append(("before", [change.before for change in some], True))
-        rows.append(("after", [change.after for change in some], True))
-    for reason, drawings in gallery.left_out.items():
-        if drawings:
-            rows.append((f"left out: {reason}", list(drawings[:COLUMNS]), True))
-    families = zip(*gallery.copied[:COLUMNS], strict=True)
-    for number, members in enumerate(islice(families, 1 + COPIES_SHOWN)):
-        rows.append((f"copy {number}" if number else "original", list(members), False))
     if not rows:
         raise SketchRNNError("there is nothing to show: no drawing was changed, left out or copied")
-    sketches = [[Sketch.from_polylines(lines) for lines in row] for _, row, _ in rows]
-    return EffectsSheet(
+    sketches = [[Sketch.from_polylines(lines) for lines in drawings] for _, drawings, _ in rows]
+    return ChangesSheet(
         sketches,
         title=f"{title}. Strokes from orange, the first, to blue, the last; dashed: the lifted pen,"
         " px of its way",
         row_labels=[label for label, *_ in rows],
-        captions=[[_caption(one) if said else None for one in row] for _, row, said in rows],
+        captions=[
+            [_caption(sketch) if captioned else None for sketch in row]
+            for row, (*_, captioned) in zip(sketches, rows, strict=True)
+        ],
         colors=[[in_order(len(sketch.polylines)) for sketch in row] for row in sketches],
         cell=CELL,
     )
@@ -96,8 +86,9 @@ def in_order(count: int) -> list[str]:
     return colors
 
 
-def _caption(lines: Sequence[Polyline]) -> str:
-    shape = Shape.of(lines, side_of(lines) / BOX_PX or 1.0)
-    strokes = "1 stroke" if shape.strokes == 1 else f"{shape.strokes:,} strokes"
-    points = len(polylines_to_stroke3(lines)[0])  # as --at-most and N_max count them
-    return f"{strokes}, {points:,} points, {shape.travel_px:,.0f} px"
+def _caption(sketch: Sketch) -> str:
+    count = len(sketch.polylines)
+    strokes = "1 stroke" if count == 1 else f"{count:,} strokes"
+    points = len(sketch.to_stroke3())  # as --at-most and N_max count them
+    way_px = travel(sketch.polylines) / (max(sketch.size) / BOX_PX or 1.0)
+    return f"{strokes}, {points:,} points, {way_px:,.0f} px"
