@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sketchrnn.cli.inputs import Input
     from sketchrnn.figures.paper import Page, Paper
     from sketchrnn.figures.sheet import SketchSheet
-    from sketchrnn.paper.panels import Panels
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
@@ -194,26 +193,22 @@ def write_each(
 
 
 def write_sheet(
-    sheet: SketchSheet | Panels,
+    sheet: SketchSheet,
     output: str,
     seed: int | None = None,
     paper: Paper | None = None,
     seconds: float | None = None,
 ) -> None:
-    """Write a sheet, or several, and say its seed (on standard error, so that it can be piped).
+    """Write a sheet and say its seed (on standard error, so that it can be piped).
 
     With `paper` the sheet is put on that page.
     """
-    from sketchrnn.figures.sheet import SketchSheet
-
-    if paper is not None and isinstance(sheet, SketchSheet):
+    if paper is not None:
         write_page(paper.place_sheet(sheet), output, seconds)
     elif output == STANDARD_OUTPUT:
         sys.stdout.write(sheet.to_svg())
-    elif isinstance(sheet, SketchSheet):
-        sheet.save(output, seconds=seconds)
     else:
-        sheet.save(output)
+        sheet.save(output, seconds=seconds)
     say_written(output, seed)
 
 
