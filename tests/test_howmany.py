@@ -75,8 +75,8 @@ def test_a_table_goes_on_where_it_was_stopped(data: Dataset, tmp_path: Path) -> 
 
     begun = how_many(tmp_path, data, RECIPE, (5,), ("plain", "usual"))
     for done in ([True, False], [True, True]):
-        for work in make_trials(begun, torch.device("cpu"), should_stop=should_stop):
-            list(work.records)
+        for _, records in make_trials(begun, torch.device("cpu"), should_stop=should_stop):
+            list(records)
         assert [trial.is_done for trial in begun.trials] == done
     assert [
         record["step"] for record in read_log(begun.trials[1].run) if record["kind"] == "train"

@@ -112,8 +112,8 @@ def _make(data: Path, out: Path, names: Sequence[str], stop_after: int | None = 
         CPU,
         should_stop=lambda: stop_after is not None and steps >= stop_after,
     )
-    for work in table:
-        for record in work.records:
+    for _, records in table:
+        for record in records:
             steps += record["kind"] == "train"
     return steps
 

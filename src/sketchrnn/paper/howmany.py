@@ -90,7 +90,7 @@ def how_many(
     trials = [trial_of(out, way, count, recipe, begin_with) for way in ways for count in counts]
     return Experiment(
         trials=trials,
-        earlier=trials,
+        others=(),
         data=lambda trial: TrialData(selection(data, trial.column, int(trial.row)), data),
         write=lambda: write_table(out, data, trials),
         max_points=recipe.max_points,

@@ -75,7 +75,12 @@ def table_1(out: Path, files_of: Mapping[str, Sequence[Path]], recipe: Recipe) -
 
     return Experiment(
         trials=[trial for name in files_of for trial in trials_of(out, name, recipe)],
-        earlier=[trial for name in known_datasets(out) for trial in trials_of(out, name, recipe)],
+        others=[
+            trial
+            for name in known_datasets(out)
+            if name not in files_of
+            for trial in trials_of(out, name, recipe)
+        ],
         data=data_of,
         write=lambda: write_table(out),
         max_points=recipe.max_points,

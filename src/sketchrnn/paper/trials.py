@@ -96,34 +96,17 @@ class Experiment:
 
     Attributes:
         trials: to make, in this order.
-        earlier: those that the folder may hold of earlier calls; their settings must be the same.
+        others: models in the folder beside these; the settings of all must be the same.
         data: the drawings of a model.
         write: writes what is finished; returns it as Markdown.
         max_points: noted in the runs.
     """
 
     trials: Sequence[Trial]
-    earlier: Sequence[Trial]
+    others: Sequence[Trial]
     data: Callable[[Trial], TrialData]
     write: Callable[[], str]
     max_points: int | None = None
-
-
-@dataclass(frozen=True)
-class OpenTrial:
-    """A model whose training begins, or goes on.
-
-    Attributes:
-        done, left: models of this call before it, and with it.
-        minutes_left: what those that are left may take; None where nothing is known yet.
-        records: its training; the model is measured when all of them were taken.
-    """
-
-    trial: Trial
-    done: int
-    left: int
-    minutes_left: float | None
-    records: Iterator[Record]
 
 
 def run_experiment(experiment: Experiment, arguments: argparse.Namespace) -> bool:
@@ -132,68 +115,68 @@ def run_experiment(experiment: Experiment, arguments: argparse.Namespace) -> boo
     if device.type == "cpu":
         devices.prepare_cpu()
     with StopSignals() as stop:
-        for work in make_trials(experiment, device, arguments.backend, should_stop=stop):
-            time = "" if work.minutes_left is None else f", about {work.minutes_left:.0f} minutes"
-            say(f"{work.trial.title}: {work.done} cells done, {work.left} left{time}")
-            with Progress(work.trial.training) as progress:
-                progress.explained = work.done > 0  # once is enough
-                for record in work.records:
+        for trial, records in make_trials(experiment, device, arguments.backend, stop):
+            left = sum(not one.is_done for one in experiment.trials)
+            done = len(experiment.trials) - left
+            minutes = _minutes_each(experiment, trial.training)
+            time = f", about {left * minutes:.0f} minutes" if minutes else ""
+            say(f"{trial.title}: {done} cells done, {left} left{time}")
+            with Progress(trial.training) as progress:
+                progress.explained = done > 0  # once is enough
+                for record in records:
                     progress.show(record)
     print(experiment.write(), end="")
-    if not all(trial.is_done for trial in experiment.trials):
+    finished = all(trial.is_done for trial in experiment.trials)
+    if not finished:
         say("stopped before the end; the same command goes on with what is left")
-        return False
-    return True
+    return finished
 
 
 def make_trials(
     experiment: Experiment,
     device: torch.device,
     backend: BackendName = "auto",
-    *,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[OpenTrial]:
+) -> Iterator[tuple[Trial, Iterator[Record]]]:
     """Train and measure what is left, one after the other; the table is written after each.
+
+    Yields each model that is to be trained and the records of its training, all of which must be
+    taken: then it is measured.
 
     Raises:
         SketchRNNError: other settings or drawings than before, or a training that fails.
     """
-    for trial in experiment.earlier:
+    for trial in [*experiment.others, *experiment.trials]:
         if trial.is_begun:
             _check_settings(trial, experiment.max_points)
     left = [trial for trial in experiment.trials if not trial.is_done]
-    for trial in list(left):
+    for trial in left:
         data = experiment.data(trial)
         if not trial.is_trained:
-            records = train(
-                trial.run,
-                data.train,
-                ModelConfig(N_max=data.train.N_max, **trial.model),
-                trial.training,
-                device=device,
-                backend=backend,
-                sources=data.sources,
-                max_points=experiment.max_points,
-                resume=trial.is_begun,
-                begin_with=trial.begin_with,
-                should_stop=should_stop,
-            )
-            minutes = _minutes_each(experiment, trial.training)
-            yield OpenTrial(
+            yield (
                 trial,
-                len(experiment.trials) - len(left),
-                len(left),
-                None if minutes is None else minutes * len(left),
-                records,
+                train(
+                    trial.run,
+                    data.train,
+                    ModelConfig(N_max=data.train.N_max, **trial.model),
+                    trial.training,
+                    device=device,
+                    backend=backend,
+                    sources=data.sources,
+                    max_points=experiment.max_points,
+                    resume=trial.is_begun,
+                    begin_with=trial.begin_with,
+                    should_stop=should_stop,
+                ),
             )
         if not trial.is_trained:
             return  # it was stopped
         _measure(trial, data.test, device)
-        left.remove(trial)
         experiment.write()
-        if should_stop() and left:
+        if should_stop() and trial is not left[-1]:
             return
-    experiment.write()
+    if not left:
+        experiment.write()
 
 
 def _check_settings(trial: Trial, max_points: int | None) -> None:
@@ -211,10 +194,11 @@ def _check_settings(trial: Trial, max_points: int | None) -> None:
             )
 
 
-def _minutes_each(experiment: Experiment, training: TrainingConfig) -> float | None:
-    """What a model may take: as long as the finished ones did, or as it is given."""
-    done = [read_result(trial).facts["minutes"] for trial in experiment.earlier if trial.is_done]
-    return sum(done) / len(done) if done else training.max_minutes or None
+def _minutes_each(experiment: Experiment, training: TrainingConfig) -> float:
+    """What a model may take: as long as the finished ones did, or as it is given; 0: unknown."""
+    every = [*experiment.others, *experiment.trials]
+    done = [read_result(trial).facts["minutes"] for trial in every if trial.is_done]
+    return sum(done) / len(done) if done else training.max_minutes
 
 
 def _measure(trial: Trial, data: Dataset, device: torch.device) -> None:

@@ -17,7 +17,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -85,8 +85,7 @@ class Draws(Protocol):
         """One drawing for each latent vector [n, Z]."""
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(NamedTuple):
     """How many of so many cases."""
 
     hits: int
@@ -95,8 +94,7 @@ class Count:
     @classmethod
     def of(cls, flags: npt.ArrayLike) -> Count:
         """Count what is true."""
-        array = np.asarray(flags, dtype=bool)
-        return cls(int(array.sum()), array.size)
+        return cls(int(np.sum(flags)), np.size(flags))
 
     @property
     def share(self) -> float:
@@ -107,8 +105,7 @@ class Count:
         return f"{self.hits} of {self.cases}"
 
 
-@dataclass(frozen=True)
-class ShownRow:
+class ShownRow(NamedTuple):
     """Drawings for the sheet, what the reader sees in each, and which of them are wrong."""
 
     label: str
@@ -117,35 +114,20 @@ class ShownRow:
     wrong: Sequence[bool]
 
 
-@dataclass(frozen=True)
-class Analogy:
-    """What came of one sum.
+class Analogy(NamedTuple):
+    """What came of one sum, and some of the drawings."""
 
-    Attributes:
-        right: drawings that the reader takes for the right kind, rather than another or "none".
-        factors: drawings whose head and body are the right ones, whatever else is wrong with them.
-        apart: as `right`, where A and B are not the same animal either.
-        row: some of them.
-    """
-
-    right: Count
-    factors: Count
-    apart: Count
+    right: Count  # the reader takes them for the right kind, rather than another or "none"
+    factors: Count  # their head and body are the right ones, whatever else is wrong with them
+    apart: Count  # as `right`, where A and B are not the same animal either
     row: ShownRow
 
 
-@dataclass(frozen=True)
-class Interpolation:
-    """What was read along the ways from one drawing to another.
+class Interpolation(NamedTuple):
+    """What was read along the ways from one drawing to another, and one of the ways."""
 
-    Attributes:
-        monotone: ways along which it changes monotonically; see `monotone`.
-        correlation: Spearman's rank correlation with the step, the mean over all ways.
-        row: one of the ways.
-    """
-
-    monotone: Count
-    correlation: float
+    monotone: Count  # along which it changes monotonically; see `monotone`
+    correlation: float  # Spearman's rank correlation with the step, the mean over all ways
     row: ShownRow
 
 
