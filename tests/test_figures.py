@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sketchrnn.demo.webpage import Section, write_page
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.curves import loss_curves, loss_curves_svg
-from sketchrnn.figures.html import Section, write_page
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
 from sketchrnn.sketch import Sketch

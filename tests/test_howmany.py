@@ -15,8 +15,9 @@ from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.paper.cells import Settings
-from sketchrnn.paper.howmany import Cell, Plan, make_table
+from sketchrnn.paper.commands import Recipe
+from sketchrnn.paper.howmany import how_many, selection
+from sketchrnn.paper.trials import make_trials
 from sketchrnn.runs import read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import read_log
@@ -31,8 +32,7 @@ def data() -> Dataset:
     return whole.limited(whole.N_max)[0]
 
 
-def plan(data: Dataset, **changes: object) -> Plan:
-    return replace(Plan(data, Settings(MODEL, TRAINING, 60), counts=(5, 12)), **changes)
+RECIPE = Recipe(MODEL, TRAINING, 60)
 
 
 def drawings_of(dataset: Dataset) -> list[bytes]:
@@ -40,7 +40,7 @@ def drawings_of(dataset: Dataset) -> list[bytes]:
 
 
 def test_selections_lie_in_one_another_and_are_measured_alike(data: Dataset) -> None:
-    few, more = (plan(data).selection(Cell("usual", count, Path("run"))) for count in (5, 12))
+    few, more = (selection(data, "usual", count) for count in (5, 12))
     assert len(few.train) == 5
     assert len(more.train) == 12
     assert drawings_of(more)[:5] == drawings_of(few)
@@ -51,7 +51,7 @@ def test_selections_lie_in_one_another_and_are_measured_alike(data: Dataset) -> 
 
 
 def test_copies_stand_behind_their_originals(data: Dataset) -> None:
-    usual, copies = (plan(data).selection(Cell(way, 5, Path("run"))) for way in ("usual", "copies"))
+    usual, copies = (selection(data, way, 5) for way in ("usual", "copies"))
     assert len(copies.train) == 50
     assert drawings_of(copies)[:5] == drawings_of(usual)
     for number, rows in enumerate(copies.train):
@@ -73,25 +73,24 @@ def test_a_table_goes_on_where_it_was_stopped(data: Dataset, tmp_path: Path) -> 
         stops += 1
         return stops == 3  # after the first step of the second training
 
-    begun = plan(data, counts=(5,), ways=("plain", "usual"))
-    cells = begun.cells(tmp_path)
+    begun = how_many(tmp_path, data, RECIPE, (5,), ("plain", "usual"))
     for done in ([True, False], [True, True]):
-        for _, _, records in make_table(
-            tmp_path, begun, device=torch.device("cpu"), should_stop=should_stop
-        ):
+        for _, records in make_trials(begun, torch.device("cpu"), should_stop=should_stop):
             list(records)
-        assert [cell.is_done for cell in cells] == done
-    assert [record["step"] for record in read_log(cells[1].run) if record["kind"] == "train"] == [
+        assert [trial.is_done for trial in begun.trials] == done
+    assert [
+        record["step"] for record in read_log(begun.trials[1].run) if record["kind"] == "train"
+    ] == [
         1,
         2,
         3,
     ]
-    rates = [read_config(cell.run).training["augment_scale"] for cell in cells]
+    rates = [read_config(trial.run).training["augment_scale"] for trial in begun.trials]
     assert rates == [0.0, 0.2]
 
     table = (tmp_path / "howmany.md").read_text()
-    for cell in cells:
-        L_R = json.loads((cell.run / "test.json").read_text())["L_R"]["mean"]
+    for trial in begun.trials:
+        L_R = json.loads((trial.run / "test.json").read_text())["L_R"]["mean"]
         assert f"{L_R:.3f}" in table
     assert "| drawings | plain | usual |" in table
 
@@ -119,4 +118,4 @@ def starter(name: str) -> Path:
 
 def test_more_drawings_than_there_are(data: Dataset) -> None:
     with pytest.raises(SketchRNNError, match="26 training drawings; a table cannot have a row of"):
-        plan(data, counts=(41,))
+        how_many(Path("out"), data, RECIPE, (41,))

@@ -23,20 +23,21 @@ from sketchrnn.data.formats import sketches
 from sketchrnn.data.sources import read_source
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
-from sketchrnn.paper.cells import (
-    LOSSES,
-    TEST,
-    Settings,
-    cells_of,
-    find_data,
-    read_table,
-)
-from sketchrnn.paper.figures import beginning, hybrid, ranks, wishes
-from sketchrnn.paper.orders import COMPARISONS, Measured, verdicts
+from sketchrnn.paper.commands import Recipe
+from sketchrnn.paper.drawings import beginning, hybrid, ranks, wishes
+from sketchrnn.paper.orders import COMPARISONS, MeanLoss, verdicts
 from sketchrnn.paper.panels import Panels
-from sketchrnn.paper.published import COLUMNS, DECODER_ONLY, TABLE_1, published_row
-from sketchrnn.paper.table1 import CSV, MARKDOWN, make_table
+from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, TABLE_1, printed_row
+from sketchrnn.paper.table1 import (
+    CSV,
+    MARKDOWN,
+    find_data,
+    read_results,
+    table_1,
+    trials_of,
+)
 from sketchrnn.paper.tradeoff import curves_of, trade_off
+from sketchrnn.paper.trials import LOSSES, TEST, make_trials
 from sketchrnn.runs import read_config
 from sketchrnn.sketch import Sketch
 from sketchrnn.training import loop
@@ -48,7 +49,7 @@ from tiny import Shell, do, listing
 CPU = torch.device("cpu")
 SIZES = {"encoder_size": 6, "decoder_size": 8, "z_size": 4, "mixtures": 2}
 TRAINING = TrainingConfig(batch_size=8, max_steps=4, evaluate_every=2, patience=0)
-SETTINGS = Settings(PRESETS["laptop"].model | SIZES, TRAINING)
+RECIPE = Recipe(PRESETS["laptop"].model | SIZES, TRAINING)
 NAMES = ("pig", "cat+pig")
 
 
@@ -106,15 +107,13 @@ def _command(data: Path, out: Path) -> list[str | Path]:
 def _make(data: Path, out: Path, names: Sequence[str], stop_after: int | None = None) -> int:
     """Make a table, asking to stop after so many steps; returns the steps that were taken."""
     steps = 0
-    table = make_table(
-        out,
-        find_data(data, names)[0],
-        SETTINGS,
-        device=CPU,
+    table = make_trials(
+        table_1(out, find_data(data, names)[0], RECIPE),
+        CPU,
         should_stop=lambda: stop_after is not None and steps >= stop_after,
     )
-    for work in table:
-        for record in work.records:
+    for _, records in table:
+        for record in records:
             steps += record["kind"] == "train"
     return steps
 
@@ -144,8 +143,8 @@ def _tables(markdown: str) -> list[list[dict[str, str]]]:
 def test_the_published_table_has_the_orders_that_the_paper_claims() -> None:
     for name, row in TABLE_1.items():
         assert tuple(row) == COLUMNS
-        L_R = {column: Measured(losses.L_R) for column, losses in row.items()}
-        L_KL = {c: Measured(x.L_KL) for c, x in row.items() if x.L_KL is not None}
+        L_R = {column: MeanLoss(losses.L_R) for column, losses in row.items()}
+        L_KL = {c: MeanLoss(x.L_KL) for c, x in row.items() if x.L_KL is not None}
         assert set(L_KL) == set(COLUMNS) - {DECODER_ONLY}
         found = verdicts(L_R, L_KL)
         assert len(found) == COMPARISONS
@@ -158,15 +157,16 @@ def test_the_published_table_is_the_papers() -> None:
     columns = {c: [row[c] for row in TABLE_1.values()] for c in COLUMNS}
     L_R = {c: round(sum(losses.L_R for losses in column), 2) for c, column in columns.items()}
     L_KL = {c: round(sum(x.L_KL or 0 for x in column), 2) for c, column in columns.items()}
-    assert L_R == {"1.00": -9.61, "0.50": -11.72, "0.25": -14.65, DECODER_ONLY: -6.54}
-    assert L_KL == {"1.00": 2.38, "0.50": 4.83, "0.25": 10.51, DECODER_ONLY: 0}
+    assert L_R == {"1.00": -9.61, "0.50": -11.72, "0.25": -14.83, DECODER_ONLY: -6.54}
+    assert L_KL == {"1.00": 2.38, "0.50": 4.83, "0.25": 10.68, DECODER_ONLY: 0}
 
 
-def test_a_published_row_is_found_whatever_the_order_of_its_classes() -> None:
-    assert published_row("pig+cat") == TABLE_1["cat+pig"]
-    assert published_row("pig+cat")["0.50"] == (-1.24, 0.49)
-    assert published_row("yoga")[DECODER_ONLY] == (-0.48, None)
-    assert published_row("pig+face") == {}
+def test_a_printed_row_is_found_whatever_the_order_of_its_classes() -> None:
+    assert printed_row("pig+cat") == TABLE_1["cat+pig"]
+    assert printed_row("pig+cat")["0.50"] == (-1.24, 0.49)
+    assert printed_row("yoga")["0.25"] == (-1.51, 1.33)
+    assert printed_row("yoga")[DECODER_ONLY] == (-0.48, None)
+    assert printed_row("pig+face") == {}
 
 
 # The two orders ----------------------------------------------------------------------------------
@@ -174,12 +174,12 @@ def test_a_published_row_is_found_whatever_the_order_of_its_classes() -> None:
 
 def test_verdicts_of_numbers_made_by_hand() -> None:
     L_R = {
-        "1.00": Measured(-1.0, 0.03),
-        "0.50": Measured(-1.09, 0.04),  # 0.09 apart; sure would be over 2 * 0.05
-        "0.25": Measured(-1.05, 0.001),  # rises
-        DECODER_ONLY: Measured(-1.07, 0.001),
+        "1.00": MeanLoss(-1.0, 0.03),
+        "0.50": MeanLoss(-1.09, 0.04),  # 0.09 apart; sure would be over 2 * 0.05
+        "0.25": MeanLoss(-1.05, 0.001),  # rises
+        DECODER_ONLY: MeanLoss(-1.07, 0.001),
     }
-    L_KL = {"1.00": Measured(0.2, 0.01), "0.50": Measured(0.2, 0.01), "0.25": Measured(0.9, 0.01)}
+    L_KL = {"1.00": MeanLoss(0.2, 0.01), "0.50": MeanLoss(0.2, 0.01), "0.25": MeanLoss(0.9, 0.01)}
     found = {verdict.claim: verdict for verdict in verdicts(L_R, L_KL)}
     assert {claim: (v.holds, v.sure) for claim, v in found.items()} == {
         "L_R falls from w_KL 1.00 to 0.50": (True, False),
@@ -197,7 +197,7 @@ def test_the_same_drawings_are_compared_one_by_one() -> None:
     """Drawings that differ much from each other, but each by nearly as much between the models."""
     first = np.array([0.1, 2.0, 5.0, 9.0])
     difference = np.array([-0.1, -0.12, -0.11, -0.1])
-    means = [Measured(x.mean(), scipy.stats.sem(x), tuple(x)) for x in (first, first + difference)]
+    means = [MeanLoss(x.mean(), scipy.stats.sem(x), tuple(x)) for x in (first, first + difference)]
     (one,) = verdicts({DECODER_ONLY: means[0], "0.25": means[1]}, {})
     assert one.holds
     assert one.sure == (abs(difference.mean()) > 2 * scipy.stats.sem(difference))
@@ -207,8 +207,8 @@ def test_the_same_drawings_are_compared_one_by_one() -> None:
 
 
 def test_only_what_is_there_is_compared() -> None:
-    assert verdicts({"1.00": Measured(-1.0)}, {"1.00": Measured(0.3)}) == []
-    (one,) = verdicts({"0.25": Measured(-1.0), DECODER_ONLY: Measured(-0.5)}, {})
+    assert verdicts({"1.00": MeanLoss(-1.0)}, {"1.00": MeanLoss(0.3)}) == []
+    (one,) = verdicts({"0.25": MeanLoss(-1.0), DECODER_ONLY: MeanLoss(-0.5)}, {})
     assert one.holds
     assert one.difference == -0.5
 
@@ -218,11 +218,11 @@ def test_only_what_is_there_is_compared() -> None:
 
 def test_every_cell_is_trained_as_its_column_says(made: Path) -> None:
     for name in NAMES:
-        for cell in cells_of(made, name):
-            config = read_config(cell.run)
-            assert config.model.conditional == (cell.column != DECODER_ONLY)
-            if cell.column != DECODER_ONLY:
-                assert config.training["w_KL"] == float(cell.column)
+        for trial in trials_of(made, name):
+            config = read_config(trial.run)
+            assert config.model.conditional == (trial.column != DECODER_ONLY)
+            if trial.column != DECODER_ONLY:
+                assert config.training["w_KL"] == float(trial.column)
             assert config.data.classes == tuple(name.split("+"))
             assert len(config.data.sources) == len(name.split("+"))
             assert config.training["max_steps"] == 4
@@ -233,14 +233,14 @@ def test_the_numbers_are_those_of_evaluate(made: Path, data: Path, shell: Shell)
     rows = {(row["dataset"], row["model"]): row for row in _rows(made)}
     for name in NAMES:
         files = [data / f"{one}.sketches" for one in name.split("+")]
-        for cell in cells_of(made, name):
-            assert shell("evaluate", cell.run, *files, "--json", "--device", "cpu") == 0
+        for trial in trials_of(made, name):
+            assert shell("evaluate", trial.run, *files, "--json", "--device", "cpu") == 0
             said = json.loads(shell.out)
-            row = rows[name, cell.title.split(", ")[1]]
+            row = rows[name, trial.title.split(", ")[1]]
             for loss in LOSSES:
                 for part, key in ((loss, "mean"), (f"{loss}_stderr", "stderr")):
                     expected = "" if said[loss] is None else said[loss][key]
-                    assert row[part] == str(expected), (cell.title, part)
+                    assert row[part] == str(expected), (trial.title, part)
             for fact in ("N_max", "scale", "mean_length", "left_out"):
                 assert row[fact] == str(said[fact])
             assert row["test_drawings"] == str(said["n"])
@@ -299,12 +299,12 @@ def test_a_stopped_table_goes_on_as_if_it_had_never_stopped(
     """Stopped in the middle of a cell, and again between two: the same losses in the end."""
     out = tmp_path / "out"
     assert _make(data, out, NAMES, stop_after=6) == 6
-    assert [cell.column for cell in cells_of(out, "pig") if cell.is_done] == ["1.00"]
-    assert [cell.column for cell in cells_of(out, "pig") if cell.is_begun] == ["1.00", "0.50"]
-    first = listing(cells_of(out, "pig")[0].run)
+    assert [trial.column for trial in trials_of(out, "pig") if trial.is_done] == ["1.00"]
+    assert [trial.column for trial in trials_of(out, "pig") if trial.is_begun] == ["1.00", "0.50"]
+    first = listing(trials_of(out, "pig")[0].run)
     assert _make(data, out, NAMES, stop_after=2) == 2  # just the rest of the second cell
     assert _make(data, out, NAMES) == 4 * 6
-    assert listing(cells_of(out, "pig")[0].run) == first  # what was finished was not touched
+    assert listing(trials_of(out, "pig")[0].run) == first  # what was finished was not touched
     assert _without_times(out) == _without_times(made)
     assert _make(data, out, NAMES) == 0
 
@@ -318,12 +318,12 @@ def test_a_cell_that_was_trained_but_not_measured_is_measured(
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(made, out)
-    cell = cells_of(out, "pig")[3]
-    before = (cell.run / TEST).read_bytes()
-    (cell.run / TEST).unlink()
+    trial = trials_of(out, "pig")[3]
+    before = (trial.run / TEST).read_bytes()
+    (trial.run / TEST).unlink()
     (out / CSV).unlink()
     assert _make(data, out, NAMES) == 0
-    assert (cell.run / TEST).read_bytes() == before
+    assert (trial.run / TEST).read_bytes() == before
     assert _rows(out) == _rows(made)
 
 
@@ -367,9 +367,9 @@ def test_ctrl_c_leaves_all_whole(
     assert "stopping after this step" in shell.err
     assert "the same command goes on with what is left" in shell.err
     assert shell.out == "# Table 1: ours beside the paper's\n\nNo cell is finished yet.\n"
-    cell = cells_of(out, "pig")[0]
-    assert read_log(cell.run)[-1]["reason"] == "stopped"
-    assert read_log(cell.run)[-1]["step"] < 4
+    trial = trials_of(out, "pig")[0]
+    assert read_log(trial.run)[-1]["reason"] == "stopped"
+    assert read_log(trial.run)[-1]["step"] < 4
     monkeypatch.undo()
     assert shell(*_command(data, out), "--datasets", "pig", *_flags()) == 0
     assert [row["steps"] for row in _rows(out)] == ["4"] * 4
@@ -455,9 +455,9 @@ def test_a_set_without_test_drawings(tmp_path: Path, shell: Shell) -> None:
 def test_a_damaged_measurement(made: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(made, out)
-    cells_of(out, "pig")[1].run.joinpath(TEST).write_text("{", "utf-8")
+    trials_of(out, "pig")[1].run.joinpath(TEST).write_text("{", "utf-8")
     with pytest.raises(SketchRNNError, match=r"0\.50.test\.json: damaged.*delete it"):
-        read_table(out)
+        read_results(out)
 
 
 # Figure 4 ----------------------------------------------------------------------------------------
@@ -467,7 +467,7 @@ def test_figure_4_shows_the_table(made: Path, tmp_path: Path, shell: Shell) -> N
     pytest.importorskip("matplotlib")
     rows = [row for row in _rows(made) if row["dataset"] == "pig" and row["w_KL"]]
     expected = [(row["w_KL"], float(row["L_KL"]), float(row["L_R"])) for row in rows]
-    assert trade_off(read_table(made)["pig"]) == expected
+    assert trade_off(read_results(made)["pig"]) == expected
     curves = curves_of(made, "pig")
     assert tuple(curves) == COLUMNS
     assert all(steps == [2, 4] for steps, _ in curves.values())
@@ -620,8 +620,8 @@ def test_the_supplements_sheets(models: list[Path], tmp_path: Path, shell: Shell
     ("figure", "labels"),
     [
         ("suppl5", ["cat"] * 4),
-        ("suppl6", ["pig"] * 4),
-        ("suppl7", ["cat", "pig"] * 2),
+        ("suppl6", ["cat", "pig"] * 2),
+        ("suppl8", ["pig"] * 4),
     ],
 )
 def test_the_supplements_grids(
@@ -640,11 +640,11 @@ def test_four_classes_are_needed_or_four_drawings(
     models: list[Path], data: Path, tmp_path: Path, shell: Shell
 ) -> None:
     out = ["-o", tmp_path / "a.svg", "--model", models[0]]
-    assert shell("reproduce", "suppl8", *out) == 2
-    assert "suppl8 needs drawings of 4 classes, and the model has learnt cat, pig" in shell.err
+    assert shell("reproduce", "suppl7", *out) == 2
+    assert "suppl7 needs drawings of 4 classes, and the model has learnt cat, pig" in shell.err
     four = [f"{data / name}.sketches#train/{index}" for name in ("cat", "pig") for index in (0, 1)]
-    assert shell("reproduce", "suppl8", *out, "--data", *four) == 0
-    assert shell("reproduce", "suppl8", *out, "--data", *four[:3]) == 2
+    assert shell("reproduce", "suppl7", *out, "--data", *four) == 0
+    assert shell("reproduce", "suppl7", *out, "--data", *four[:3]) == 2
     assert "it takes 4 drawings, got 3" in shell.err
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import stdev
 
-from sketchrnn.paper.published import DECODER_ONLY, W_KL_COLUMNS
+from sketchrnn.paper.printed import DECODER_ONLY, W_KL_COLUMNS
 
 SURE = 2.0  # standard errors
+COMPARISONS = 2 * (len(W_KL_COLUMNS) - 1) + len(W_KL_COLUMNS)  # of a data set with all its models
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeanLoss:
     """A mean loss over drawings, its standard error (0 where unknown), and that of each drawing."""
 
     mean: float
@@ -28,20 +29,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One comparison of two cells of a data set.
+    """One comparison of two models of a data set.
 
     Attributes:
         claim: what has to hold, in words.
         first, second: the two losses.
         holds: whether the claim is true of the two means.
-        sure: whether they differ by over SURE standard errors of their difference: of the
-            difference drawing by drawing where both are known so, for the same drawings are in
-            both. What another training seed would change is not in it.
     """
 
     claim: str
-    first: Measured
-    second: Measured
+    first: MeanLoss
+    second: MeanLoss
     holds: bool
 
     @property
@@ -51,7 +49,11 @@ class Verdict:
 
     @property
     def sure(self) -> bool:
-        """See the class."""
+        """Whether the losses differ by over SURE standard errors of their difference.
+
+        The difference is taken drawing by drawing where both are known so, for the same drawings
+        are in both. What another training seed would change is not in it.
+        """
         first, second = self.first, self.second
         error = math.hypot(first.stderr, second.stderr)
         if len(first.each) == len(second.each) > 1:
@@ -60,26 +62,20 @@ class Verdict:
         return abs(self.difference) > SURE * error
 
 
-def verdicts(L_R: Mapping[str, Measured], L_KL: Mapping[str, Measured]) -> list[Verdict]:
-    """All comparisons of one data set that its cells allow.
-
-    Args:
-        L_R, L_KL: by column (`published.COLUMNS`); what is missing is not compared.
-    """
-    found = []
+def verdicts(L_R: Mapping[str, MeanLoss], L_KL: Mapping[str, MeanLoss]) -> list[Verdict]:
+    """All comparisons of one data set that its losses by column allow."""
+    compared = []  # claim, losses, columns of the first and the second, whether it rises
     for before, after in pairwise(W_KL_COLUMNS):
         steps = f"from w_KL {before} to {after}"
-        for name, losses, sign in (("L_R falls", L_R, -1), ("L_KL rises", L_KL, 1)):
-            if before in losses and after in losses:
-                first, second = losses[before], losses[after]
-                holds = sign * (second.mean - first.mean) > 0
-                found.append(Verdict(f"{name} {steps}", first, second, holds))
+        compared.append((f"L_R falls {steps}", L_R, before, after, False))
+        compared.append((f"L_KL rises {steps}", L_KL, before, after, True))
     for column in W_KL_COLUMNS:
-        if column in L_R and DECODER_ONLY in L_R:
-            first, second = L_R[DECODER_ONLY], L_R[column]
-            claim = f"L_R of w_KL {column} is under that of {DECODER_ONLY}"
-            found.append(Verdict(claim, first, second, second.mean < first.mean))
+        claim = f"L_R of w_KL {column} is under that of {DECODER_ONLY}"
+        compared.append((claim, L_R, DECODER_ONLY, column, False))
+    found = []
+    for claim, losses, before, after, rises in compared:
+        if before in losses and after in losses:
+            first, second = losses[before], losses[after]
+            holds = second.mean > first.mean if rises else second.mean < first.mean
+            found.append(Verdict(claim, first, second, holds))
     return found
-
-
-COMPARISONS = 2 * (len(W_KL_COLUMNS) - 1) + len(W_KL_COLUMNS)  # of a data set with all its cells

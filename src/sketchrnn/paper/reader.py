@@ -1,11 +1,10 @@
 """A reader of drawings: which animal, with or without a body, and what it was drawn from.
 
 It judges what a model draws where the truth is known, on the cats and pigs of
-`sketchrnn.data.doodles`:
-a small convolutional network of ours that sees the drawing as a picture, so neither the order of
-the strokes nor the number of their points tells it anything. Beside the four kinds it knows
-"none", learned from other doodles and from animals spoilt on purpose (`spoil`). Its own accuracy is
-measured on drawings that it has not seen before anything is measured with it.
+`sketchrnn.data.doodles`: a small convolutional network of ours that sees the drawing as a picture,
+so neither the order of the strokes nor the number of their points tells it anything. Beside the
+four kinds it knows "none", learned from other doodles and from animals spoilt on purpose (`spoil`).
+Its own accuracy is measured on drawings that it has not seen before anything is measured with it.
 
 Shapes: B drawings, K kinds and "none", F factors, S the side of the picture in pixels.
 """
@@ -102,14 +101,17 @@ class Reader(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            *_layer(1, 16, 5, stride=2),
-            *_layer(16, 32, 3, stride=2),
-            *_layer(32, 64, 3, stride=2),
-            *_layer(64, 64, 3, stride=1),
-            nn.Flatten(),
-            *(nn.Linear(64 * (SIDE // 8) ** 2, 128), nn.ReLU()),
-        )
+        layers: list[nn.Module] = []
+        channels = 1
+        for outputs, size, stride in ((16, 5, 2), (32, 3, 2), (64, 3, 2), (64, 3, 1)):
+            layers += [
+                nn.Conv2d(channels, outputs, size, stride, padding=size // 2, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            ]
+            channels = outputs
+        hidden = nn.Linear(64 * (SIDE // 8) ** 2, 128)
+        self.features = nn.Sequential(*layers, nn.Flatten(), hidden, nn.ReLU())
         self.kind = nn.Linear(128, len(ANIMALS) + 1)
         self.factors = nn.Linear(128, len(FACTORS))
 
@@ -126,11 +128,6 @@ class Reader(nn.Module):
                 logits, values = self(pictures(sketches[first : first + 256]))
                 parts.append((logits.double().softmax(dim=1).numpy(), values.double().numpy()))
         return Reading(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def _layer(inputs: int, outputs: int, size: int, *, stride: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU()
 
 
 def pictures(sketches: Sequence[Sketch]) -> Tensor:
@@ -209,21 +206,21 @@ def train_reader(count: int = COUNT, epochs: int = EPOCHS, *, seed: int = TRAIN_
         torch.manual_seed(seed)
         reader = Reader()
         batches = len(sketches) // BATCH
-        steps = epochs * batches
         optimizer = torch.optim.AdamW(reader.parameters(), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-        for step in range(steps):
-            if step % batches == 0:
-                order = torch.randperm(len(sketches))
-            chosen = order[step % batches * BATCH :][:BATCH]
-            logits, values_read = reader(picture_B1SS[chosen])
-            known = ~value_BF[chosen].isnan()
-            loss = nn.functional.cross_entropy(logits, kind_B[chosen])
-            loss = loss + 5 * (values_read - value_BF[chosen])[known].square().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 2e-3, total_steps=epochs * batches
+        )
+        for _ in range(epochs):
+            order = torch.randperm(len(sketches))
+            for chosen in order[: batches * BATCH].view(batches, BATCH):
+                logits, values_read = reader(picture_B1SS[chosen])
+                known = ~value_BF[chosen].isnan()
+                loss = nn.functional.cross_entropy(logits, kind_B[chosen])
+                loss = loss + 5 * (values_read - value_BF[chosen])[known].square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
     return reader.eval()
 
 
@@ -277,8 +274,8 @@ def examine(
     good = list(doodles(drawings, seed, ANIMALS))
     kinds, values = truth_of(good)
     reading = reader.read([one.sketch for one in good])
-    others = [one.sketch for one in doodles(bad, seed, OTHERS)]
-    accepts = {way: bad_drawings(bad, seed + 1, [way]) for way in WAYS} | {"other doodles": others}
+    refused = {way: bad_drawings(bad, seed + 1, [way]) for way in WAYS}
+    refused["other doodles"] = [one.sketch for one in doodles(bad, seed, OTHERS)]
     correlations, errors = {}, {}
     for name, truth in zip(FACTORS, values.T, strict=True):
         known = ~np.isnan(truth)
@@ -288,7 +285,7 @@ def examine(
     return Examined(
         drawings,
         float((reading.classes == kinds).mean()),
-        {way: float(reader.read(sketches).accepted.mean()) for way, sketches in accepts.items()},
+        {way: float(reader.read(sketches).accepted.mean()) for way, sketches in refused.items()},
         correlations,
         errors,
     )

@@ -32,47 +32,29 @@ def loosened(sketch: Sketch, rng: np.random.Generator, strokes_px: float, px: fl
     )
 
 
-def half(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
-    """The first or the last 25 to 60% of the points.
-
-    A head is over 70% of the points of an animal with a body, so what is left is never a whole one.
-    """
+def _half(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
+    # A head is over 70% of the points of an animal with a body, so no part is a whole drawing.
     rows = sketch.to_stroke3()
     count = max(1, round(len(rows) * rng.uniform(0.25, 0.6)))
     return Sketch.from_stroke3(rows[:count] if rng.random() < 0.5 else rows[-count:])
 
 
-def mixed(sketch: Sketch, other: Sketch, rng: np.random.Generator) -> Sketch:
-    """Half of the strokes of each of the two, in their places."""
-
-    def some(one: Sketch) -> list[npt.NDArray[np.float64]]:
+def _mixed(sketch: Sketch, other: Sketch, rng: np.random.Generator) -> Sketch:
+    lines = []
+    for one in (sketch, other):
         count = len(one.polylines)
         chosen = rng.permutation(count)[: max(2, count // 2)]
-        return [one.polylines[index] for index in sorted(chosen)]
-
-    return Sketch.from_polylines(some(sketch) + some(other))
-
-
-def scattered(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
-    """Every stroke moved by some 20 to 60 px."""
-    return loosened(sketch, rng, rng.uniform(20, 60), 0.0)
+        lines += [one.polylines[index] for index in sorted(chosen)]
+    return Sketch.from_polylines(lines)
 
 
-def shaken(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
-    """Every point moved by some 9 to 25 px."""
-    return loosened(sketch, rng, 0.0, rng.uniform(9, 25))
-
-
-def drifted(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
-    """A hand that loses its place: an error of some 5 to 12 px at each point, carried on."""
+def _drifted(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
     rows = sketch.to_stroke3()
     rows[:, :2] += rng.normal(0, rng.uniform(5, 12), (len(rows), 2))
     return Sketch.from_stroke3(rows)
 
 
-def scribble(_: Sketch, __: Sketch, rng: np.random.Generator) -> Sketch:
-    """Two to twelve strokes that turn at random; nothing of the two drawings."""
-
+def _scribble(_: Sketch, __: Sketch, rng: np.random.Generator) -> Sketch:
     def stroke() -> npt.NDArray[np.float64]:
         turns = np.cumsum(rng.normal(0, rng.uniform(0.2, 1.2), rng.integers(3, 20)))
         steps = rng.uniform(5, 40) * np.column_stack([np.cos(turns), np.sin(turns)])
@@ -82,12 +64,12 @@ def scribble(_: Sketch, __: Sketch, rng: np.random.Generator) -> Sketch:
 
 
 WAYS: dict[str, Way] = {
-    "half drawings": half,
-    "strokes of two kinds": mixed,
-    "scattered strokes": scattered,
-    "shaken points": shaken,
-    "drifting hands": drifted,
-    "scribbles": scribble,
+    "half drawings": _half,  # the first or the last 25 to 60% of the points
+    "strokes of two kinds": _mixed,  # half of those of each of the two, in their places
+    "scattered strokes": lambda one, _, rng: loosened(one, rng, rng.uniform(20, 60), 0.0),
+    "shaken points": lambda one, _, rng: loosened(one, rng, 0.0, rng.uniform(9, 25)),
+    "drifting hands": _drifted,  # an error of some 5 to 12 px at each point, carried on
+    "scribbles": _scribble,  # two to twelve strokes that turn at random, nothing of the drawings
 }
 
 

@@ -1,140 +1,225 @@
-"""Table 1 of the paper, made anew: four models a data set, trained, measured and written down."""
+"""Table 1 of the paper, made anew: four models a data set, trained, measured and written down.
+
+The run of a model is OUT/runs/DATASET/COLUMN, where COLUMN is w_KL (1.00, ...) or decoder-only.
+"""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import torch
-
+from sketchrnn.data.facts import describe
+from sketchrnn.data.sources import read_sources
+from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
-from sketchrnn.model.config import BackendName
-from sketchrnn.paper.cells import (
+from sketchrnn.paper.commands import Recipe
+from sketchrnn.paper.orders import COMPARISONS, Verdict, verdicts
+from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, TABLE_1, printed_row
+from sketchrnn.paper.trials import (
+    FACTS,
     LOSSES,
-    Cell,
-    Result,
-    Settings,
-    Table,
-    cells_of,
-    check_drawings,
-    check_settings,
-    column_title,
-    measure_cell,
-    prepare,
-    read_table,
-    train_cell,
+    NONE,
+    RUNS,
+    Experiment,
+    Trial,
+    TrialData,
+    TrialResult,
+    limited,
+    markdown_table,
+    read_result,
+    run_experiment,
+    say,
 )
-from sketchrnn.paper.orders import COMPARISONS, Measured, Verdict, verdicts
-from sketchrnn.paper.published import COLUMNS, DECODER_ONLY, published_row
-from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.logs import Record
+from sketchrnn.runs import read_config
 
 MARKDOWN, CSV = "table1.md", "table1.csv"
-FACTS = tuple(item.name for item in fields(Result) if item.name != "losses")
-NONE = "–"  # a number that does not exist, or not yet
+DATA_ENDINGS = (".npz", ".sketches", ".ndjson", ".ndjson.gz")
+
+Results = dict[str, dict[str, TrialResult]]  # by data set, then by column
 
 
-@dataclass(frozen=True)
-class Work:
-    """A cell that is being made.
-
-    Attributes:
-        done, left: cells of this call before it, and with it.
-        minutes_left: what those that are left may take; None where nothing is known yet.
-        records: its training; the cell is measured when all of them were taken.
-    """
-
-    cell: Cell
-    training: TrainingConfig
-    done: int
-    left: int
-    minutes_left: float | None
-    records: Iterator[Record]
+def run(arguments: argparse.Namespace) -> bool:
+    """Make the table; whether it came to its end."""
+    out = arguments.output
+    data, missing = find_data(arguments.data, arguments.datasets)
+    for name, classes in missing.items():
+        say(f"{name}: left out, {arguments.data} has no file of {', '.join(classes)}")
+    finished = run_experiment(table_1(out, data, arguments.recipe), arguments)
+    say(f"wrote {out / MARKDOWN} and {out / CSV}")
+    return finished
 
 
-def make_table(
-    out: Path,
-    data: Mapping[str, Sequence[Path]],
-    settings: Settings,
-    *,
-    device: torch.device,
-    backend: BackendName = "auto",
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Work]:
-    """Make what is left of a table, cell by cell; the files are written after each.
+def table_1(out: Path, files_of: Mapping[str, Sequence[Path]], recipe: Recipe) -> Experiment:
+    """The experiment.
 
     Args:
         out: the folder; what it holds already stays as it is.
-        data: the files of each data set (`cells.find_data`).
-        settings: the same as in the calls before.
-        device, backend, should_stop: as in `training.loop.train`.
+        files_of: the files of each data set to make (`find_data`).
+        recipe: the same as in the calls before.
+    """
+    read: dict[str, TrialData] = {}
+
+    def data_of(trial: Trial) -> TrialData:
+        if trial.row not in read:
+            read.clear()  # the four models of a data set come one after the other
+            sources = tuple(str(file.resolve()) for file in files_of[trial.row])
+            whole = read_sources(sources)
+            read[trial.row] = TrialData(limited(whole, recipe.max_points), whole, sources)
+            _check_drawings(trials_of(out, trial.row), read[trial.row])
+        return read[trial.row]
+
+    return Experiment(
+        trials=[trial for name in files_of for trial in trials_of(out, name, recipe)],
+        others=[
+            trial
+            for name in known_datasets(out)
+            if name not in files_of
+            for trial in trials_of(out, name, recipe)
+        ],
+        data=data_of,
+        write=lambda: write_table(out),
+        max_points=recipe.max_points,
+    )
+
+
+def _check_drawings(row: Sequence[Trial], data: TrialData) -> None:
+    """Raise SketchRNNError if a model of the data set was begun with other drawings than these."""
+    fingerprint = describe(data.train, (), None).fingerprint
+    for trial in row:
+        if trial.is_begun and read_config(trial.run).data.fingerprint != fingerprint:
+            raise SketchRNNError(
+                f"{trial.run}: was trained on other drawings than those of"
+                f" {', '.join(data.sources)}; give the same files, or another folder"
+            )
+
+
+def column_title(column: str) -> str:
+    """`w_KL 0.50`, or `decoder-only`."""
+    return column if column == DECODER_ONLY else f"w_KL {column}"
+
+
+def trials_of(out: Path, dataset: str, recipe: Recipe | None = None) -> list[Trial]:
+    """The four models of a data set; a recipe is needed to make them, not to read them."""
+    recipe = recipe or Recipe()
+    return [
+        Trial(
+            f"{dataset}, {column_title(column)}",
+            dataset,
+            column,
+            out / RUNS / dataset / column,
+            {**recipe.model, "conditional": column != DECODER_ONLY},
+            recipe.training
+            if column == DECODER_ONLY
+            else replace(recipe.training, w_KL=float(column)),
+        )
+        for column in COLUMNS
+    ]
+
+
+def known_datasets(out: Path) -> list[str]:
+    """The data sets with a run in the folder: the paper's in its order, then the others by name."""
+    folder = out / RUNS
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    begun = [name for name in names if any(trial.is_begun for trial in trials_of(out, name))]
+    return [name for name in TABLE_1 if name in begun] + [n for n in begun if n not in TABLE_1]
+
+
+def read_results(out: Path) -> Results:
+    """All finished models of a folder."""
+    results = {
+        name: {t.column: read_result(t) for t in trials_of(out, name) if t.is_done}
+        for name in known_datasets(out)
+    }
+    return {name: row for name, row in results.items() if row}
+
+
+def find_data(
+    folder: Path, names: Sequence[str] | None = None
+) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:
+    """The data files of data sets: class names joined by "+", one file a class.
+
+    Args:
+        folder: holds files named after their class, such as pig.npz.
+        names: the data sets; None: those of the paper whose files are all there.
+
+    Returns:
+        the files of each data set, and, with `names` None, which classes the others lack.
 
     Raises:
-        SketchRNNError: other settings or drawings than before, or a training that fails.
+        SketchRNNError: no such folder, a name that is none, a file that is not there or there
+            twice, or no data set at all.
     """
-    check_settings(out, settings)
-    cells = {dataset: cells_of(out, dataset) for dataset in data}
-    total = sum(len(row) for row in cells.values())
-    left = [cell for row in cells.values() for cell in row if not cell.is_done]
-    for dataset, row in cells.items():
-        if all(cell.is_done for cell in row):
-            continue
-        prepared = prepare(data[dataset], settings.max_points)
-        check_drawings(row, prepared)
-        for cell in row:
-            if cell.is_done:
-                continue
-            if not cell.is_trained():
-                records = train_cell(
-                    cell,
-                    prepared,
-                    settings,
-                    device=device,
-                    backend=backend,
-                    should_stop=should_stop,
+    if not folder.is_dir():
+        raise SketchRNNError(f"{folder}: there is no such folder; name one that holds data files")
+    found: dict[str, list[Path]] = {}
+    missing: dict[str, list[str]] = {}
+    for name in TABLE_1 if names is None else dict.fromkeys(names):
+        classes = name.split("+")
+        for one in classes:
+            if not one or one.startswith(".") or Path(one).name != one or classes.count(one) > 1:
+                raise SketchRNNError(
+                    f"{name!r} is no data set: name different classes, joined by +: pig+face"
                 )
-                training = cell.training(settings)
-                minutes_left = _minutes_left(out, len(left), training)
-                yield Work(cell, training, total - len(left), len(left), minutes_left, records)
-            if not cell.is_trained():
-                return  # it was stopped
-            measure_cell(cell, prepared, device=device)
-            left.remove(cell)
-            write_table(out)
-            if should_stop() and left:
-                return
-    write_table(out)
+        files = {one: _data_file(folder, one) for one in classes}
+        if lacking := [one for one, file in files.items() if file is None]:
+            missing[name] = lacking
+        else:
+            found[name] = [file for file in files.values() if file is not None]
+    if names is not None and missing:
+        name, lacking = next(iter(missing.items()))
+        raise SketchRNNError(
+            f"{folder}: there is no data file of {lacking[0]!r} for {name};"
+            f" looked for {lacking[0]}{f', {lacking[0]}'.join(DATA_ENDINGS)}"
+        )
+    if not found:
+        raise SketchRNNError(
+            f"{folder}: holds all files of none of the paper's data sets; name others with"
+            " --datasets, or fetch some: sketchrnn data download pig face -o DIR"
+        )
+    return found, missing
 
 
-def _minutes_left(out: Path, cells: int, training: TrainingConfig) -> float | None:
-    """What so many cells may take: as long as those that are finished did, or as they are given."""
-    minutes = [result.minutes for row in read_table(out).values() for result in row.values()]
-    if minutes:
-        return cells * sum(minutes) / len(minutes)
-    return cells * training.max_minutes if training.max_minutes else None
+def _data_file(folder: Path, name: str) -> Path | None:
+    files = [folder / (name + ending) for ending in DATA_ENDINGS]
+    files = [file for file in files if file.is_file()]
+    if len(files) > 1:
+        raise SketchRNNError(
+            f"{folder}: has both {files[0].name} and {files[1].name}; leave the one that is meant"
+        )
+    return files[0] if files else None
 
 
-def write_table(out: Path) -> str:
-    """Write table1.md and table1.csv of what is finished; returns the Markdown."""
-    table = read_table(out)
-    markdown = to_markdown(table)
-    write_text(out / MARKDOWN, markdown)
-    write_text(out / CSV, to_csv(table))
-    return markdown
+# As Markdown and as CSV ---------------------------------------------------------------------------
 
-
-def verdicts_of(row: Mapping[str, Result]) -> list[Verdict]:
-    """How the finished cells of a data set compare, on L_R over N_max and the raw L_KL."""
-    L_R = {column: loss for column, result in row.items() if (loss := result.losses["L_R"])}
-    L_KL = {column: loss for column, result in row.items() if (loss := result.losses["L_KL"])}
-    return verdicts(L_R, L_KL)
-
-
-# As Markdown ------------------------------------------------------------------------------------
-
+LOSS_COLUMNS = {
+    "data set": "{dataset}",
+    "model": "{model}",
+    "L_R": "{L_R:.3f} ± {L_R_stderr:.3f}",
+    "paper's L_R": "{paper_L_R:.2f}",
+    "L_KL, raw": "{L_KL:.3f} ± {L_KL_stderr:.3f}",
+    "L_KL, floored": "{L_KL_floored:.3f}",
+    "paper's L_KL": "{paper_L_KL:.2f}",
+    "L_R, pen masked": "{L_R_masked:.3f} ± {L_R_masked_stderr:.3f}",
+    "nats a drawing, px": "{nats_per_drawing:.1f} ± {nats_per_drawing_stderr:.1f}",
+    "steps (best)": "{steps:,} ({best_step:,})",
+    "minutes": "{minutes:.1f}",
+}
+FACT_COLUMNS = {
+    "data set": "{dataset}",
+    "N_max": "{N_max}",
+    "scale, px": "{scale:.4g}",
+    "mean points: training": "{training_length:.1f}",
+    "test": "{mean_length:.1f}",
+    "epsilon, px": "{epsilon:g}",
+    "training drawings": "{training_drawings:,}",
+    "test drawings": "{test_drawings:,}",
+    "left out of the test, over N_max": "{left_out:,}",
+}
 NOTES = """\
 Losses on the test split, with the weights that were best in validation, ± the standard error over
 its drawings. L_R is a negative log density in nats, divided by N_max: lower is better, and it may
@@ -147,96 +232,86 @@ were prepared alike: it names neither N_max nor scale.
 """
 
 
-def to_markdown(table: Table) -> str:
-    """The whole of it: losses, what they were measured on, and whether the paper's orders hold."""
-    parts = ["# Table 1: ours beside the paper's\n"]
-    if not table:
-        return parts[0] + "\nNo cell is finished yet.\n"
-    parts.append(_losses(table))
-    parts.append(NOTES)
-    parts.append(_facts(table))
-    parts.append("## Do the two orders of the paper hold in our numbers?\n")
-    parts.append(
-        "Differences are taken drawing by drawing; those within two standard errors are marked.\n"
-    )
-    parts.append(_summary(table))
-    parts.append(_verdicts(table))
-    return "\n".join(part for part in parts if part)
+def write_table(out: Path) -> str:
+    """Write table1.md and table1.csv of what is finished; returns the Markdown."""
+    results = read_results(out)
+    markdown = to_markdown(results)
+    write_text(out / MARKDOWN, markdown)
+    write_text(out / CSV, to_csv(results))
+    return markdown
 
 
-def _losses(table: Table) -> str:
-    header = (
-        *("data set", "model", "L_R", "paper's L_R", "L_KL, raw", "L_KL, floored", "paper's L_KL"),
-        *("L_R, pen masked", "nats a drawing, px", "steps (best)", "minutes"),
-    )
-    rows = []
-    for dataset, row in table.items():
+def _lines(results: Results) -> Iterator[dict[str, Any]]:
+    """All that is known of each model by name; one that is not finished has but the paper's."""
+    for dataset, row in results.items():
         for column in COLUMNS:
-            paper = published_row(dataset).get(column)
-            result = row.get(column)
-            losses: Mapping[str, Measured | None] = result.losses if result else {}
-            floored = losses.get("L_KL_floored")
-            rows.append(
-                (
-                    dataset,
-                    column_title(column),
-                    _loss(losses.get("L_R")),
-                    _number(paper.L_R if paper else None, 2),
-                    _loss(losses.get("L_KL")),
-                    _number(floored.mean if floored else None, 3),
-                    _number(paper.L_KL if paper else None, 2),
-                    _loss(losses.get("L_R_masked")),
-                    _loss(losses.get("nats_per_drawing"), 1),
-                    f"{result.steps:,} ({result.best_step:,})" if result else NONE,
-                    _number(result.minutes if result else None, 1),
-                )
-            )
-    return _markdown_table(header, rows, left=2)
+            line: dict[str, Any] = {"dataset": dataset, "model": column_title(column)}
+            if column != DECODER_ONLY:
+                line["w_KL"] = column
+            if paper := printed_row(dataset).get(column):
+                line |= {"paper_L_R": paper.L_R, "paper_L_KL": paper.L_KL}
+            if result := row.get(column):
+                for name, loss in result.losses.items():
+                    line |= {name: loss.mean, f"{name}_stderr": loss.stderr}
+                line |= result.facts
+            yield {name: value for name, value in line.items() if value is not None}
 
 
-def _facts(table: Table) -> str:
-    header = (
-        *("data set", "N_max", "scale, px", "mean points: training", "test", "epsilon, px"),
-        *("training drawings", "test drawings", "left out of the test, over N_max"),
+def _filled(template: str, line: Mapping[str, Any], otherwise: str = NONE) -> str:
+    try:
+        return template.format(**line)
+    except KeyError:
+        return otherwise
+
+
+def to_markdown(results: Results) -> str:
+    """The whole of it: losses, what they were measured on, and whether the paper's orders hold."""
+    title = "# Table 1: ours beside the paper's\n"
+    if not results:
+        return f"{title}\nNo cell is finished yet.\n"
+    lines = list(_lines(results))
+    losses = [[_filled(template, line) for template in LOSS_COLUMNS.values()] for line in lines]
+    finished = {line["dataset"]: line for line in lines if "steps" in line}.values()
+    facts = [  # all models of a data set have the same
+        [_filled(template, line, "unknown") for template in FACT_COLUMNS.values()]
+        for line in finished
+    ]
+    found = {name: verdicts_of(row) for name, row in results.items()}
+    parts = [
+        title,
+        markdown_table(list(LOSS_COLUMNS), losses, left=2),
+        NOTES,
+        markdown_table(list(FACT_COLUMNS), facts),
+        "## Do the two orders of the paper hold in our numbers?\n",
+        "Differences are taken drawing by drawing; those within two standard errors are marked.\n",
+        "".join(f"- {name}: {_summary(compared)}.\n" for name, compared in found.items()),
+    ]
+    return "\n".join([*parts, _orders(found)] if any(found.values()) else parts)
+
+
+def verdicts_of(row: Mapping[str, TrialResult]) -> list[Verdict]:
+    """How the finished models of a data set compare, on L_R over N_max and the raw L_KL."""
+    L_R, L_KL = (
+        {column: one.losses[name] for column, one in row.items() if name in one.losses}
+        for name in ("L_R", "L_KL")
     )
-    rows = []
-    for dataset, row in table.items():
-        for result in list(row.values())[:1]:  # all cells of a data set have the same drawings
-            rows.append(
-                (
-                    dataset,
-                    str(result.N_max),
-                    f"{result.scale:.4g}",
-                    f"{result.training_length:.1f}",
-                    f"{result.mean_length:.1f}",
-                    "unknown" if result.epsilon is None else f"{result.epsilon:g}",
-                    f"{result.training_drawings:,}",
-                    f"{result.test_drawings:,}",
-                    f"{result.left_out:,}",
-                )
-            )
-    return _markdown_table(header, rows, left=1)
+    return verdicts(L_R, L_KL)
 
 
-def _summary(table: Table) -> str:
-    lines = []
-    for dataset, row in table.items():
-        found = verdicts_of(row)
-        holding = sum(verdict.holds for verdict in found)
-        text = f"- {dataset}: {holding} of {len(found)} comparisons hold"
-        if unsure := sum(not verdict.sure for verdict in found):
-            text += f", {unsure} of the {len(found)} are within two standard errors"
-        if len(found) < COMPARISONS:
-            text += f"; {COMPARISONS - len(found)} more wait for cells that are not finished"
-        lines.append(text + ".\n")
-    return "".join(lines)
+def _summary(found: Sequence[Verdict]) -> str:
+    text = f"{sum(verdict.holds for verdict in found)} of {len(found)} comparisons hold"
+    if unsure := sum(not verdict.sure for verdict in found):
+        text += f", {unsure} of the {len(found)} are within two standard errors"
+    if len(found) < COMPARISONS:
+        text += f"; {COMPARISONS - len(found)} more wait for cells that are not finished"
+    return text
 
 
-def _verdicts(table: Table) -> str:
+def _orders(found: Mapping[str, Sequence[Verdict]]) -> str:
     header = ("data set", "the paper's order", "first", "second", "difference", "holds")
     rows = [
         (
-            dataset,
+            name,
             verdict.claim,
             f"{verdict.first.mean:.3f}",
             f"{verdict.second.mean:.3f}",
@@ -244,57 +319,18 @@ def _verdicts(table: Table) -> str:
             ("yes" if verdict.holds else "NO")
             + ("" if verdict.sure else ", within two standard errors"),
         )
-        for dataset, row in table.items()
-        for verdict in verdicts_of(row)
+        for name, compared in found.items()
+        for verdict in compared
     ]
-    return _markdown_table(header, rows, left=2) if rows else ""
+    return markdown_table(header, rows, left=2)
 
 
-def _loss(loss: Measured | None, decimals: int = 3) -> str:
-    if loss is None:
-        return NONE
-    return f"{loss.mean:.{decimals}f} ± {loss.stderr:.{decimals}f}"
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return NONE if value is None else f"{value:.{decimals}f}"
-
-
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """A table whose first `left` columns stand to the left, the others to the right."""
-    rule = ["---"] * left + ["---:"] * (len(header) - left)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *rows))
-
-
-# As CSV -----------------------------------------------------------------------------------------
-
-
-def to_csv(table: Table) -> str:
-    """A line a finished cell, with all digits; what does not exist is empty."""
+def to_csv(results: Results) -> str:
+    """A line a finished model, with all digits; what does not exist is empty."""
+    losses = [name + part for name in LOSSES for part in ("", "_stderr")]
+    header = ["dataset", "model", "w_KL", *losses, "paper_L_R", "paper_L_KL", *FACTS]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            *("dataset", "model", "w_KL"),
-            *(name + part for name in LOSSES for part in ("", "_stderr")),
-            *("paper_L_R", "paper_L_KL"),
-            *FACTS,
-        ]
-    )
-    for dataset, row in table.items():
-        for column, result in row.items():
-            paper = published_row(dataset).get(column)
-            losses = [result.losses[name] for name in LOSSES]
-            writer.writerow(
-                [
-                    *(dataset, column_title(column), "" if column == DECODER_ONLY else column),
-                    *(
-                        value
-                        for loss in losses
-                        for value in ((loss.mean, loss.stderr) if loss else ("", ""))
-                    ),
-                    *(paper or ("", "")),
-                    *(getattr(result, name) for name in FACTS),
-                ]
-            )
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(line for line in _lines(results) if "steps" in line)
     return text.getvalue()

@@ -13,29 +13,27 @@ steps of an interpolation, Z latent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn.api import Model
+from sketchrnn import devices
+from sketchrnn.api import Model, load
 from sketchrnn.data.doodles import doodle
 from sketchrnn.drawing.complete import complete
 from sketchrnn.drawing.latent import analogy, path
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
-from sketchrnn.paper.reader import (
-    ANIMALS,
-    RANGES_OF,
-    Examined,
-    Reading,
-    examine,
-    get_reader,
-)
+from sketchrnn.paper.layouts import labels_of
+from sketchrnn.paper.reader import ANIMALS, RANGES_OF, Examined, Reading, examine, get_reader
+from sketchrnn.paper.trials import markdown_table, say
+from sketchrnn.seeds import choose_seed
 from sketchrnn.sketch import Sketch
 
 STEPS = 10  # T: drawings along an interpolation, both ends included
@@ -87,8 +85,7 @@ class Draws(Protocol):
         """One drawing for each latent vector [n, Z]."""
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(NamedTuple):
     """How many of so many cases."""
 
     hits: int
@@ -97,8 +94,7 @@ class Count:
     @classmethod
     def of(cls, flags: npt.ArrayLike) -> Count:
         """Count what is true."""
-        array = np.asarray(flags, dtype=bool)
-        return cls(int(array.sum()), array.size)
+        return cls(int(np.sum(flags)), np.size(flags))
 
     @property
     def share(self) -> float:
@@ -109,8 +105,7 @@ class Count:
         return f"{self.hits} of {self.cases}"
 
 
-@dataclass(frozen=True)
-class Row:
+class ShownRow(NamedTuple):
     """Drawings for the sheet, what the reader sees in each, and which of them are wrong."""
 
     label: str
@@ -119,40 +114,25 @@ class Row:
     wrong: Sequence[bool]
 
 
-@dataclass(frozen=True)
-class Analogy:
-    """What came of one sum.
+class Analogy(NamedTuple):
+    """What came of one sum, and some of the drawings."""
 
-    Attributes:
-        right: drawings that the reader takes for the right kind, rather than another or "none".
-        factors: drawings whose head and body are the right ones, whatever else is wrong with them.
-        apart: as `right`, where A and B are not the same animal either.
-        row: some of them.
-    """
-
-    right: Count
-    factors: Count
-    apart: Count
-    row: Row
+    right: Count  # the reader takes them for the right kind, rather than another or "none"
+    factors: Count  # their head and body are the right ones, whatever else is wrong with them
+    apart: Count  # as `right`, where A and B are not the same animal either
+    row: ShownRow
 
 
-@dataclass(frozen=True)
-class Interpolation:
-    """What was read along the ways from one drawing to another.
+class Interpolation(NamedTuple):
+    """What was read along the ways from one drawing to another, and one of the ways."""
 
-    Attributes:
-        monotone: ways along which it changes monotonically; see `monotone`.
-        correlation: Spearman's rank correlation with the step, the mean over all ways.
-        row: one of the ways.
-    """
-
-    monotone: Count
-    correlation: float
-    row: Row
+    monotone: Count  # along which it changes monotonically; see `monotone`
+    correlation: float  # Spearman's rank correlation with the step, the mean over all ways
+    row: ShownRow
 
 
 @dataclass(frozen=True)
-class Measured:
+class Findings:
     """All that was measured of one model.
 
     Attributes:
@@ -168,32 +148,64 @@ class Measured:
     middles: Mapping[str, Count]
     completions: Count
 
+    def lines(self) -> Iterator[tuple[str, object]]:
+        """Each number with what it is, as the table has them."""
+        yield "reconstruction of the same kind", self.reconstructed
+        for name, found in self.analogies.items():
+            yield name, found.right
+            yield "... by head and body alone", found.factors
+            yield "... of three animals", found.apart
+        for what, way in self.interpolations.items():
+            if what in CROSSINGS:
+                yield f"monotone from {what}", way.monotone
+            else:
+                yield f"monotone in `{what}`", f"{way.monotone} (ρ {way.correlation:.2f})"
+        for what, count in self.middles.items():
+            yield f"middle accepted, {what}", count
+        yield "completions that keep all points", self.completions
+
+    def rows(self) -> list[ShownRow]:
+        """Some drawings of each analogy and interpolation."""
+        ways = [one.row for one in self.interpolations.values()]
+        return [one.row for one in self.analogies.values()] + ways
+
+
+NOTES = f"""\
+All drawn at temperature {TEMPERATURE:g}. An analogy is right, and a reconstruction of the same
+kind, where the reader says just that kind, neither another nor "none". What is taken away in an
+analogy is the same animal as it is taken from, by the same hand, or another one (of three animals).
+A middle is accepted where the reader says anything but "none".
+Monotone: in {{steps}} steps no reading falls more than a tolerance below an earlier one, and the
+last is at least {LEAST_RISE:g} of the way above the first. Read are the probability of the other
+kind (tolerance {PROBABILITY_TOLERANCE:g}) and a factor, from its least to its largest value
+(tolerance {TOLERANCE_IN_ERRORS:g} times the reader's own error; ρ: mean rank correlation with the
+step).
+"""
+
 
 @dataclass(frozen=True)
-class Report:
+class TruthReport:
     """The reader's own accuracy, and what it found of each model, by name."""
 
     reader: Examined
-    models: Mapping[str, Measured]
+    models: Mapping[str, Findings]
 
     def to_markdown(self) -> str:
         """The reader in words, and a table of the models side by side."""
-        return "\n".join([*_reader_lines(self.reader), "", *_model_lines(self.models), ""])
+        columns = [[cell for _, cell in found.lines()] for found in self.models.values()]
+        titles = [title for title, _ in next(iter(self.models.values())).lines()]
+        rows = list(zip(titles, *columns, strict=True))
+        table = markdown_table(["", *self.models], rows, left=1 + len(columns))
+        return f"{_about(self.reader)}\n{table}\n{NOTES.format(steps=STEPS)}"
 
     def sheet(self) -> SketchSheet:
         """Analogies and interpolations of each model, with what the reader sees in them."""
-        rows: list[Row] = []
-        labels: list[str] = []
-        for name, measured in self.models.items():
-            shown = [one.row for one in measured.analogies.values()]
-            shown += [one.row for one in measured.interpolations.values()]
-            rows += shown
-            labels += [f"{name}: {row.label}" for row in shown]
+        shown = [(name, row) for name, found in self.models.items() for row in found.rows()]
         return SketchSheet(
-            [row.sketches for row in rows],
-            row_labels=labels,
-            captions=[row.captions for row in rows],
-            colors=[[WRONG if wrong else None for wrong in row.wrong] for row in rows],
+            [row.sketches for _, row in shown],
+            row_labels=[f"{name}: {row.label}" for name, row in shown],
+            captions=[row.captions for _, row in shown],
+            colors=[[WRONG if wrong else None for wrong in row.wrong] for _, row in shown],
         )
 
     def save(self, folder: Path) -> None:
@@ -202,7 +214,41 @@ class Report:
         self.sheet().save(folder / SHEET)
 
 
-def truth(models: Mapping[str, Model], *, out: Path, seed: int = 0, cases: int = 100) -> Report:
+def _about(reader: Examined) -> str:
+    accepts = ", ".join(f"{way} {share:.1%}" for way, share in reader.accepts.items())
+    reads = ", ".join(
+        f"`{name}` {value:.2f} ± {reader.errors[name]:.2f}"
+        for name, value in reader.correlations.items()
+    )
+    return (
+        f"The reader names {reader.accuracy:.2%} of {reader.drawings} unseen doodles rightly:"
+        " cat or pig, with or without a body.\n"
+        f"Of what is no good drawing of these it accepts: {accepts}.\n"
+        "Factors that it reads, correlation with the truth ± error as a part of the range:\n"
+        f"{reads}.\n"
+    )
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Measure the models that are named, write the report and print it."""
+    seed = choose_seed(arguments.seed)
+    models = [load(name) for name in arguments.model]
+    for model in models:
+        model.need_encoder("truth")
+    devices.prepare_cpu()
+    labels = labels_of(arguments.model, models, of_classes=False)
+    out = arguments.output
+    named = dict(zip(labels, models, strict=True))
+    report = truth(named, out=out, seed=seed, cases=arguments.cases)
+    report.save(out)
+    print(report.to_markdown(), end="")
+    say(f"wrote {out / MARKDOWN} and {out / SHEET}")
+    return True
+
+
+def truth(
+    models: Mapping[str, Model], *, out: Path, seed: int = 0, cases: int = 100
+) -> TruthReport:
     """Measure models against the truth.
 
     Args:
@@ -234,38 +280,32 @@ def truth(models: Mapping[str, Model], *, out: Path, seed: int = 0, cases: int =
             f"the reader reads {examined.accuracy:.1%} of unseen drawings right, and it takes"
             f" {LEAST_ACCURACY:.0%} to judge a model: remove it from {out} to train another"
         )
-    return Report(
-        examined,
-        {
-            name: measure(model, reader, examined, seed=seed, cases=cases)
-            for name, model in models.items()
-        },
-    )
+    found = {name: measure(one, reader, examined, seed, cases) for name, one in models.items()}
+    return TruthReport(examined, found)
 
 
-def measure(
-    model: Model, reader: Reads, examined: Examined, *, seed: int = 0, cases: int = 100
-) -> Measured:
+def measure(model: Model, reader: Reads, examined: Examined, seed: int, cases: int) -> Findings:
     """Measure one model."""
     drawn = [_drawing(ANIMALS[case % len(ANIMALS)], seed, 0, case) for case in range(cases)]
     again = reader.read(model.decode(model.encode(drawn), temperature=TEMPERATURE, seed=seed))
-    interpolations = {}
-    for what in CROSSINGS:
-        firsts, lasts = ends(what, cases, seed)
-        interpolations[what] = interpolation(
-            model, reader, what, firsts, lasts, tolerance=PROBABILITY_TOLERANCE, seed=seed
-        )
-    for what in FACTORS:
-        firsts, lasts = twins(what, cases, seed)
-        tolerance = TOLERANCE_IN_ERRORS * examined.errors[what]
-        interpolations[what] = interpolation(
-            model, reader, what, firsts, lasts, tolerance=tolerance, seed=seed
-        )
-    return Measured(
+    tolerances = dict.fromkeys(CROSSINGS, PROBABILITY_TOLERANCE)
+    tolerances |= {what: TOLERANCE_IN_ERRORS * examined.errors[what] for what in FACTORS}
+    pairs = {what: ends(what, cases, seed) for what in CROSSINGS}
+    return Findings(
         Count.of([str(one.label) == kind for one, kind in zip(drawn, again.names, strict=True)]),
         {name: analogies(model, reader, name, cases=cases, seed=seed) for name in ANALOGIES},
-        interpolations,
-        {what: middles(model, reader, *ends(what, cases, seed), seed=seed) for what in CROSSINGS},
+        {
+            what: interpolation(
+                model,
+                reader,
+                what,
+                *(pairs[what] if what in pairs else twins(what, cases, seed)),
+                tolerance=tolerance,
+                seed=seed,
+            )
+            for what, tolerance in tolerances.items()
+        },
+        {what: middles(model, reader, *pair, seed=seed) for what, pair in pairs.items()},
         completions(model, drawn, seed=seed),
     )
 
@@ -290,9 +330,9 @@ def analogies(model: Draws, reader: Reads, name: str, *, cases: int, seed: int) 
     factors = (reading.pig > 0.5) == (wanted in (PIG_HEAD, PIG_BODY))
     factors &= (reading.body > 0.5) == (wanted in (CAT_BODY, PIG_BODY))
     apart = np.array(reader.read(drawn_from((1, 3, 2))).names) == wanted
-    return Analogy(
-        Count.of(right), Count.of(factors), Count.of(apart), _row(name, drawn, reading, ~right)
-    )
+    captions = [kind.replace("_", " ") for kind in reading.names[:SHOWN]]
+    row = ShownRow(name, drawn[:SHOWN], captions, (~right)[:SHOWN].tolist())
+    return Analogy(Count.of(right), Count.of(factors), Count.of(apart), row)
 
 
 def interpolation(
@@ -315,30 +355,42 @@ def interpolation(
         tolerance: see `monotone`.
         seed: of the random numbers.
     """
-    z_CTZ = np.array(
-        [
-            path(first, last, STEPS)
-            for first, last in zip(
-                model.encode(list(firsts)), model.encode(list(lasts)), strict=True
-            )
-        ]
-    )
-    steps = [
-        model.decode(z_CTZ[:, step], temperature=TEMPERATURE, seed=seed) for step in range(STEPS)
-    ]
+    z_TCZ = _between(model, firsts, lasts, STEPS)
+    steps = [model.decode(z_CZ, temperature=TEMPERATURE, seed=seed) for z_CZ in z_TCZ]
     readings = [reader.read(drawn) for drawn in steps]
     values_CT = np.column_stack([_value(reading, what) for reading in readings])
-    rising = monotone(values_CT, tolerance)
     return Interpolation(
-        Count.of(rising),
+        Count.of(monotone(values_CT, tolerance)),
         float(rank_correlation(values_CT).mean()),
-        Row(
+        ShownRow(
             what,
             [drawn[0] for drawn in steps],
             [f"{value:.2f}" for value in values_CT[0]],
             [not reading.accepted[0] for reading in readings],
         ),
     )
+
+
+def middles(
+    model: Draws, reader: Reads, firsts: Sequence[Sketch], lasts: Sequence[Sketch], *, seed: int
+) -> Count:
+    """Draw what is half-way between C pairs of drawings, and see which the reader accepts."""
+    z_CZ = _between(model, firsts, lasts, 3)[1]
+    return Count.of(reader.read(model.decode(z_CZ, temperature=TEMPERATURE, seed=seed)).accepted)
+
+
+def _between(
+    model: Draws, firsts: Sequence[Sketch], lasts: Sequence[Sketch], steps: int
+) -> npt.NDArray[np.float64]:
+    """The ways between C pairs of drawings [steps, C, Z]."""
+    pairs = zip(model.encode(list(firsts)), model.encode(list(lasts)), strict=True)
+    return np.stack([path(first, last, steps) for first, last in pairs], axis=1)
+
+
+def _value(reading: Reading, what: str) -> npt.NDArray[np.float64]:
+    if what in FACTORS:
+        return reading.factor(what)
+    return reading.pig if what == "cat to pig" else reading.body
 
 
 def monotone(readings_CT: npt.ArrayLike, tolerance: float) -> npt.NDArray[np.bool_]:
@@ -365,23 +417,11 @@ def rank_correlation(readings_CT: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(np.divide(ranks @ steps, sizes, out=np.zeros(len(ranks)), where=sizes > 0))
 
 
-def middles(
-    model: Draws, reader: Reads, firsts: Sequence[Sketch], lasts: Sequence[Sketch], *, seed: int
-) -> Count:
-    """Draw what is half-way between C pairs of drawings, and see which the reader accepts."""
-    ends_of = zip(model.encode(list(firsts)), model.encode(list(lasts)), strict=True)
-    z_CZ = np.array([path(first, last, 3)[1] for first, last in ends_of])
-    return Count.of(reader.read(model.decode(z_CZ, temperature=TEMPERATURE, seed=seed)).accepted)
-
-
 def completions(model: Model, drawings: Sequence[Sketch], *, seed: int) -> Count:
     """Complete the first half of each drawing, and see which keep every given point."""
-    kept = []
-    for case, drawing in enumerate(drawings):
-        part = first_half(drawing)
-        (done,) = complete(model, part, 1, seed=seed + case)
-        kept.append(keeps(part, done.sketch))
-    return Count.of(kept)
+    parts = [first_half(drawing) for drawing in drawings]
+    done = [complete(model, part, 1, seed=seed + case)[0] for case, part in enumerate(parts)]
+    return Count.of([keeps(part, one.sketch) for part, one in zip(parts, done, strict=True)])
 
 
 def first_half(sketch: Sketch) -> Sketch:
@@ -412,13 +452,9 @@ def ends(what: str, cases: int, seed: int) -> tuple[list[Sketch], list[Sketch]]:
 
 def twins(factor: str, cases: int, seed: int) -> tuple[list[Sketch], list[Sketch]]:
     """The same drawings with the least and with the largest value of a factor: C and C."""
-    kinds = FACTORS[factor]
-    span = RANGES_OF[factor]
+    kinds, span = FACTORS[factor], RANGES_OF[factor]
     firsts, lasts = (
-        [
-            _drawing(kinds[case % len(kinds)], seed, 6, case, **{factor: value})
-            for case in range(cases)
-        ]
+        [_drawing(kinds[c % len(kinds)], seed, 6, c, **{factor: value}) for c in range(cases)]
         for value in (span.low, span.high)
     )
     return firsts, lasts
@@ -426,76 +462,3 @@ def twins(factor: str, cases: int, seed: int) -> tuple[list[Sketch], list[Sketch
 
 def _drawing(kind: str, seed: int, hand: int, case: int, **fixed: float) -> Sketch:
     return doodle(kind, np.random.default_rng([seed, hand, case]), **fixed).sketch
-
-
-def _value(reading: Reading, what: str) -> npt.NDArray[np.float64]:
-    if what in FACTORS:
-        return reading.factor(what)
-    return {"cat to pig": reading.pig, "head to body": reading.body}[what]
-
-
-def _row(
-    label: str, drawn: Sequence[Sketch], reading: Reading, wrong: npt.NDArray[np.bool_]
-) -> Row:
-    captions = [name.replace("_", " ") for name in reading.names[:SHOWN]]
-    return Row(label, drawn[:SHOWN], captions, wrong[:SHOWN].tolist())
-
-
-def _reader_lines(reader: Examined) -> list[str]:
-    accepts = ", ".join(f"{way} {share:.1%}" for way, share in reader.accepts.items())
-    reads = ", ".join(
-        f"`{name}` {value:.2f} ± {reader.errors[name]:.2f}"
-        for name, value in reader.correlations.items()
-    )
-    return [
-        f"The reader names {reader.accuracy:.2%} of {reader.drawings} unseen doodles rightly:"
-        " cat or pig, with or without a body.",
-        f"Of what is no good drawing of these it accepts: {accepts}.",
-        "Factors that it reads, correlation with the truth ± error as a part of the range:",
-        f"{reads}.",
-    ]
-
-
-def _model_lines(models: Mapping[str, Measured]) -> list[str]:
-    measured = list(models.values())
-
-    def line(title: str, cells: Sequence[object]) -> str:
-        return f"| {title} | " + " | ".join(map(str, cells)) + " |"
-
-    lines = [
-        line("", list(models)),
-        "|---|" + "---|" * len(models),
-        line("reconstruction of the same kind", [one.reconstructed for one in measured]),
-    ]
-    for name in ANALOGIES:
-        results = [one.analogies[name] for one in measured]
-        lines.append(line(name, [result.right for result in results]))
-        lines.append(line("... by head and body alone", [result.factors for result in results]))
-        lines.append(line("... of three animals", [result.apart for result in results]))
-    for what in CROSSINGS:
-        ways = [one.interpolations[what] for one in measured]
-        lines.append(line(f"monotone from {what}", [way.monotone for way in ways]))
-    for what in FACTORS:
-        ways = [one.interpolations[what] for one in measured]
-        cells = [f"{way.monotone} (ρ {way.correlation:.2f})" for way in ways]
-        lines.append(line(f"monotone in `{what}`", cells))
-    for what in CROSSINGS:
-        lines.append(line(f"middle accepted, {what}", [one.middles[what] for one in measured]))
-    lines.append(line("completions that keep all points", [one.completions for one in measured]))
-    return [
-        *lines,
-        "",
-        f"All drawn at temperature {TEMPERATURE:g}. An analogy is right, and a reconstruction of"
-        " the same kind,",
-        'where the reader says just that kind, neither another nor "none". What is taken away in an'
-        " analogy is the same",
-        "animal as it is taken from, by the same hand, or another one (of three animals). A middle"
-        ' is accepted where the reader says anything but "none".',
-        f"Monotone: in {STEPS} steps no reading falls more than a tolerance below an earlier one,"
-        " and the last is",
-        f"at least {LEAST_RISE:g} of the way above the first. Read are the probability of the other"
-        f" kind (tolerance {PROBABILITY_TOLERANCE:g})",
-        "and a factor, from its least to its largest value (tolerance"
-        f" {TOLERANCE_IN_ERRORS:g} times the reader's own error;",
-        "ρ: mean rank correlation with the step).",
-    ]

@@ -6,12 +6,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import cycle, islice, pairwise, zip_longest
 from pathlib import Path
 
 from sketchrnn.api import Model, load
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import DOODLES, read_sources
+from sketchrnn.demo.webpage import Section, write_page
 from sketchrnn.devices import choose_device, prepare_cpu
 from sketchrnn.drawing.sheets import (
     completion_sheet,
@@ -21,7 +22,6 @@ from sketchrnn.drawing.sheets import (
 )
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.curves import loss_curves_svg
-from sketchrnn.figures.html import Section, write_page
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
 from sketchrnn.model.config import ModelConfig
@@ -34,24 +34,26 @@ from sketchrnn.training.loop import need_validation, train
 from sketchrnn.training.terminal import StopSignals, TrainingProgress
 
 MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
-EVALUATE_EVERY = 200
 # Three minutes are too short to overfit: no dropout, little augmentation, small batches, a rate
 # that falls within a thousand steps (measured on two cores; docs/log.md).
-IN_A_HURRY: dict[str, float | int] = {
-    "batch_size": 50,
-    "learning_rate": 0.003,
-    "learning_rate_decay": 0.9975,
-    "R": 0.995,
-    "recurrent_keep": 1.0,
-    "augment_scale": 0.05,
-    "drop_probability": 0.0,
-    "patience": 0,
-}
-SMALL_ENCODER = {"encoder_size": 64}
+LAPTOP = PRESETS["laptop"]
+MODEL = {**LAPTOP.model, "encoder_size": 64}
+TRAINING = replace(
+    LAPTOP.training,
+    batch_size=50,
+    learning_rate=0.003,
+    learning_rate_decay=0.9975,
+    R=0.995,
+    recurrent_keep=1.0,
+    augment_scale=0.05,
+    drop_probability=0.0,
+    patience=0,
+    evaluate_every=200,
+)
 RUN, MARKER = "run", ".sketchrnn-demo"
 TEMPERATURES = (0.1, 0.3, 0.5, 0.8, 1.0)
 RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
-SHOWN = 10
+SHOWN, SHOWN_CLASSES = 10, 8
 INTERPOLATIONS, STEPS = 4, 9
 STARTER_DRAWINGS = "starter-drawings"  # the folder for what the starters' pictures begin with
 STARTER_TEMPERATURE = 0.2
@@ -77,19 +79,13 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     every = read_sources(sources)
     dataset, _ = every.limited(MAX_POINTS)
     dataset, _ = dataset.limited(dataset.N_max)  # N_max is the longest *training* drawing's
-    left_out = sum(map(len, every.splits.values())) - sum(map(len, dataset.splits.values()))
+    left_out = sum(len(drawings) - len(dataset.split(n)) for n, drawings in every.splits.items())
     need_validation(dataset)
-    preset = PRESETS["laptop"]
-    training = replace(
-        preset.training,
-        max_minutes=minutes,
-        seed=seed,
-        evaluate_every=EVALUATE_EVERY,
-        **IN_A_HURRY,  # type: ignore[arg-type]
-    )
-    run = folder / RUN
-    page = folder / "index.html"
+    training = replace(TRAINING, max_minutes=minutes, seed=seed)
+    run, page = folder / RUN, folder / "index.html"
     _clear(run)
+
+    _say("drawing with the models that come with sketchrnn ...")
     from_starters = _starter_sections(folder, seed)
     _write(
         page,
@@ -98,11 +94,10 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
         from_starters,
     )
     _say(f"the first pictures are in {page}; look at them while the next model learns")
-    model_config = ModelConfig(N_max=dataset.N_max, **(preset.model | SMALL_ENCODER))
-    _train(dataset, run, model_config, training)
-    model = load(run)
+
+    _train(dataset, run, training)
     _say("drawing ...")
-    sections = _sections(dataset, model, run, sources, left_out, seed)
+    sections = _sections(dataset, load(run), run, sources, left_out, seed)
     names = ", ".join(name.replace("_", " ") for name in dataset.classes)
     spent = read_log(run)[-1]["seconds"] / 60
     _write(
@@ -115,7 +110,7 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     return page
 
 
-def _write(page: Path, intro: str, sections: list[Section]) -> None:
+def _write(page: Path, intro: str, sections: Sequence[Section]) -> None:
     """The page, and its figures as files of their own."""
     for section in sections:
         if section.svg:
@@ -124,11 +119,12 @@ def _write(page: Path, intro: str, sections: list[Section]) -> None:
     write_page(page, "A machine that draws", intro, sections)
 
 
-def _train(dataset: Dataset, run: Path, model: ModelConfig, training: TrainingConfig) -> None:
+def _train(dataset: Dataset, run: Path, training: TrainingConfig) -> None:
     device = choose_device("auto")
     if device.type == "cpu":
         prepare_cpu()
     stop = StopSignals()
+    model = ModelConfig(N_max=dataset.N_max, **MODEL)
     records = train(run, dataset, model, training, device=device, should_stop=stop)
     _say(
         f"training on {len(dataset.train):,} drawings for {training.max_minutes:g} minutes,"
@@ -141,7 +137,6 @@ def _train(dataset: Dataset, run: Path, model: ModelConfig, training: TrainingCo
 
 def _starter_sections(folder: Path, seed: int) -> list[Section]:
     """Pictures by the models that come with the package."""
-    _say("drawing with the models that come with sketchrnn ...")
     models = [load(one.name) for one in starters()]
     rows = [one.generate(SHOWN, temperature=STARTER_TEMPERATURE, seed=seed) for one in models]
     sections = [
@@ -153,11 +148,12 @@ def _starter_sections(folder: Path, seed: int) -> list[Section]:
             command=f"sketchrnn models --temperature {STARTER_TEMPERATURE:g} --seed {seed}",
         )
     ]
-    several = [one for one in models if one.conditional and len(one.facts.classes) > 1]
-    sections += [_grid_section(one, folder, seed) for one in several]
-    unconditional = [one for one in models if not one.conditional]
+    for model in models:
+        if model.conditional and len(model.facts.classes) > 1:
+            sections.append(_grid_section(model, folder, seed))
+    unconditional = next((one for one in models if not one.conditional), None)
     if unconditional:
-        sections += _completion_sections(unconditional[0], folder, seed)
+        sections += _completion_sections(unconditional, folder, seed)
     return sections
 
 
@@ -165,11 +161,10 @@ def _grid_section(model: Model, folder: Path, seed: int) -> Section:
     """A grid between four drawings that the model drew itself."""
     corners = model.generate(4, temperature=0.1, seed=seed)
     files = _saved(corners, folder, model.name)
-    rows = model.grid(corners, GRID, GRID, seed=seed)
     return Section(
         f"Between four drawings of {model.name}",
         "Each drawing is a vector z for the model; here is what it draws between four of them.",
-        grid_sheet(corners, rows).to_svg(),
+        grid_sheet(corners, model.grid(corners, GRID, GRID, seed=seed)).to_svg(),
         command=f"sketchrnn interpolate {model.name} {' '.join(files)} --seed {seed}",
     )
 
@@ -209,16 +204,20 @@ def _saved(sketches: Sequence[Sketch], folder: Path, name: str) -> list[str]:
 def _sections(
     dataset: Dataset, model: Model, run: Path, sources: list[str], left_out: int, seed: int
 ) -> list[Section]:
+    """What the new model learned from, what it draws, and how well it learned."""
     data = " ".join(sources)
     split = "test" if len(dataset.test) else "valid"
     inputs = dataset.choose(split, 6, model.N_max, seed)
-    left = f" Left out, with over {dataset.N_max} points: {left_out}." if left_out else ""
-    curves, problem = _curves(run)
     taus = " ".join(f"{tau:g}" for tau in TEMPERATURES)
+    try:
+        curves, problem = loss_curves_svg(read_log(run)), ""
+    except SketchRNNError as error:  # matplotlib is an extra
+        curves, problem = "", f" No curve: {error}."
     return [
         Section(
             "Training drawings",
-            "What it learned from." + left,
+            "What it learned from."
+            + (f" Left out, with over {dataset.N_max} points: {left_out}." if left_out else ""),
             _training_sheet(dataset, seed).to_svg(),
             command=f"sketchrnn data inspect {data} --svg sheet.svg",
         ),
@@ -252,58 +251,42 @@ def _sections(
     ]
 
 
-def _curves(run: Path) -> tuple[str, str]:
-    """The loss curves, or why there are none: matplotlib is an extra."""
-    try:
-        return loss_curves_svg(read_log(run)), ""
-    except SketchRNNError as error:
-        return "", f" No curve: {error}."
-
-
 def _training_sheet(dataset: Dataset, seed: int) -> SketchSheet:
     """Ten training drawings of each of the first few classes."""
-    rows, labels = [], []
-    for label, name in list(enumerate(dataset.classes))[:8]:
+    rows = {}
+    for label, name in enumerate(dataset.classes[:SHOWN_CLASSES]):
         of_class = dataset.train.select(dataset.train.labels == label)
         if len(of_class):
-            rows.append(replace(dataset, train=of_class).choose("train", SHOWN, MAX_POINTS, seed))
-            labels.append(name.replace("_", " "))
-    return SketchSheet(rows, row_labels=labels)
+            some = replace(dataset, train=of_class).choose("train", SHOWN, MAX_POINTS, seed)
+            rows[name.replace("_", " ")] = some
+    return SketchSheet(list(rows.values()), row_labels=list(rows))
 
 
 def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) -> SketchSheet:
     """Ways between drawings, of different classes where there are several."""
-    drawings = dataset.split(split)
-    pool = dataset.choose(split, len(drawings), model.N_max, seed)
     by_class: dict[str | None, list[Sketch]] = {}
-    for sketch in pool:
+    for sketch in dataset.choose(split, len(dataset.split(split)), model.N_max, seed):
         by_class.setdefault(sketch.label, []).append(sketch)
-    names = list(by_class)
-    ends: list[Sketch] = [
-        by_class[names[i % len(names)]][i // len(names) % len(by_class[names[i % len(names)]])]
-        for i in range(INTERPOLATIONS + 1)
-    ]
-    rows = [
-        list(model.interpolate(first, last, STEPS, temperature=0.05, seed=seed))
-        for first, last in pairwise(ends)
-    ]
-    return SketchSheet(rows)
+    in_turn = [one for turn in zip_longest(*by_class.values()) for one in turn if one is not None]
+    return SketchSheet(
+        [
+            list(model.interpolate(first, last, STEPS, temperature=0.05, seed=seed))
+            for first, last in pairwise(islice(cycle(in_turn), INTERPOLATIONS + 1))
+        ]
+    )
 
 
 def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[list[str]]:
     summary = evaluate_split(model, dataset, split, TrainingConfig.of_run(run).KL_min)
     rows = [["loss", "mean", "standard error"]]
     for name in ("L_R", "L_s", "L_p", "L_KL", "nats_per_drawing"):
-        value = summary[name]
-        rows.append(
-            [name.replace("_per_", " a "), f"{value['mean']:.3f}", f"{value['stderr']:.3f}"]
-        )
+        numbers = (f"{summary[name][part]:.3f}" for part in ("mean", "stderr"))
+        rows.append([name.replace("_per_", " a "), *numbers])
     facts = (
         f"{summary['n']} {split} drawings, N_max {summary['N_max']}, mean length"
         f" {summary['mean_length']:.1f}, scale {summary['scale']:.4g}"
     )
-    rows.append([facts, "", ""])
-    return rows
+    return [*rows, [facts, "", ""]]
 
 
 def _clear(run: Path) -> None:

@@ -1,0 +1,286 @@
+"""The paper's figures 3 and 5 to 8, and 3 to 9 of its supplement, laid out with given models.
+
+Each is a function of a `Request`; `LAYOUTS` has them by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sketchrnn import devices
+from sketchrnn.api import Model, load
+from sketchrnn.drawing.base import check_count
+from sketchrnn.drawing.sheets import (
+    analogy_sheet,
+    completion_sheet,
+    grid_sheet,
+    reconstruction_sheet,
+)
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import PALETTE, blend
+from sketchrnn.figures.sheet import INK, SketchSheet
+from sketchrnn.paper.drawings import figure_analogies, figure_inputs
+from sketchrnn.paper.panels import Panels
+from sketchrnn.paper.trials import say
+from sketchrnn.seeds import choose_seed
+from sketchrnn.sketch import Sketch
+from sketchrnn.training.config import TrainingConfig
+
+COLD, WARM = "#1670d6", "#d3111f"  # low and high temperatures, as in the paper
+GRID = 7  # rows and columns of the supplement's grids
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a figure is drawn from.
+
+    Attributes:
+        models: at least one.
+        labels: one a model.
+        inputs: drawings in the training drawings' units.
+        n: drawings of a kind; what that is depends on the figure.
+        temperatures: one, or a ladder.
+        seed: of all that is drawn.
+        analogies: (A, B, C) each.
+    """
+
+    models: Sequence[Model]
+    labels: Sequence[str]
+    inputs: Sequence[Sketch]
+    n: int
+    temperatures: Sequence[float]
+    seed: int
+    analogies: Sequence[tuple[Sketch, Sketch, Sketch]] = ()
+
+    @property
+    def chance(self) -> dict[str, Any]:
+        """The first temperature and the seed, as the methods of a model take them."""
+        return {"temperature": self.temperatures[0], "seed": self.seed}
+
+    def exactly(self, count: int, why: str) -> Sequence[Sketch]:
+        """The inputs. Raises SketchRNNError if there are fewer or more."""
+        if len(self.inputs) != count:
+            raise SketchRNNError(f"{why}; it takes {count} drawings, got {len(self.inputs)}")
+        return self.inputs
+
+    def each_model(
+        self, sheet: Callable[[Model, str | None], SketchSheet], columns: int = 2
+    ) -> Panels:
+        """A sheet for each model, with its label over it where there are several models."""
+        titles = self.labels if len(self.models) > 1 else [None]
+        return Panels([sheet(*one) for one in zip(self.models, titles, strict=True)], columns)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Draw the figure that is named."""
+    figure = arguments.what
+    draw, needs_encoder = LAYOUTS[figure]
+    n = check_count(getattr(arguments, "n", 1))
+    seed, device = choose_seed(arguments.seed), devices.choose_device(arguments.device)
+    if device.type == "cpu":
+        devices.prepare_cpu()
+    models = [load(name, device=str(device), which=arguments.which) for name in arguments.model]
+    if needs_encoder:
+        for model in models:
+            model.need_encoder(figure)
+    inputs = figure_inputs(arguments, models[0], n) if hasattr(arguments, "data") else []
+    analogies = figure_analogies(arguments, models[0])
+    labels = labels_of(arguments.model, models, of_classes=not needs_encoder)
+    request = Request(models, labels, inputs, n, arguments.temperature, seed, analogies)
+    panels = draw(request)
+    if arguments.output == "-":
+        sys.stdout.write(panels.to_svg())
+        say(f"seed {seed}")
+    else:
+        panels.save(arguments.output)
+        say(f"wrote {arguments.output}, seed {seed}")
+    return True
+
+
+def labels_of(names: Sequence[str], models: Sequence[Model], *, of_classes: bool) -> list[str]:
+    """What tells models apart: w_KL, or with `of_classes` their classes; else their names.
+
+    Raises:
+        SketchRNNError: a model is named twice.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SketchRNNError(f"{twice} is named twice; models are compared with others")
+    own = [model.name for model in models]
+    if len(models) == 1:
+        return own
+    w_KL = [
+        _w_KL_text(TrainingConfig.of_run(name).w_KL) if model.conditional else "decoder-only"
+        for name, model in zip(names, models, strict=True)
+    ]
+    classes = [", ".join(model.facts.classes) for model in models]
+    for labels in (classes, w_KL, own) if of_classes else (w_KL, classes, own):
+        if len(set(labels)) == len(models):
+            return labels
+    return list(names)
+
+
+def _w_KL_text(weight: float) -> str:
+    return f"w_KL {weight:.2f}" if round(weight, 2) == weight else f"w_KL {weight:g}"
+
+
+def ladder(request: Request) -> Panels:
+    """Figure 3: drawings of each model at rising temperatures, from cold blue to warm red."""
+    shares = np.linspace(0, 1, len(request.temperatures)).tolist()
+    sheets = [
+        SketchSheet(
+            [
+                model.generate(request.n, temperature=temperature, seed=request.seed)
+                for temperature in request.temperatures
+            ],
+            row_labels=[f"τ = {t:g}" for t in request.temperatures],
+            colors=[[blend((COLD, WARM), (1 - share, share))] * request.n for share in shares],
+            title=label,
+        )
+        for model, label in zip(request.models, request.labels, strict=True)
+    ]
+    return Panels(sheets)
+
+
+def reconstructions(request: Request) -> Panels:
+    """Figure 5: inputs, one of another class, and what comes of them at several temperatures."""
+    how = (request.inputs, request.temperatures, request.seed)
+    return request.each_model(lambda model, title: reconstruction_sheet(model, *how, title))
+
+
+def ways_and_analogies(request: Request) -> Panels:
+    """Figure 6: left between two drawings, for models of several w_KL; right analogies."""
+    first, last = request.exactly(2, "figure 6 goes from one drawing to another")
+    rows = [model.interpolate(first, last, request.n, **request.chance) for model in request.models]
+    shares = np.linspace(0, 1, request.n).tolist()
+    colors = [INK, *(blend(PALETTE[:2], (1 - share, share)) for share in shares), INK]
+    left = SketchSheet(
+        [[first, *row, last] for row in rows],
+        colors=[colors] * len(rows),
+        framed=[[True, *[False] * request.n, True]] * len(rows),
+        row_labels=request.labels if len(rows) > 1 else None,
+    )
+    equations = [
+        analogy_sheet(
+            *terms,
+            [request.models[0].analogy(*terms, **request.chance)],
+            request.temperatures[:1],
+        )
+        for terms in request.analogies
+    ]
+    if not equations:
+        return Panels([left])
+    right = SketchSheet(
+        [row for sheet in equations for row in sheet.rows],
+        operators=equations[0].operators,
+        colors=[row for sheet in equations for row in sheet.colors],
+    )
+    return Panels([left, right])
+
+
+def completions(request: Request) -> Panels:
+    """Figure 7: incomplete drawings, in frames, and how each model goes on with them.
+
+    The paper's models are decoder-only. A conditional one gets its z from the prior: mu of the part
+    would say that the drawing ends where the part does.
+    """
+
+    def sheet(model: Model, title: str | None) -> SketchSheet:
+        rows = [
+            ("", part, model.complete(part, request.n, **request.chance)) for part in request.inputs
+        ]
+        return completion_sheet(rows, title)
+
+    return request.each_model(sheet, columns=1)
+
+
+def variations(request: Request) -> Panels:
+    """Figure 8: one drawing in a frame amid many like it."""
+    (given,) = request.exactly(1, "figure 8 varies one drawing")
+    side = max(3, round((request.n + 1) ** 0.5))
+    middle = (side // 2) * side + side // 2
+    framed = [at == middle for at in range(side**2)]
+
+    def sheet(model: Model, title: str | None) -> SketchSheet:
+        like = list(model.vary(given, side**2 - 1, **request.chance))
+        like.insert(middle, given)
+        return SketchSheet.grid(like, side, framed=framed, title=title)
+
+    return request.each_model(sheet)
+
+
+def many(request: Request) -> Panels:
+    """Supplement 3: many new drawings."""
+    return request.each_model(
+        lambda model, title: SketchSheet.grid(
+            model.generate(request.n, **request.chance), 10, cell=72, title=title
+        )
+    )
+
+
+def many_of_several(request: Request) -> Panels:
+    """Supplement 4: what a model of several classes draws when none is asked for."""
+    for model in request.models:
+        if len(model.facts.classes) < 2:
+            raise SketchRNNError(
+                f"{model.name} has learnt one class; suppl4 shows the limits of several in one"
+                " model: take one of several, or draw suppl3"
+            )
+    return many(request)
+
+
+def grid(request: Request) -> Panels:
+    """Supplement 5 to 8: a grid between four drawings."""
+    corners = request.exactly(4, "a grid has four corners")
+    return request.each_model(
+        lambda model, title: grid_sheet(
+            corners, model.grid(corners, GRID, GRID, **request.chance), title
+        )
+    )
+
+
+def coherence(request: Request) -> Panels:
+    """Supplement 9: which loss controls coherence.
+
+    Inputs with features of two classes, and what models of different w_KL make of each: under a
+    strong w_KL a drawing of one class, under a weak one its parts as they are.
+    """
+    several = len(request.temperatures) > 1
+    labels = [
+        label + (f", τ = {t:g}" if several else "")
+        for label in request.labels
+        for t in request.temperatures
+    ]
+    rows = [
+        [
+            one,
+            *(
+                model.reconstruct(one, temperature=t, seed=request.seed)[0]
+                for model in request.models
+                for t in request.temperatures
+            ),
+        ]
+        for one in request.inputs
+    ]
+    framed = [[True, *[False] * len(labels)]] * len(rows)
+    return Panels([SketchSheet(rows, column_labels=["input", *labels], framed=framed)])
+
+
+# How a figure is drawn, and whether its models must have an encoder.
+LAYOUTS: dict[str, tuple[Callable[[Request], Panels], bool]] = {
+    "fig3": (ladder, False),
+    "fig5": (reconstructions, True),
+    "fig6": (ways_and_analogies, True),
+    "fig7": (completions, False),
+    "fig8": (variations, True),
+    "suppl3": (many, False),
+    "suppl4": (many_of_several, False),
+    **dict.fromkeys(("suppl5", "suppl6", "suppl7", "suppl8"), (grid, True)),
+    "suppl9": (coherence, True),
+}

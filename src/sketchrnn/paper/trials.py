@@ -1,0 +1,275 @@
+"""The models of an experiment: training what is left, measuring it, and reading back the numbers.
+
+    OUT/runs/A/B/            a run folder
+    OUT/runs/A/B/test.json   its losses on the test split, once it is trained
+
+A model is known by these files alone, so whatever stops the work, the next call goes on with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sketchrnn import devices
+from sketchrnn.api import load
+from sketchrnn.data.dataset import Dataset
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import write_text
+from sketchrnn.model.config import BackendName, ModelConfig
+from sketchrnn.paper.orders import MeanLoss
+from sketchrnn.runs import CONFIG, LOG, read_config
+from sketchrnn.training.config import TrainingConfig
+from sketchrnn.training.evaluate import evaluate_split
+from sketchrnn.training.logs import Record, read_log
+from sketchrnn.training.loop import STOPPED, need_validation, train
+from sketchrnn.training.terminal import StopSignals, TrainingProgress
+
+RUNS, TEST = "runs", "test.json"
+NONE = "–"  # a number that does not exist, or not yet
+
+# The losses that test.json holds, as `sketchrnn evaluate --json` prints them.
+LOSSES = ("L_R", "L_R_masked", "L_KL", "L_KL_floored", "nats_per_drawing")
+FACTS = (
+    *("N_max", "scale", "mean_length", "epsilon", "training_drawings", "training_length"),
+    *("test_drawings", "left_out", "z_size", "steps", "best_step", "minutes", "ended"),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model of an experiment.
+
+    Attributes:
+        title: what to call it.
+        row, column: its place in the table.
+        run: its run folder.
+        model: fields of ModelConfig, without N_max.
+        training: the numbers of its training.
+        begin_with: the model whose weights it begins with.
+    """
+
+    title: str
+    row: str
+    column: str
+    run: Path
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    begin_with: str | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it has a run, finished or not."""
+        return (self.run / CONFIG).exists()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its training has come to its own end: of steps, minutes or patience."""
+        records = read_log(self.run) if (self.run / LOG).exists() else []
+        return bool(records) and records[-1]["kind"] == "end" and records[-1]["reason"] != STOPPED
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is trained and measured."""
+        return (self.run / TEST).exists()
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """What a model is trained on, what its test split is measured of, and the files of both."""
+
+    train: Dataset
+    test: Dataset
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The models of a table, and how it is written.
+
+    Attributes:
+        trials: to make, in this order.
+        others: models in the folder beside these; the settings of all must be the same.
+        data: the drawings of a model.
+        write: writes what is finished; returns it as Markdown.
+        max_points: noted in the runs.
+    """
+
+    trials: Sequence[Trial]
+    others: Sequence[Trial]
+    data: Callable[[Trial], TrialData]
+    write: Callable[[], str]
+    max_points: int | None = None
+
+
+def run_experiment(experiment: Experiment, arguments: argparse.Namespace) -> bool:
+    """Make what is left of an experiment, showing how it goes; whether it came to its end."""
+    device = devices.choose_device(arguments.device)
+    if device.type == "cpu":
+        devices.prepare_cpu()
+    with StopSignals() as stop:
+        for trial, records in make_trials(experiment, device, arguments.backend, stop):
+            left = sum(not one.is_done for one in experiment.trials)
+            done = len(experiment.trials) - left
+            minutes = _minutes_each(experiment, trial.training)
+            time = f", about {left * minutes:.0f} minutes" if minutes else ""
+            say(f"{trial.title}: {done} cells done, {left} left{time}")
+            with TrainingProgress(trial.training) as progress:
+                progress.explained = done > 0  # once is enough
+                for record in records:
+                    progress.show(record)
+    print(experiment.write(), end="")
+    finished = all(trial.is_done for trial in experiment.trials)
+    if not finished:
+        say("stopped before the end; the same command goes on with what is left")
+    return finished
+
+
+def make_trials(
+    experiment: Experiment,
+    device: torch.device,
+    backend: BackendName = "auto",
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Trial, Iterator[Record]]]:
+    """Train and measure what is left, one after the other; the table is written after each.
+
+    Yields each model that is to be trained and the records of its training, all of which must be
+    taken: then it is measured.
+
+    Raises:
+        SketchRNNError: other settings or drawings than before, or a training that fails.
+    """
+    for trial in [*experiment.others, *experiment.trials]:
+        if trial.is_begun:
+            _check_settings(trial, experiment.max_points)
+    left = [trial for trial in experiment.trials if not trial.is_done]
+    for trial in left:
+        data = experiment.data(trial)
+        if not trial.is_trained:
+            yield (
+                trial,
+                train(
+                    trial.run,
+                    data.train,
+                    ModelConfig(N_max=data.train.N_max, **trial.model),
+                    trial.training,
+                    device=device,
+                    backend=backend,
+                    sources=data.sources,
+                    max_points=experiment.max_points,
+                    resume=trial.is_begun,
+                    begin_with=trial.begin_with,
+                    should_stop=should_stop,
+                ),
+            )
+        if not trial.is_trained:
+            return  # it was stopped
+        _measure(trial, data.test, device)
+        experiment.write()
+        if should_stop() and trial is not left[-1]:
+            return
+    if not left:
+        experiment.write()
+
+
+def _check_settings(trial: Trial, max_points: int | None) -> None:
+    """Raise SketchRNNError if a model was begun with other settings than those of now."""
+    stored = read_config(trial.run)
+    before = asdict(stored.model) | asdict(TrainingConfig.of_run(trial.run))
+    now = asdict(ModelConfig(N_max=stored.model.N_max, **trial.model)) | asdict(trial.training)
+    before["max_points"], now["max_points"] = stored.data.max_points, max_points
+    for name, value in now.items():
+        if before[name] != value:
+            raise SketchRNNError(
+                f"{trial.run}: was begun with --{name.replace('_', '-')} {before[name]}, not"
+                f" {value}; all cells of a table have the same settings: give those, or"
+                " another folder"
+            )
+
+
+def _minutes_each(experiment: Experiment, training: TrainingConfig) -> float:
+    """What a model may take: as long as the finished ones did, or as it is given; 0: unknown."""
+    every = [*experiment.others, *experiment.trials]
+    done = [read_result(trial).facts["minutes"] for trial in every if trial.is_done]
+    return sum(done) / len(done) if done else training.max_minutes
+
+
+def _measure(trial: Trial, data: Dataset, device: torch.device) -> None:
+    """Write test.json: the best weights on the test split, as `sketchrnn evaluate` does it."""
+    model = load(trial.run, device=str(device))
+    KL_min = TrainingConfig.of_run(trial.run).KL_min
+    summary = evaluate_split(model, data, "test", KL_min, each=("L_R", "L_KL"))
+    write_text(trial.run / TEST, json.dumps(summary, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a finished model says.
+
+    Attributes:
+        losses: by name (`LOSSES`); the decoder-only model has no L_KL.
+        facts: of the drawings, the model and its training, by name (`FACTS`); mean_length is that
+            of the test drawings, left_out counts those over N_max, and z_size is 0 for a
+            decoder-only model.
+    """
+
+    losses: Mapping[str, MeanLoss]
+    facts: Mapping[str, Any]
+
+
+def read_result(trial: Trial) -> TrialResult:
+    """What a finished model says. Raises SketchRNNError for a damaged file."""
+    config, records = read_config(trial.run), read_log(trial.run)
+    path = trial.run / TEST
+    try:
+        test, end = json.loads(path.read_text("utf-8")), records[-1]
+        losses = {name: MeanLoss(**test[name]) for name in LOSSES if test[name] is not None}
+        facts = test | {
+            "training_drawings": (config.data.counts or {})["train"],
+            "training_length": config.data.mean_length,
+            "test_drawings": test["n"],
+            "z_size": config.model.z_size if config.model.conditional else 0,
+            "steps": end["step"],
+            "best_step": end["best_step"],
+            "minutes": end["seconds"] / 60,
+            "ended": end["reason"],
+        }
+        return TrialResult(losses, {name: facts[name] for name in FACTS})
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise SketchRNNError(
+            f"{path}: damaged ({error}); delete it, and the next call measures the model again"
+        ) from None
+
+
+def limited(whole: Dataset, max_points: int | None) -> Dataset:
+    """A data set as `sketchrnn train` has it; the limits of its three splits are the same.
+
+    Raises:
+        SketchRNNError: there are no validation or no test drawings.
+    """
+    short = whole if max_points is None else whole.limited(max_points)[0]
+    short = short.limited(short.N_max)[0]
+    need_validation(short)
+    if not len(short.test):
+        raise SketchRNNError(
+            f"{whole.name}: there are no test drawings; prepare the data with --test"
+        )
+    return short
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
+    """A table whose first `left` columns stand to the left, the others to the right."""
+    rule = ["---"] * left + ["---:"] * (len(header) - left)
+    return "".join(f"| {' | '.join(map(str, row))} |\n" for row in (header, rule, *rows))
+
+
+def say(line: str) -> None:
+    """Tell the person who waits."""
+    print(line, file=sys.stderr)
