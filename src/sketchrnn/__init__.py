@@ -7,36 +7,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from sketchrnn.version import __version__
 
 if TYPE_CHECKING:
     from sketchrnn.api import Model, from_pretrained, load
+    from sketchrnn.data.dataset import Dataset
+    from sketchrnn.data.prepare import prepare
+    from sketchrnn.data.sources import read
     from sketchrnn.drawing.live import load_live
     from sketchrnn.errors import SketchRNNError
     from sketchrnn.figures.sheet import SketchSheet
+    from sketchrnn.model.config import ModelConfig
     from sketchrnn.sketch import Sketch
-
-__all__ = [
-    "Model",
-    "Sketch",
-    "SketchRNNError",
-    "SketchSheet",
-    "__version__",
-    "from_pretrained",
-    "load",
-    "load_live",
-]
+    from sketchrnn.training.config import TrainingConfig
+    from sketchrnn.training.evaluate import compare, evaluate
+    from sketchrnn.training.session import train
 
 # Loaded on first use, so that `import sketchrnn` and `sketchrnn --help` do not wait for PyTorch.
 _HOMES = {
-    "Model": "sketchrnn.api",
-    "from_pretrained": "sketchrnn.api",
-    "load": "sketchrnn.api",
-    "load_live": "sketchrnn.drawing.live",
-    "Sketch": "sketchrnn.sketch",
-    "SketchSheet": "sketchrnn.figures.sheet",
-    "SketchRNNError": "sketchrnn.errors",
+    "Dataset": "data.dataset",
+    "Model": "api",
+    "ModelConfig": "model.config",
+    "Sketch": "sketch",
+    "SketchRNNError": "errors",
+    "SketchSheet": "figures.sheet",
+    "TrainingConfig": "training.config",
+    "compare": "training.evaluate",
+    "evaluate": "training.evaluate",
+    "from_pretrained": "api",
+    "load": "api",
+    "load_live": "drawing.live",
+    "prepare": "data.prepare",
+    "read": "data.sources",
+    "train": "training.session",
 }
+
+__all__ = [
+    "Dataset",
+    "Model",
+    "ModelConfig",
+    "Sketch",
+    "SketchRNNError",
+    "SketchSheet",
+    "TrainingConfig",
+    "__version__",
+    "compare",
+    "evaluate",
+    "from_pretrained",
+    "load",
+    "load_live",
+    "prepare",
+    "read",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -44,7 +67,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"sketchrnn.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -51,6 +51,10 @@ class Model(Coder):
     ) -> Model:
         """Load a model of a folder, a starter by its name, or one of the Hugging Face Hub.
 
+        >>> import sketchrnn
+        >>> sketchrnn.from_pretrained("sun").label
+        'sun'
+
         A folder is looked at first, then the starters; only then, and only for a name like
         OWNER/NAME, the hub. Read are JSON and safetensors, nothing that can run code.
 
@@ -79,6 +83,10 @@ def load(
     run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best", bf16: bool = False
 ) -> Model:
     """Load the model of a run folder, or one that comes with the package.
+
+    >>> import sketchrnn
+    >>> sketchrnn.load("car").facts.classes
+    ('car',)
 
     Args:
         run: the folder that `sketchrnn train` wrote, or the name of a starter model.

@@ -15,6 +15,13 @@ class SketchRNNError(ValueError):
 
     The command line prints it and exits with code 2; it never shows a traceback for it. What it
     quotes of a file cannot command a terminal: signs that cannot be printed are replaced.
+
+    >>> import sketchrnn
+    >>> try:
+    ...     sketchrnn.load("no such model")
+    ... except sketchrnn.SketchRNNError as error:
+    ...     print(str(error)[:43])
+    no such model: there is no such run folder,
     """
 
     def __init__(self, message: str) -> None:

@@ -36,6 +36,12 @@ class Sketch:
     Make one with `Sketch.from_polylines`, `from_stroke3`, `from_stroke5` or `from_json`. It never
     changes; `scaled`, `moved` and `fitted` return new ones. In a notebook it shows itself.
 
+    >>> import sketchrnn
+    >>> hat = sketchrnn.Sketch.from_polylines([[[0, 9], [6, 0], [12, 9]]], label="hat")
+    >>> hat.size, hat.to_stroke3().tolist()
+    ((12.0, 9.0), [[6.0, -9.0, 0.0], [6.0, 9.0, 1.0]])
+    >>> hat.save("hat.svg")
+
     Attributes:
         polylines: one array [n, 2] a stroke, in drawing order.
         label: what is drawn, if known; captions use it.

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import torch
 
-from sketchrnn import __version__
 from sketchrnn.bench.draw import bench_draw
 from sketchrnn.bench.settings import BenchSettings
 from sketchrnn.bench.train import backend_named, backends_here, bench_train
 from sketchrnn.devices import choose_device, prepare_cpu
+from sketchrnn.version import __version__
 
 
 def bench(what: Literal["train", "draw", "all"], settings: BenchSettings) -> dict[str, Any]:

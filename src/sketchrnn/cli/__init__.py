@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from sketchrnn import __version__
 from sketchrnn.cli import verbs
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.version import __version__
 
 # How the help lists the verbs; one that is not named here comes after them.
 ORDER = (

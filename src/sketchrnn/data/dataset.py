@@ -173,6 +173,11 @@ class OffsetSpread:
 class Dataset:
     """Three splits of drawings.
 
+    >>> import sketchrnn
+    >>> drawings = sketchrnn.read("doodles:40")
+    >>> {name: len(split) for name, split in drawings.splits.items()}
+    {'train': 40, 'valid': 2, 'test': 2}
+
     Attributes:
         train, valid, test: the splits; valid and test may be empty.
         classes: the names that the labels index.

@@ -9,10 +9,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from sketchrnn.data import HELD_OUT_SHARE
+from sketchrnn.data import HELD_OUT_SHARE, formats
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.doodles import KINDS, doodles_dataset
-from sketchrnn.data.formats import read
 from sketchrnn.errors import SketchRNNError
 
 Source = str | os.PathLike[str]
@@ -51,7 +50,7 @@ def read_source(source: str) -> Dataset:
     """
     parsed = doodles_source(source)
     if parsed is None:
-        return read(source)
+        return formats.read(source)
     count, seed, kinds = parsed
     held_out = max(1, round(count * HELD_OUT_SHARE))
     return doodles_dataset((count, held_out, held_out), seed, kinds or KINDS)
@@ -71,6 +70,21 @@ def source_names(data: Data) -> list[str]:
     return [os.fspath(one) for one in ([data] if isinstance(data, str | os.PathLike) else data)]
 
 
-def read_data(data: Data) -> Dataset:
-    """A data set as it is; anything else as `read_sources`."""
+def read(data: Data) -> Dataset:
+    """Read drawings: one file, folder or name, or several as one data set.
+
+    >>> import sketchrnn
+    >>> drawings = sketchrnn.read("doodles:20:1:cat_head+pig_head")
+    >>> drawings.classes, len(drawings.train)
+    (('cat_head', 'pig_head'), 20)
+    >>> drawings.sketch("train", 0).label
+    'cat_head'
+
+    Args:
+        data: files of any known format, folders of them, or doodles[:COUNT[:SEED[:KIND+KIND]]]; a
+            Dataset is given back as it is.
+
+    Raises:
+        SketchRNNError: what cannot be read, in one line.
+    """
     return data if isinstance(data, Dataset) else read_sources(source_names(data))

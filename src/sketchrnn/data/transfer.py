@@ -27,9 +27,9 @@ import urllib3
 from urllib3 import exceptions
 from urllib3.response import BaseHTTPResponse
 
-from sketchrnn import __version__
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
+from sketchrnn.version import __version__
 
 BLOCK_BYTES = 1 << 18
 SIZE_LIMIT_BYTES = 1 << 34  # of a file without an announced size; QuickDraw's have a few GB

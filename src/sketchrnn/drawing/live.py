@@ -169,6 +169,11 @@ class LiveModel(Drawer):
 def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:
     """Load the model of a run folder for live drawing, without PyTorch.
 
+    >>> import sketchrnn
+    >>> points = list(sketchrnn.load_live("face").stream(temperature=0.4, seed=1))
+    >>> points[0], points[-1].pen
+    (PenPoint(x=0.0, y=0.0, pen='down'), 'end')
+
     Args:
         run: the folder that `sketchrnn train` wrote, or the name of a starter model.
         which: as in `sketchrnn.load`.

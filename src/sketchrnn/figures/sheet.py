@@ -36,6 +36,10 @@ class SketchSheet:
 
     In a notebook it shows itself. The same drawings give the same bytes on every machine.
 
+    >>> import sketchrnn
+    >>> faces = sketchrnn.load("face").generate(2, temperature=0.2, seed=1)
+    >>> sketchrnn.SketchSheet([faces], title="two faces").save("faces.png")
+
     Args:
         rows: rows of drawings; None leaves a cell empty. A row may be shorter than the others.
         title: a line over the sheet.

@@ -28,6 +28,10 @@ BACKEND_NAMES: tuple[str, ...] = get_args(BackendName)
 class ModelConfig:
     """The shape of a model, checked when built and stored with the weights.
 
+    >>> import sketchrnn
+    >>> sketchrnn.ModelConfig(N_max=100, decoder_cell="layer_norm").decoder_size
+    512
+
     Raises:
         SketchRNNError: a value out of its bounds, naming field, value, bound.
     """

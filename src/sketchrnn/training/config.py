@@ -23,6 +23,10 @@ def _number(default: float, low: float, high: float, text: str) -> Any:
 class TrainingConfig:
     """How a model is trained. Defaults are those of the `laptop` preset.
 
+    >>> import sketchrnn
+    >>> sketchrnn.TrainingConfig(batch_size=50).w_KL
+    0.5
+
     Raises:
         SketchRNNError: a value out of its bounds, naming field, value and bound.
     """

@@ -14,7 +14,7 @@ import torch
 
 from sketchrnn.data.batches import evaluation_batches
 from sketchrnn.data.dataset import Dataset, Drawings
-from sketchrnn.data.sources import Data, read_data, source_names
+from sketchrnn.data.sources import Data, read, source_names
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
@@ -195,8 +195,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """The losses of a model on every drawing of a split, each as its mean and standard error.
 
-        model = sketchrnn.load("cat_pig")
-        sketchrnn.evaluate(model, "doodles:50:1:cat_head+pig_head")["nats_per_drawing"]["mean"]
+    >>> import sketchrnn
+    >>> model = sketchrnn.load("cat_pig")
+    >>> found = sketchrnn.evaluate(model, "doodles:50:1:cat_head+pig_head")
+    >>> found["n"], found["L_R"]["mean"] < 0  # a log density: below zero is normal
+    (2, True)
 
     Args:
         model: what is measured.
@@ -212,7 +215,7 @@ def evaluate(
     Raises:
         SketchRNNError: no such split, or nothing in it that the model can read.
     """
-    dataset = read_data(data)
+    dataset = read(data)
     summary = evaluate_split(model, dataset, split, KL_min, seed=seed)
     return summary | {"warnings": _warnings(model, dataset, data)}
 
@@ -222,8 +225,11 @@ def compare(
 ) -> dict[str, Any]:
     """Two models on the same drawings: those of a split that both can read, to their end.
 
-        models = sketchrnn.load("cat_pig"), sketchrnn.load("car")
-        sketchrnn.compare(*models, "doodles:50:1:cat_head+pig_head")["nats_per_drawing"]
+    >>> import sketchrnn
+    >>> models = sketchrnn.load("cat_pig"), sketchrnn.load("car")
+    >>> found = sketchrnn.compare(*models, "doodles:50:1:cat_head+pig_head")
+    >>> found["nats_per_drawing"]["difference"]["mean"] < 0  # the first finds them likelier
+    True
 
     Args:
         model_a, model_b: any two; their N_max and scale may differ.
@@ -237,7 +243,7 @@ def compare(
     Raises:
         SketchRNNError: no such split, or nothing in it that both can read.
     """
-    dataset = read_data(data)
+    dataset = read(data)
     same_length = model_a.N_max == model_b.N_max
     # the end of a drawing of just N_max points is not measured: one model would have it, one not
     most = min(model_a.N_max, model_b.N_max) - (0 if same_length else 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sketchrnn.data.dataset import Dataset
-from sketchrnn.data.sources import Data, Source, doodles_source, read_data, source_names
+from sketchrnn.data.sources import Data, Source, doodles_source, read, source_names
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
 from sketchrnn.runs import find_run, read_config
@@ -35,8 +35,12 @@ def train(
 ) -> Record:
     """Train a model, and show on stderr how it goes. Ctrl-C saves and ends.
 
-        end = sketchrnn.train("doodles:200", "runs/doodles", max_steps=10, decoder_size=64)
-        model = sketchrnn.load("runs/doodles")
+    >>> import sketchrnn
+    >>> end = sketchrnn.train("doodles:50", "run", max_steps=3, decoder_size=16, quiet=True)
+    >>> end["reason"]
+    'all 3 steps done'
+    >>> sketchrnn.load("run").config.decoder_size
+    16
 
     Args:
         data: files of any known format or doodles[:COUNT[:SEED[:KIND+KIND]]], or a Dataset; with
@@ -73,7 +77,7 @@ def train(
     from sketchrnn.training import loop
 
     where = choose_device(device)
-    dataset, notes = _fitting(read_data(settings.data), settings.max_points)
+    dataset, notes = _fitting(read(settings.data), settings.max_points)
     model = ModelConfig(N_max=dataset.N_max, **settings.model)
     if where.type == "cpu":
         prepare_cpu()

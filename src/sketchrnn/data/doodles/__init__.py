@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sketchrnn import __version__
 from sketchrnn.data.dataset import SPLITS, Dataset, Drawings
 from sketchrnn.data.doodles.hand import Hand, finish
 from sketchrnn.data.doodles.kinds import DRAW, FACTORS, KINDS, NEVER, RANGES
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import EPSILON_PX
+from sketchrnn.version import __version__
 
 __all__ = ["FACTORS", "KINDS", "Doodle", "doodle", "doodles", "doodles_dataset"]
 
