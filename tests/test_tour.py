@@ -19,10 +19,11 @@ def test_the_tour_runs() -> None:
         """For each cell what kinds of things it shows."""
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]  # type: ignore[attr-defined]
         return [
-            [kind for output in cell.outputs for kind in output.get("data", {})] for cell in cells
+            sorted(kind for output in cell.outputs for kind in output.get("data", {}))
+            for cell in cells
         ]
 
     kept = nbformat.read(script["TOUR"], as_version=4)
     found = shown(script["executed"]())
     assert found == shown(kept)
-    assert sum("image/svg+xml" in kinds for kinds in found) >= 8
+    assert sum("image/svg+xml" in kinds for kinds in found) >= 7
