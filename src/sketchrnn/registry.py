@@ -34,13 +34,13 @@ class Format:
     """One format.
 
     Attributes:
-        ending: of its files, in small letters. The name of the format is the same without the dot.
+        ending: of its files, in small letters; its name is the same without the dot.
         home: the module that reads and writes it.
         reads: some of "drawing", "drawings", "set".
         writes: some of "drawing", "sheet", "page", "tile", "figure"; and "data" for a file of many
             drawings, not a picture of them.
         moves: the drawing draws itself: `content` takes `seconds`.
-        package: that must be installed to write it: the module and the name to install; None: none.
+        package: the module that writing it needs, and the name to install; None for none.
     """
 
     ending: str
@@ -49,11 +49,6 @@ class Format:
     writes: tuple[str, ...] = ()
     moves: bool = False
     package: tuple[str, str] | None = None
-
-    @property
-    def name(self) -> str:
-        """The ending without its dot."""
-        return self.ending.removeprefix(".")
 
     @property
     def module(self) -> Any:
@@ -153,7 +148,7 @@ def save(
     Args:
         thing: what is written.
         path: the file.
-        kind: which of the things it is: "drawing", "sheet", "page", "tile" or "figure".
+        kind: one of the words of `Format.writes`.
         seconds: that an animation takes to draw itself.
         options: of the thing, for formats in which it does not move.
     """

@@ -357,15 +357,9 @@ def content(thing: Any, path: str | os.PathLike[str]) -> bytes:
 
 
 def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) -> int:
-    """Write the official file, whole or not at all; returns how many drawings it has.
+    """Write drawings, each with its split, whole or not at all; returns how many there are.
 
-    Args:
-        path: the file.
-        drawings: each with its split. Where none is of train, all are put there: an .npz without
-            a train is none.
-
-    Raises:
-        SketchRNNError: as `npz_bytes`.
+    Where none is of train, all are put there: an .npz without a train is none.
     """
     splits: dict[str, list[Sketch]] = {name: [] for name in SPLITS}
     for name, sketch in drawings:
@@ -384,24 +378,20 @@ def npz_bytes(
     They are int16 where all offsets are whole numbers, as in the official files, else float32. The
     file knows neither classes nor where a drawing begins. It is read by `numpy.load(path,
     allow_pickle=True, encoding="latin1")` of any NumPy, in Python 2 as well.
-
-    Raises:
-        SketchRNNError: no drawing to train with, or one that is larger than 1e9 or has more than
-            100,000 points.
     """
     if not train:
         raise SketchRNNError("an .npz needs at least one drawing to train with")
     for number, sketch in enumerate((*train, *valid, *test), start=1):
         check_written(sketch, number)
     splits = [[one.to_stroke3() for one in sketches] for sketches in (train, valid, test)]
-    every = [rows for split in splits for rows in split]
-    dtype = np.int16 if all(map(_fits_int16, every)) else np.float32
+    whole = all(_fits_int16(rows) for split in splits for rows in split)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, split in zip(SPLITS, splits, strict=True):
             info = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, _npy([rows.astype(dtype) for rows in split]))
+            rows = [rows.astype(np.int16 if whole else np.float32) for rows in split]
+            archive.writestr(info, _npy(rows))
     return file.getvalue()
 
 

@@ -101,18 +101,13 @@ def write(dataset: Dataset, path: str | os.PathLike[str], effects: Effects | Non
         end = position + _DTYPES[dtype].itemsize * math.prod(shape)
         header[key] = {"dtype": dtype, "shape": shape, "data_offsets": [position, end]}
         position = end
-    metadata = {
-        "format": FORMAT_NAME,
-        "version": json.dumps(EFFECTS_VERSION if effects else PLAIN_VERSION),
-        "classes": json.dumps(dataset.classes),
-        "scale": json.dumps(dataset.scale),
-        "N_max": json.dumps(dataset.N_max),
-        "epsilon": json.dumps(dataset.epsilon),
-        "provenance": json.dumps(dataset.provenance),
-        "factor_names": json.dumps(dataset.factor_names),
-        **({"effects": json.dumps(effects.to_json())} if effects else {}),
-        "crc32": _NO_CRC,
-    }
+    said: dict[str, Any] = {"version": EFFECTS_VERSION if effects else PLAIN_VERSION}
+    for name in ("classes", "scale", "N_max", "epsilon", "provenance", "factor_names"):
+        said[name] = getattr(dataset, name)
+    if effects:
+        said["effects"] = effects.to_json()
+    metadata = {"format": FORMAT_NAME} | {name: json.dumps(one) for name, one in said.items()}
+    metadata["crc32"] = _NO_CRC
     with replacing(target) as temporary, temporary.open("wb") as file:
         file.write(_header_bytes({"__metadata__": metadata, **header}))
         crc = 0
@@ -161,17 +156,9 @@ def read(path: str | os.PathLike[str]) -> Dataset:
         metadata, tensors = _read_header(file)
         scale = _check_content(file, tensors, metadata["crc32"])
         train, valid, test = (_read_split(file, target, name, tensors, metadata) for name in SPLITS)
-        dataset = Dataset(
-            train,
-            valid,
-            test,
-            metadata["classes"],
-            epsilon=metadata["epsilon"],
-            provenance=metadata["provenance"],
-            name=target.stem,
-            factor_names=metadata["factor_names"],
-            stored_scale=metadata["scale"],
-        )
+        fields = {name: metadata[name] for name in ("classes", "epsilon", "provenance")}
+        fields |= {"factor_names": metadata["factor_names"], "stored_scale": metadata["scale"]}
+        dataset = Dataset(train, valid, test, name=target.stem, **fields)
         if metadata["effects"].copies > len(train):
             raise _damaged("it says that it has more copies than training drawings")
         if not len(train) or dataset.N_max != metadata["N_max"]:
