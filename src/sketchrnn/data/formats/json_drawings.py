@@ -100,38 +100,37 @@ def parse(content: bytes, where: str) -> Given:
         return Given(Sketch.from_polylines(only.polylines, only.label), where)
 
 
-class _Source:
-    """The file as ijson reads it: no drawing may have more text than the limit."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.taken = 0  # of the drawing that is being read
-        if file.read(3) != b"\xef\xbb\xbf":  # the mark that some editors put before the text
-            file.seek(0)
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._file.read(size)
-        self.taken += len(content)
-        if self.taken > TEXT_LIMIT_BYTES:
-            raise ValueError(
-                f"has more than {TEXT_LIMIT_BYTES >> 20} MiB of text, for one drawing or before one"
-            )
-        return content
-
-
 class _Reader:
-    """Walks through the events of one file."""
+    """Walks through the events of one file, of which no drawing may have more text than the limit.
+
+    Args:
+        file: JSON.
+        where: what to call it in a message.
+        any_text: also what can be no class is a label.
+    """
 
     def __init__(self, file: BinaryIO, where: str, *, any_text: bool = False) -> None:
-        self._any_text = any_text  # also what can be no class is a label
-        self._source = _Source(file)
+        self._file, self._any_text = file, any_text
+        self._taken = 0  # bytes of the drawing that is being read
+        if file.read(3) != b"\xef\xbb\xbf":  # the mark that some editors put before the text
+            file.seek(0)
         # in large blocks, for the parser begins a number anew with each one that it goes on into
         self._events: Iterator[Event] = ijson.basic_parse(
-            self._source, use_float=True, buf_size=BLOCK_BYTES
+            self, use_float=True, buf_size=BLOCK_BYTES
         )
         self._file_where = self._where = where
         self._number = 0  # of the drawing in a list
         self.holder: str | None = None  # the key that holds the drawings; "": a list
+
+    def read(self, size: int = -1) -> bytes:
+        """What ijson reads."""
+        content = self._file.read(size)
+        self._taken += len(content)
+        if self._taken > TEXT_LIMIT_BYTES:
+            raise ValueError(
+                f"has more than {TEXT_LIMIT_BYTES >> 20} MiB of text, for one drawing or before one"
+            )
+        return content
 
     def drawings(self) -> Iterator[Record]:
         """All drawings."""
@@ -162,7 +161,7 @@ class _Reader:
             if event != "start_map":
                 raise ValueError(f"a drawing is {DRAWING}")
             yield from self._map()
-            self._source.taken = 0
+            self._taken = 0
 
     def _map(self, *, outermost: bool = False) -> Iterator[Record]:
         """The drawing that a map is; the outermost one may hold many in place of it."""
