@@ -15,9 +15,8 @@ from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.paper.commands import Recipe
 from sketchrnn.paper.howmany import how_many, selection
-from sketchrnn.paper.trials import make_trials
+from sketchrnn.paper.trials import Recipe, make_trials
 from sketchrnn.runs import read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import read_log
@@ -75,8 +74,7 @@ def test_a_table_goes_on_where_it_was_stopped(data: Dataset, tmp_path: Path) -> 
 
     begun = how_many(tmp_path, data, RECIPE, (5,), ("plain", "usual"))
     for done in ([True, False], [True, True]):
-        for _, records in make_trials(begun, torch.device("cpu"), should_stop=should_stop):
-            list(records)
+        make_trials(begun, torch.device("cpu"), "auto", should_stop)
         assert [trial.is_done for trial in begun.trials] == done
     assert [
         record["step"] for record in read_log(begun.trials[1].run) if record["kind"] == "train"
@@ -118,4 +116,4 @@ def starter(name: str) -> Path:
 
 def test_more_drawings_than_there_are(data: Dataset) -> None:
     with pytest.raises(SketchRNNError, match="26 training drawings; a table cannot have a row of"):
-        how_many(Path("out"), data, RECIPE, (41,))
+        how_many(Path("out"), data, RECIPE, (41,), ("plain",))

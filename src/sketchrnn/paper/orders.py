@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import stdev
+from typing import NamedTuple
 
 from sketchrnn.paper.printed import DECODER_ONLY, W_KL_COLUMNS
 
@@ -18,8 +19,7 @@ SURE = 2.0  # standard errors
 COMPARISONS = 2 * (len(W_KL_COLUMNS) - 1) + len(W_KL_COLUMNS)  # of a data set with all its models
 
 
-@dataclass(frozen=True)
-class MeanLoss:
+class MeanLoss(NamedTuple):
     """A mean loss over drawings, its standard error (0 where unknown), and that of each drawing."""
 
     mean: float
@@ -29,13 +29,7 @@ class MeanLoss:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One comparison of two models of a data set.
-
-    Attributes:
-        claim: what has to hold, in words.
-        first, second: the two losses.
-        holds: whether the claim is true of the two means.
-    """
+    """One comparison of two models: what has to hold, and whether it is true of their means."""
 
     claim: str
     first: MeanLoss
@@ -62,20 +56,20 @@ class Verdict:
         return abs(self.difference) > SURE * error
 
 
-def verdicts(L_R: Mapping[str, MeanLoss], L_KL: Mapping[str, MeanLoss]) -> list[Verdict]:
-    """All comparisons of one data set that its losses by column allow."""
-    compared = []  # claim, losses, columns of the first and the second, whether it rises
+def verdicts(losses: Mapping[str, Mapping[str, MeanLoss]]) -> list[Verdict]:
+    """All comparisons of one data set that its losses (L_R, L_KL), by column and name, allow."""
+    compared = []  # claim, loss, columns of the first and the second, whether it rises
     for before, after in pairwise(W_KL_COLUMNS):
         steps = f"from w_KL {before} to {after}"
-        compared.append((f"L_R falls {steps}", L_R, before, after, False))
-        compared.append((f"L_KL rises {steps}", L_KL, before, after, True))
+        compared.append((f"L_R falls {steps}", "L_R", before, after, False))
+        compared.append((f"L_KL rises {steps}", "L_KL", before, after, True))
     for column in W_KL_COLUMNS:
         claim = f"L_R of w_KL {column} is under that of {DECODER_ONLY}"
-        compared.append((claim, L_R, DECODER_ONLY, column, False))
+        compared.append((claim, "L_R", DECODER_ONLY, column, False))
     found = []
-    for claim, losses, before, after, rises in compared:
+    for claim, name, before, after, rises in compared:
         if before in losses and after in losses:
-            first, second = losses[before], losses[after]
+            first, second = losses[before][name], losses[after][name]
             holds = second.mean > first.mean if rises else second.mean < first.mean
             found.append(Verdict(claim, first, second, holds))
     return found
