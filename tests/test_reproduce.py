@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import signal
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import scipy.stats
-import torch
 
 from sketchrnn.api import load
 from sketchrnn.data.dataset import Dataset
@@ -24,9 +24,17 @@ from sketchrnn.data.sources import read_source
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.paper.drawings import beginning, hybrid, wishes
-from sketchrnn.paper.orders import COMPARISONS, MeanLoss, Verdict, verdicts
 from sketchrnn.paper.panels import Panels
-from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, TABLE_1, printed_row
+from sketchrnn.paper.printed import (
+    COLUMNS,
+    COMPARISONS,
+    DECODER_ONLY,
+    TABLE_1,
+    MeanLoss,
+    Verdict,
+    printed_row,
+    verdicts,
+)
 from sketchrnn.paper.table1 import (
     CSV,
     MARKDOWN,
@@ -36,16 +44,15 @@ from sketchrnn.paper.table1 import (
     trials_of,
 )
 from sketchrnn.paper.tradeoff import curves_of, trade_off
-from sketchrnn.paper.trials import LOSSES, TEST, Recipe, make_trials
+from sketchrnn.paper.trials import LOSSES, TEST, Recipe, run_experiment
 from sketchrnn.runs import read_config
 from sketchrnn.sketch import Sketch
 from sketchrnn.training import loop
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, read_log
-from sketchrnn.training.terminal import TrainingProgress
+from sketchrnn.training.terminal import StopSignals, TrainingProgress
 from tiny import Shell, do, listing
 
-CPU = torch.device("cpu")
 SIZES = {"encoder_size": 6, "decoder_size": 8, "z_size": 4, "mixtures": 2}
 TRAINING = TrainingConfig(batch_size=8, max_steps=4, evaluate_every=2, patience=0)
 RECIPE = Recipe(PRESETS["laptop"].model | SIZES, TRAINING)
@@ -111,12 +118,15 @@ def _make(data: Path, out: Path, names: Sequence[str], stop_after: int | None = 
         nonlocal steps
         steps += record["kind"] == "train"
 
-    def should_stop() -> bool:
+    def should_stop(signals: StopSignals) -> bool:
         return stop_after is not None and steps >= stop_after
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainingProgress, "show", show)
-        make_trials(table_1(out, find_data(data, names)[0], RECIPE), CPU, "auto", should_stop)
+        patch.setattr(StopSignals, "__call__", should_stop)
+        table = table_1(out, find_data(data, names)[0], RECIPE)
+        finished = run_experiment(table, Namespace(device="cpu", backend="auto"))
+    assert finished == all(trial.is_done for trial in table.trials)
     return steps
 
 

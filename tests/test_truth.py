@@ -383,8 +383,8 @@ def test_the_truth_is_in_shares_of_the_ranges() -> None:
 def test_a_reading_tells_head_and_body_apart_whatever_else_is_wrong() -> None:
     # cat_head, cat_body, pig_head, pig_body, none
     seen = Reading(np.array([[0.1, 0.2, 0.05, 0.05, 0.6], [0, 0.1, 0, 0.9, 0]]), np.zeros((2, 8)))
-    np.testing.assert_allclose(seen.pig, [0.25, 0.9])
-    np.testing.assert_allclose(seen.body, [0.625, 1.0])
+    np.testing.assert_allclose(seen.share(["pig_head", "pig_body"]), [0.25, 0.9])
+    np.testing.assert_allclose(seen.share(["cat_body", "pig_body"]), [0.625, 1.0])
     assert seen.names == ["none", "pig_body"]
     assert seen.accepted.tolist() == [False, True]
 

@@ -74,23 +74,15 @@ class Reading:
         """[B] whether a drawing is taken for a good one of any kind."""
         return np.asarray(self.probabilities.argmax(axis=1) != NONE)
 
-    @property
-    def pig(self) -> Numbers:
-        """[B] the probability of a pig's head rather than a cat's, whatever else is wrong."""
-        return self._share([2, 3])
-
-    @property
-    def body(self) -> Numbers:
-        """[B] the probability of a body rather than none, whatever else is wrong."""
-        return self._share([1, 3])
+    def share(self, kinds: Sequence[str]) -> Numbers:
+        """[B] the probability of these kinds among the four, whatever else is wrong."""
+        chosen = [ANIMALS.index(kind) for kind in kinds]
+        of_all = self.probabilities[:, :NONE].sum(axis=1)
+        return np.asarray(self.probabilities[:, chosen].sum(axis=1) / of_all)
 
     def factor(self, name: str) -> Numbers:
         """[B] one of the values."""
         return self.values[:, FACTORS.index(name)]
-
-    def _share(self, kinds: Sequence[int]) -> Numbers:
-        of_all = self.probabilities[:, :NONE].sum(axis=1)
-        return np.asarray(self.probabilities[:, kinds].sum(axis=1) / of_all)
 
 
 class Reader(nn.Module):

@@ -17,8 +17,15 @@ from sketchrnn.data.facts import describe
 from sketchrnn.data.sources import read_sources
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
-from sketchrnn.paper.orders import COMPARISONS, Verdict, verdicts
-from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, TABLE_1, printed_row
+from sketchrnn.paper.printed import (
+    COLUMNS,
+    COMPARISONS,
+    DECODER_ONLY,
+    TABLE_1,
+    Verdict,
+    printed_row,
+    verdicts,
+)
 from sketchrnn.paper.trials import (
     FACTS,
     LOSSES,

@@ -17,15 +17,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import torch
-
 from sketchrnn import devices
 from sketchrnn.api import load
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
-from sketchrnn.model.config import BackendName, ModelConfig
-from sketchrnn.paper.orders import MeanLoss
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.paper.printed import MeanLoss
 from sketchrnn.runs import CONFIG, LOG, read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
@@ -113,68 +111,59 @@ class Experiment:
 
 
 def run_experiment(experiment: Experiment, arguments: argparse.Namespace) -> bool:
-    """Make what is left of an experiment and print its table; whether it came to its end."""
-    device = devices.choose_device(arguments.device)
-    if device.type == "cpu":
-        devices.prepare_cpu()
-    with StopSignals() as stop:
-        make_trials(experiment, device, arguments.backend, stop)
-    print(experiment.write(), end="")
-    finished = all(trial.is_done for trial in experiment.trials)
-    if not finished:
-        say("stopped before the end; the same command goes on with what is left")
-    return finished
+    """Train and measure what is left, print the table, and say whether it came to its end.
 
-
-def make_trials(
-    experiment: Experiment,
-    device: torch.device,
-    backend: BackendName,
-    should_stop: Callable[[], bool],
-) -> None:
-    """Train and measure what is left, one after the other; the table is written after each.
+    The table is written after each model.
 
     Raises:
         SketchRNNError: other settings or drawings than before, or a training that fails.
     """
+    device = devices.choose_device(arguments.device)
+    if device.type == "cpu":
+        devices.prepare_cpu()
     every = [*experiment.others, *experiment.trials]
     for trial in every:
         if trial.is_begun:
             _check_settings(trial)
-    for trial in [one for one in experiment.trials if not one.is_done]:
-        data, recipe = experiment.data(trial), trial.recipe
-        if not trial.is_trained:
-            left = sum(not one.is_done for one in experiment.trials)
-            done = len(experiment.trials) - left
-            minutes = [read_result(one).facts["minutes"] for one in every if one.is_done]
-            each = fmean(minutes or [recipe.training.max_minutes])  # 0: unknown
-            time = f", about {left * each:.0f} minutes" if each else ""
-            say(f"{trial.title}: {done} cells done, {left} left{time}")
-            records = train(
-                trial.run,
-                data.train,
-                ModelConfig(N_max=data.train.N_max, **recipe.model),
-                recipe.training,
-                device=device,
-                backend=backend,
-                sources=data.sources,
-                max_points=recipe.max_points,
-                resume=trial.is_begun,
-                begin_with=trial.begin_with,
-                should_stop=should_stop,
-            )
-            with TrainingProgress(recipe.training) as progress:
-                progress.explained = done > 0  # once is enough
-                for record in records:
-                    progress.show(record)
-        if not trial.is_trained:
-            return  # it was stopped
-        model, KL_min = load(trial.run, device=str(device)), recipe.training.KL_min
-        summary = evaluate_split(model, data.test, "test", KL_min, each=("L_R", "L_KL"))
-        write_text(trial.run / TEST, json.dumps(summary, indent=2) + "\n")
-        experiment.write()
-        if should_stop():
-            return
+    left = [trial for trial in experiment.trials if not trial.is_done]
+    with StopSignals() as should_stop:
+        while left and not should_stop():
+            trial, recipe = left[0], left[0].recipe
+            data = experiment.data(trial)
+            if not trial.is_trained:
+                done = len(experiment.trials) - len(left)
+                minutes = [read_result(one).facts["minutes"] for one in every if one.is_done]
+                each = fmean(minutes or [recipe.training.max_minutes])  # 0: unknown
+                time = f", about {len(left) * each:.0f} minutes" if each else ""
+                say(f"{trial.title}: {done} cells done, {len(left)} left{time}")
+                records = train(
+                    trial.run,
+                    data.train,
+                    ModelConfig(N_max=data.train.N_max, **recipe.model),
+                    recipe.training,
+                    device=device,
+                    backend=arguments.backend,
+                    sources=data.sources,
+                    max_points=recipe.max_points,
+                    resume=trial.is_begun,
+                    begin_with=trial.begin_with,
+                    should_stop=should_stop,
+                )
+                with TrainingProgress(recipe.training) as progress:
+                    progress.explained = done > 0  # once is enough
+                    for record in records:
+                        progress.show(record)
+            if not trial.is_trained:
+                break  # it was stopped
+            model, KL_min = load(trial.run, device=str(device)), recipe.training.KL_min
+            summary = evaluate_split(model, data.test, "test", KL_min, each=("L_R", "L_KL"))
+            write_text(trial.run / TEST, json.dumps(summary, indent=2) + "\n")
+            experiment.write()
+            left.pop(0)
+    print(experiment.write(), end="")
+    if left:
+        say("stopped before the end; the same command goes on with what is left")
+    return not left
 
 
 def _check_settings(trial: Trial) -> None:

@@ -227,8 +227,9 @@ def analogies(model: Model, reader: Reader, name: str, *, cases: int, seed: int)
     drawn = drawn_from((1, 1, 2))
     reading = reader.read(drawn)
     right = np.array(reading.names) == wanted
-    factors = (reading.pig > 0.5) == (wanted in (PIG_HEAD, PIG_BODY))
-    factors &= (reading.body > 0.5) == (wanted in (CAT_BODY, PIG_BODY))
+    pigs, bodies = (PIG_HEAD, PIG_BODY), (CAT_BODY, PIG_BODY)
+    factors = (reading.share(pigs) > 0.5) == (wanted in pigs)
+    factors &= (reading.share(bodies) > 0.5) == (wanted in bodies)
     apart = np.array(reader.read(drawn_from((1, 3, 2))).names) == wanted
     captions = [kind.replace("_", " ") for kind in reading.names[:SHOWN]]
     row = ShownRow(name, drawn[:SHOWN], captions, (~right)[:SHOWN].tolist())
@@ -251,7 +252,7 @@ def interpolation(
 ) -> Findings:
     """Draw the ways between C pairs of drawings, and read along them what changes, from 0 to 1.
 
-    `what` is a crossing, of which the probability of the last kind is read, or a factor. All steps
+    `what` is a crossing, of which the probability of its last kinds is read, or a factor. All steps
     of a way have the same random numbers.
     """
     z_TCZ = _between(model, firsts, lasts, STEPS)
@@ -261,8 +262,8 @@ def interpolation(
         values_CT = np.column_stack([reading.factor(what) for reading in readings])
         title, correlation = f"in `{what}`", f" (ρ {rank_correlation(values_CT).mean():.2f})"
     else:
-        read = "pig" if what == "cat to pig" else "body"
-        values_CT = np.column_stack([getattr(reading, read) for reading in readings])
+        kinds = [last for _, last in CROSSINGS[what]]
+        values_CT = np.column_stack([reading.share(kinds) for reading in readings])
         title, correlation = f"from {what}", ""
     row = ShownRow(
         what,
