@@ -156,6 +156,8 @@ def truth(models: Mapping[str, Model], *, out: Path, seed: int, cases: int) -> T
         SketchRNNError: one that does not draw all four animals, or has no encoder; fewer than 2
             cases; a reader that is not good enough to judge.
     """
+    if cases < 2:
+        raise SketchRNNError(f"cases must be at least 2, got {cases}")
     for name, model in models.items():
         model.need_encoder("truth")
         missing = [kind for kind in ANIMALS if kind not in model.facts.classes]
@@ -164,8 +166,6 @@ def truth(models: Mapping[str, Model], *, out: Path, seed: int, cases: int) -> T
                 f"{name}: did not learn from doodles of {', '.join(missing)}; the truth is known of"
                 f" those only: train a model on doodles:20000:0:{'+'.join(ANIMALS)}"
             )
-    if cases < 2:
-        raise SketchRNNError(f"cases must be at least 2, got {cases}")
     reader = get_reader(out)
     examined = examine(reader)
     if examined.accuracy < LEAST_ACCURACY:
