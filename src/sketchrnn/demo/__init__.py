@@ -15,9 +15,9 @@ from sketchrnn.data.sources import DOODLES, read_sources
 from sketchrnn.demo.webpage import Section, write_page
 from sketchrnn.devices import choose_device, prepare_cpu
 from sketchrnn.drawing.sheets import (
+    beside_inputs,
     completion_sheet,
     grid_sheet,
-    reconstruction_sheet,
     temperature_sheet,
 )
 from sketchrnn.errors import SketchRNNError
@@ -208,6 +208,9 @@ def _sections(
     data = " ".join(sources)
     split = "test" if len(dataset.test) else "valid"
     inputs = dataset.choose(split, 6, model.N_max, seed)
+    redrawn = [
+        model.reconstruct(inputs, temperature=tau, seed=seed) for tau in RECONSTRUCTION_TEMPERATURES
+    ]
     taus = " ".join(f"{tau:g}" for tau in TEMPERATURES)
     try:
         curves, problem = loss_curves_svg(read_log(run)), ""
@@ -232,7 +235,7 @@ def _sections(
         Section(
             "Reconstructions",
             "Drawings that it has never seen, squeezed into one vector z and drawn again from it.",
-            reconstruction_sheet(model, inputs, RECONSTRUCTION_TEMPERATURES, seed).to_svg(),
+            beside_inputs(inputs, redrawn, RECONSTRUCTION_TEMPERATURES).to_svg(),
             command=f"sketchrnn reconstruct {run} {data} --seed {seed} -o sheet.svg",
         ),
         Section(

@@ -18,13 +18,15 @@ from sketchrnn.api import Model, load
 from sketchrnn.drawing.base import check_count
 from sketchrnn.drawing.sheets import (
     analogy_sheet,
+    beside_inputs,
     completion_sheet,
     grid_sheet,
-    reconstruction_sheet,
+    interpolation_sheet,
+    taus,
 )
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.colors import PALETTE, blend
-from sketchrnn.figures.sheet import INK, SketchSheet
+from sketchrnn.figures.colors import along
+from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.paper.drawings import figure_analogies, figure_inputs
 from sketchrnn.paper.panels import Panels
 from sketchrnn.paper.trials import say
@@ -139,8 +141,8 @@ def ladder(request: Request) -> Panels:
                 model.generate(request.n, temperature=temperature, seed=request.seed)
                 for temperature in request.temperatures
             ],
-            row_labels=[f"τ = {t:g}" for t in request.temperatures],
-            colors=[[blend((COLD, WARM), (1 - share, share))] * request.n for share in shares],
+            row_labels=taus(request.temperatures),
+            colors=[[along((COLD, WARM), share)] * request.n for share in shares],
             title=label,
         )
         for model, label in zip(request.models, request.labels, strict=True)
@@ -150,38 +152,26 @@ def ladder(request: Request) -> Panels:
 
 def reconstructions(request: Request) -> Panels:
     """Figure 5: inputs, one of another class, and what comes of them at several temperatures."""
-    how = (request.inputs, request.temperatures, request.seed)
-    return request.each_model(lambda model, title: reconstruction_sheet(model, *how, title))
+
+    def sheet(model: Model, title: str | None) -> SketchSheet:
+        columns = [
+            model.reconstruct(request.inputs, temperature=temperature, seed=request.seed)
+            for temperature in request.temperatures
+        ]
+        return beside_inputs(request.inputs, columns, request.temperatures, title)
+
+    return request.each_model(sheet)
 
 
 def ways_and_analogies(request: Request) -> Panels:
     """Figure 6: left between two drawings, for models of several w_KL; right analogies."""
     first, last = request.exactly(2, "figure 6 goes from one drawing to another")
     rows = [model.interpolate(first, last, request.n, **request.chance) for model in request.models]
-    shares = np.linspace(0, 1, request.n).tolist()
-    colors = [INK, *(blend(PALETTE[:2], (1 - share, share)) for share in shares), INK]
-    left = SketchSheet(
-        [[first, *row, last] for row in rows],
-        colors=[colors] * len(rows),
-        framed=[[True, *[False] * request.n, True]] * len(rows),
-        row_labels=request.labels if len(rows) > 1 else None,
-    )
-    equations = [
-        analogy_sheet(
-            *terms,
-            [request.models[0].analogy(*terms, **request.chance)],
-            request.temperatures[:1],
-        )
-        for terms in request.analogies
-    ]
-    if not equations:
-        return Panels([left])
-    right = SketchSheet(
-        [row for sheet in equations for row in sheet.rows],
-        operators=equations[0].operators,
-        colors=[row for sheet in equations for row in sheet.colors],
-    )
-    return Panels([left, right])
+    sheets = [interpolation_sheet(first, last, rows, request.labels if len(rows) > 1 else None)]
+    if request.analogies:
+        drawn = [request.models[0].analogy(*terms, **request.chance) for terms in request.analogies]
+        sheets.append(analogy_sheet(request.analogies, drawn))
+    return Panels(sheets)
 
 
 def completions(request: Request) -> Panels:
