@@ -79,7 +79,10 @@ def settle(
     radii = np.sqrt(shapely.area(hulls) / np.pi)  # of circles as large
     targets = radius * np.clip(EVEN_RADIUS / np.maximum(radii, 1e-6), LEAST_FACTOR, MOST_FACTOR)
 
-    centers = places + jitter * gap / 4 * step * _in_circle(rng, len(hulls))
+    # uniform in a circle
+    angles, away = rng.uniform(0, 2 * np.pi, len(hulls)), np.sqrt(rng.random(len(hulls)))
+    moves = np.stack([away * np.cos(angles), away * np.sin(angles)], axis=1)
+    centers = places + jitter * gap / 4 * step * moves
     factors = np.minimum(targets, radius)
     drawn = [_moved(hull, f, c) for hull, f, c in zip(hulls, factors, centers, strict=True)]
 
@@ -125,9 +128,3 @@ def unit_circle(points: Points) -> tuple[Points, float]:
 
 def _moved(hull: BaseGeometry, factor: float, move: Points) -> BaseGeometry:
     return shapely.transform(hull, lambda points: points * factor + move)
-
-
-def _in_circle(rng: np.random.Generator, count: int) -> Points:
-    """Points [count, 2], uniform in the circle of radius 1."""
-    angle, radius = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.random(count))
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)

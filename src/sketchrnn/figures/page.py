@@ -47,19 +47,16 @@ COLOR_BY = ("stroke", "class")
 # What pens there are: dark ones, far from each other; then again from the first.
 PENS = (INK, "#d6246e", "#1670d6", "#e8590c", "#2b8a3e", "#7a3fe0", "#b08900", "#0c8599")
 
+DOT_MM = 0.01  # a dot is so long: programs for plotters leave out lines without any length
 PNG_DPI = 200
 FILM_SIDE_PX = 640
-# A dot is drawn so long: programs for plotters leave out lines without any length.
-DOT_MM = 0.01
 
-_NUMBER = rf"([0-9]{{1,9}}(?:\.[0-9]{{0,9}})?|\.[0-9]{{1,9}}) ?({'|'.join(MM)})?"
-_LENGTH = re.compile(_NUMBER)
-_PAGE = re.compile(rf"{_NUMBER} ?[x×] ?{_NUMBER}")
+_LENGTH = rf"([0-9]{{1,9}}(?:\.[0-9]{{0,9}})?|\.[0-9]{{1,9}}) ?({'|'.join(MM)})?"
 
 
 def length_mm(text: str, unit: str = "mm", name: str = "a length") -> float:
     """Millimetres of "10mm", "1cm", "0.5in", "12pt", "40px", or of a bare number in `unit`."""
-    match = _LENGTH.fullmatch(text.strip().lower())
+    match = re.fullmatch(_LENGTH, text.strip().lower())
     if match is None:
         raise SketchRNNError(
             f"{name} is {text!r}; give a number and its unit, {', '.join(MM)}: 10mm"
@@ -72,7 +69,7 @@ def page_mm(text: str, unit: str = "mm") -> tuple[float, float]:
     word = text.strip().lower()
     if word in SIZES_MM:
         return SIZES_MM[word]
-    match = _PAGE.fullmatch(word)
+    match = re.fullmatch(rf"{_LENGTH} ?[x×] ?{_LENGTH}", word)
     if match is None:
         raise SketchRNNError(
             f"page is {text!r}; give {', '.join(SIZES_MM)}, or WIDTHxHEIGHT with a unit: 200x100mm"
@@ -204,7 +201,22 @@ class Paper:
         else:
             *drawings, marks = self._fitted([*scene.drawings, scene.marks if self.labels else []])
             marks = [replace(line, color=self.color or line.color) for line in marks]
-        return Page(self, self._colored(drawings, scene.labels), marks, scene.labels)
+
+        # the colours that were asked for
+        classes = list(dict.fromkeys(scene.labels))
+        few = len({line.color for line in chain(*drawings)}) <= len(PENS)
+
+        def color(line: Line, stroke: int, label: str | None) -> str:
+            if self.color_by is None:
+                return self.color or (line.color if few else INK)
+            pen = stroke if self.color_by == "stroke" else classes.index(label)
+            return PENS[pen % len(PENS)]
+
+        colored = [
+            [replace(line, color=color(line, i, label)) for i, line in enumerate(lines)]
+            for lines, label in zip(drawings, scene.labels, strict=True)
+        ]
+        return Page(self, colored, marks, scene.labels)
 
     def _in_place(self, sketches: Sequence[Sketch]) -> list[list[Line]]:
         unit, width = MM[self.units], self.stroke_width_mm
@@ -230,22 +242,6 @@ class Paper:
         return [
             [Line((one.points - middle) * factor + page / 2, one.color, width) for one in lines]
             for lines in drawings
-        ]
-
-    def _colored(self, drawings: Drawings, labels: Sequence[str | None]) -> list[list[Line]]:
-        """The same lines in the colours that were asked for."""
-        classes = list(dict.fromkeys(labels))
-        own = {line.color for line in chain(*drawings)}
-
-        def color(line: Line, stroke: int, label: str | None) -> str:
-            if self.color_by is None:
-                return self.color or (line.color if len(own) <= len(PENS) else INK)
-            pen = stroke if self.color_by == "stroke" else classes.index(label)
-            return PENS[pen % len(PENS)]
-
-        return [
-            [replace(line, color=color(line, i, label)) for i, line in enumerate(lines)]
-            for lines, label in zip(drawings, labels, strict=True)
         ]
 
 
@@ -274,7 +270,10 @@ class Page:
         """
         layers: dict[str, list[Polyline]] = {}
         for line in chain(*self.drawings, self.marks):
-            layers.setdefault(line.color, []).append(_with_length(line.points))
+            points, begin = line.points, line.points[0]
+            if np.abs(points - begin).max() < DOT_MM / 2:
+                points = begin + np.array([[-DOT_MM / 2, 0], [DOT_MM / 2, 0]])
+            layers.setdefault(line.color, []).append(points)
         order = travel.ordered if self.paper.order else list
         return [(color, order(strokes)) for color, strokes in layers.items()]
 
@@ -288,12 +287,24 @@ class Page:
         """(strokes, colours)."""
         return sum(len(strokes) for _, strokes in self.layers), len(self.layers)
 
-    def to_svg(self) -> str:
-        """The page as an SVG in its units: one path a stroke, absolute M and L, nothing else.
+    def to_svg(self, units: str | None = None) -> str:
+        """The page as an SVG in its units, or others: one path a stroke, absolute M and L.
 
         No background, no transforms. Each colour is a layer, as Inkscape and vpype know them.
         """
-        return self._svg(self.paper.units)
+        unit = units or self.paper.units
+        decimals = DECIMALS[unit]
+        pen = number(self.paper.stroke_width_mm / MM[unit], decimals + 1)
+        groups = []
+        for index, (color, strokes) in enumerate(self.layers, start=1):
+            paths = (f'<path d="{path_data(s / MM[unit], decimals)}"/>\n' for s in strokes)
+            groups.append(
+                f'<g id="layer{index}" inkscape:groupmode="layer"'
+                f' inkscape:label="{index} {xml_text(self._layer_name(color))}" fill="none"'
+                f' stroke="{xml_text(color)}" stroke-width="{pen}" {ROUND}>\n'
+                f"{''.join(paths)}</g>\n"
+            )
+        return f"{self._head(unit)}{''.join(groups)}</svg>\n"
 
     def to_png(self) -> bytes:
         """The page as a PNG, 200 dots an inch where that is not too large."""
@@ -302,7 +313,7 @@ class Page:
 
     def to_pdf(self) -> bytes:
         """The page as a PDF of its size, with lines as lines."""
-        return svg_to_pdf(self._svg("mm"))
+        return svg_to_pdf(self.to_svg("mm"))
 
     def scene(self) -> Scene:
         """The page as one drawing in mm, stroke after stroke as a plotter draws it."""
@@ -327,20 +338,6 @@ class Page:
         width, height = self.paper.size_mm
         return f"<Page: {len(self.drawings)} drawings on {width:g} x {height:g} mm>"
 
-    def _svg(self, unit: str) -> str:
-        decimals = DECIMALS[unit]
-        pen = number(self.paper.stroke_width_mm / MM[unit], decimals + 1)
-        groups = []
-        for index, (color, strokes) in enumerate(self.layers, start=1):
-            paths = (f'<path d="{path_data(s / MM[unit], decimals)}"/>\n' for s in strokes)
-            groups.append(
-                f'<g id="layer{index}" inkscape:groupmode="layer"'
-                f' inkscape:label="{index} {xml_text(self._layer_name(color))}" fill="none"'
-                f' stroke="{xml_text(color)}" stroke-width="{pen}" {ROUND}>\n'
-                f"{''.join(paths)}</g>\n"
-            )
-        return f"{self._head(unit)}{''.join(groups)}</svg>\n"
-
     def _head(self, unit: str) -> str:
         """The SVG before what is drawn."""
         width, height = (number(side / MM[unit], DECIMALS[unit]) for side in self.paper.size_mm)
@@ -357,11 +354,3 @@ class Page:
         drawn = zip(self.labels, self.drawings, strict=True)
         names = dict.fromkeys(label for label, lines in drawn if lines[0].color == color and label)
         return ", ".join(names) or color
-
-
-def _with_length(points: Polyline) -> Polyline:
-    """The stroke, or a line of 0.01 mm in place of a dot."""
-    if np.abs(points - points[0]).max() >= DOT_MM / 2:
-        return points
-    half = np.array([DOT_MM / 2, 0.0])
-    return np.stack([points[0] - half, points[0] + half])

@@ -38,21 +38,16 @@ class Tile:
     side. In a notebook the tile shows itself, 2 x 2.
 
     Args:
-        sketches: the drawings, row by row: columns * rows of them, each drawn once.
-        columns, rows: how many side by side and one below the other, 400 in all; even rows on
-            bricks.
+        sketches: the drawings, row by row, each drawn once; columns * rows of them.
         side_px: the width of the tile, in px of the SVG. Its height follows from the lattice.
-        lattice: "brick", every second row moved by half a column, so that all six neighbours
-            of a drawing are equally near; or "square".
+        lattice: "brick", every second of an even number of rows moved by half a column, so that all
+            six neighbours of a drawing are equally near; or "square".
         jitter: how far a drawing may stand off its place, from 0, not at all, to 1.
         rotation: the largest turn to either side, in degrees.
         gap: the white space between two drawings on their places, as a part of their distance.
         color: one CSS colour, or several, of which neighbours get different ones.
         background: a CSS colour, or None for none: a PNG is white there.
-        seed: of jitter, turns and colours. The same seed gives the same bytes.
-
-    Raises:
-        SketchRNNError: drawings that do not fill the lattice, or an option out of its bounds.
+        seed: of jitter, turns and colours.
     """
 
     def __init__(
@@ -99,13 +94,18 @@ class Tile:
             drawing.scaled(factor).moved(*center)
             for drawing, factor, center in zip(drawings, factors, centers, strict=True)
         ]
-        self.colors = _neighbours_differ(grid, colors, rng)
+        # Each gets the colour that its neighbours have least, then the tile, then by chance.
+        given = [-1] * len(sketches)
+        for place, near in enumerate(grid.near):
+            around = [given[other] for other, _ in near]
+            ranks = [(around.count(i), given.count(i), rng.random()) for i in range(len(colors))]
+            given[place] = ranks.index(min(ranks))
+        self.colors = [colors[i] for i in given]
 
     def to_svg(self, repeat: tuple[int, int] = (1, 1)) -> str:
         """The tile as an SVG document: one path a stroke, absolute M and L, no `<pattern>`.
 
-        `repeat` shows the pattern: so many tiles side by side and one below the other, 10 at most,
-        each way, with 10,000 drawings.
+        `repeat` shows the pattern: so many tiles side by side, and one below the other.
         """
         return self.scene(repeat).to_svg()
 
@@ -116,9 +116,7 @@ class Tile:
         """
         if width_px is None:
             width, height = self._size(repeat)
-            finest = 2.0
-            if repeat != (1, 1):
-                finest = min(finest, math.sqrt(MOST_PIXELS / (width * height)))
+            finest = 2.0 if repeat == (1, 1) else min(2.0, math.sqrt(MOST_PIXELS / width / height))
             width_px = min(round(finest * width), LARGEST_WIDTH_PX)
         return svg_to_png(self.scene(repeat, width_px).to_svg(), width_px)
 
@@ -191,16 +189,6 @@ def _turned(sketch: Sketch, turn: float) -> Sketch:
     matrix = np.array([[cos, sin], [-sin, cos]])
     lines = [(line - middle) @ matrix for line in sketch.polylines]
     return Sketch.from_polylines(lines, sketch.label)
-
-
-def _neighbours_differ(grid: Lattice, colors: list[str], rng: np.random.Generator) -> list[str]:
-    """One colour a place: the one that its neighbours have least, then the tile, then by chance."""
-    given = [-1] * len(grid.places)
-    for place, near in enumerate(grid.near):
-        around = [given[other] for other, _ in near]
-        ranks = [(around.count(i), given.count(i), rng.random()) for i in range(len(colors))]
-        given[place] = ranks.index(min(ranks))
-    return [colors[i] for i in given]
 
 
 def check_pattern(
