@@ -46,7 +46,7 @@ ALL = {
 
 def make(lines: list[Polyline], **options: object) -> tuple[list[Polyline], Effects]:
     effects = Effects()
-    found, _ = clean(lines, PrepareConfig(**options), effects)  # type: ignore[arg-type]
+    found, _ = clean(lines, PrepareConfig(**options), effects)
     return found, effects
 
 

@@ -575,7 +575,7 @@ def test_https_is_never_left() -> None:
     class Redirecting(urllib3.PoolManager):
         """Leads from the first address on to `to`."""
 
-        def urlopen(self, method: str, url: str, *_: Any, **more: Any) -> Any:  # type: ignore[override]
+        def urlopen(self, method: str, url: str, *_: Any, **more: Any) -> Any:
             asked.append((method, url))
             if url == to:
                 return urllib3.HTTPResponse(status=200)

@@ -342,7 +342,7 @@ def test_device_step_is_the_trainers(conditional: bool, clip_by: str, backend: B
     """Three steps: the same losses, and then the same weights; on a GPU from a graph."""
     model = replace(MODEL, conditional=conditional)
     training = TrainingConfig(
-        batch_size=2, learning_rate=0.01, clip_by=clip_by, gradient_clip=0.05, R=0.5  # type: ignore[arg-type]
+        batch_size=2, learning_rate=0.01, clip_by=clip_by, gradient_clip=0.05, R=0.5
     )  # fmt: skip
     plain, _ = trainer_and_step(model, training, PLAIN)
     trainer, device_step = trainer_and_step(model, training, backend)
@@ -406,8 +406,8 @@ class NothingWaits(TorchDispatchMode):
 def test_the_step_waits_for_nothing(
     decoder_cell: str, clip_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = replace(MODEL, decoder_cell=decoder_cell, hyper_size=4, hyper_embedding=2)  # type: ignore[arg-type]
-    training = TrainingConfig(batch_size=2, clip_by=clip_by)  # type: ignore[arg-type]
+    model = replace(MODEL, decoder_cell=decoder_cell, hyper_size=4, hyper_embedding=2)
+    training = TrainingConfig(batch_size=2, clip_by=clip_by)
     trainer, device_step = trainer_and_step(model, training, TRITON)
     # on the CPU it reads its rate and its switch, on a GPU its kernel does
     monkeypatch.setattr(trainer.adam, "step", lambda: None)
