@@ -229,9 +229,9 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
 
 def _download(arguments: argparse.Namespace) -> None:
-    from sketchrnn.data.download import ProgressDisplay, download
+    from sketchrnn.data.download import download, progress_display
 
-    with ProgressDisplay() as show:
+    with progress_display() as show:
         paths = download(arguments.names, arguments.kind, arguments.output, progress=show)
     for path in paths:
         print(path)
