@@ -14,10 +14,9 @@ from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 
 from sketchrnn.data.clean import boxed
-from sketchrnn.strokes import EPSILON_PX, SPACING_PX, lengths_along
+from sketchrnn.strokes import EPSILON_PX, SPACING_PX, lengths_along, resample, simplify
 
 Stroke = npt.NDArray[np.float64]  # [n, 2]
 Point = tuple[float, float]
@@ -134,31 +133,17 @@ def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> li
     """Make dense strokes a drawing: tilted, wobbled, then prepared as QuickDraw's drawings are.
 
     Align to the origin, larger side to 255, points every 1 px, Ramer-Douglas-Peucker with epsilon
-    2.0, whole numbers. All strokes go through each step at once. They are [n >= 2, 2] in the
-    figure's units; `tilt` is in degrees, clockwise; `rng` chooses the wobble.
+    2.0, whole numbers. The strokes are [n >= 2, 2] in the figure's units; `tilt` is in degrees,
+    clockwise; `rng` chooses the wobble.
     """
-    counts = np.array([len(stroke) for stroke in drawn])
+    ends = np.cumsum([len(stroke) for stroke in drawn])
     points = np.concatenate(drawn)
     cos, sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
     (points,) = boxed([points @ np.array([[cos, sin], [-sin, cos]])])
     (points,) = boxed([points + _wobble(lengths_along(points), rng)])
 
-    # Every 1 px along every stroke, and its last point, on one ruler that runs through all strokes.
-    along = lengths_along(points)
-    ends = np.cumsum(counts) - 1
-    begins_px, ends_px = along[ends - counts + 1], along[ends]
-    stations = np.maximum(np.ceil((ends_px - begins_px) / SPACING_PX).astype(int), 1) + 1
-    firsts = np.cumsum(stations) - stations
-    strokes = np.repeat(np.arange(len(counts)), stations)
-    steps = np.arange(len(strokes)) - firsts[strokes]
-    ruler = np.minimum(begins_px[strokes] + SPACING_PX * steps, ends_px[strokes])
-    dense = np.column_stack([np.interp(ruler, along, points[:, axis]) for axis in (0, 1)])
-
-    # strokes.simplify, for all strokes in one call.
-    lines = shapely.linestrings(dense, indices=strokes)
-    simple = shapely.simplify(lines, EPSILON_PX, preserve_topology=False)
-    kept, owners = shapely.get_coordinates(simple, return_index=True)
-    return np.split(np.round(kept), np.flatnonzero(np.diff(owners)) + 1)
+    dense = [resample(line, SPACING_PX) for line in np.split(points, ends[:-1])]
+    return [np.rint(simplify(line, EPSILON_PX)) for line in dense]
 
 
 def _wobble(along: Stroke, rng: np.random.Generator) -> Stroke:
