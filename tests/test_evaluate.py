@@ -19,8 +19,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts
-from sketchrnn.training.alike import unlike
-from sketchrnn.training.evaluate import compare, evaluate, evaluate_split
+from sketchrnn.training.evaluate import compare, evaluate, evaluate_split, unlike
 
 CONFIG = ModelConfig(
     N_max=12, encoder_size=4, decoder_size=8, z_size=3, mixtures=2, decoder_cell="layer_norm"

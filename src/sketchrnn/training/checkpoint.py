@@ -53,17 +53,21 @@ class Place:
         return ""
 
 
+def checkpoint_tensors(network: nn.Module, adam: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The weights, and Adam's moments of those that have some."""
+    tensors = {f"weights/{name}": value for name, value in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        if state := adam.state.get(parameter):
+            tensors[f"adam_m/{name}"] = state["exp_avg"]
+            tensors[f"adam_v/{name}"] = state["exp_avg_sq"]
+    return tensors
+
+
 def save_checkpoint(
     path: Path, network: nn.Module, adam: torch.optim.Optimizer, place: Place
 ) -> None:
     """Write everything that `load_checkpoint` needs."""
-    tensors = {f"weights/{name}": value for name, value in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        state = adam.state.get(parameter)
-        if state:
-            tensors[f"adam_m/{name}"] = state["exp_avg"]
-            tensors[f"adam_v/{name}"] = state["exp_avg_sq"]
-    save_tensors(path, tensors, asdict(place))
+    save_tensors(path, checkpoint_tensors(network, adam), asdict(place))
 
 
 def load_checkpoint(path: Path, network: nn.Module, adam: torch.optim.Optimizer) -> Place:
@@ -81,8 +85,7 @@ def load_checkpoint(path: Path, network: nn.Module, adam: torch.optim.Optimizer)
         place = Place(**{item.name: about[item.name] for item in fields(Place)})
     except KeyError as error:
         raise SketchRNNError(f"{path}: not a checkpoint of a training: no {error}") from None
-    wrong = place.wrong_field()
-    if wrong:
+    if wrong := place.wrong_field():
         value = getattr(place, wrong)
         raise SketchRNNError(f"{path}: damaged, {wrong} is {value!r:.60}; restore the file")
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):

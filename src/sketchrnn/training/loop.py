@@ -19,6 +19,8 @@ import torch
 from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.facts import DataFacts, describe
+from sketchrnn.drawing.coder import Coder, load_as
+from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
 from sketchrnn.runs import (
@@ -71,9 +73,8 @@ def train(
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
         model, training: stored in the folder.
         device, backend: where to compute, and how (`model.unroll.Backend`); not stored.
-        sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
-            sources replace those stored, if any are named.
-        resume: go on from the last checkpoint of the folder.
+        sources, max_points: stored, so that `--resume` needs only the folder.
+        resume: go on from the last checkpoint of the folder; sources, if any, replace those stored.
         begin_with: a run or starter model of the same shape, whose best weights a new run begins
             with; N_max and scale may differ, for no weight depends on them.
         should_stop: asked after each step; true saves and ends cleanly.
@@ -114,8 +115,6 @@ def _take_weights(
     trainer: Trainer, begin_with: str | os.PathLike[str], facts: DataFacts
 ) -> DataFacts:
     """Put the weights of a model into the trainer's; the facts say so."""
-    from sketchrnn.drawing.coder import Coder, load_as
-
     model = load_as(Coder, begin_with)
     load_weights(trainer.network, model.network.state_dict(), Path(begin_with))
     begun = f"began with the weights of {model.name} ({', '.join(model.facts.classes)})"
@@ -154,23 +153,7 @@ def _steps(
     should_stop: Callable[[], bool],
 ) -> Iterator[Record]:
     config = trainer.training
-
-    def batches() -> Iterator[Batch]:
-        return prefetched(
-            training_batches(
-                dataset.train,
-                config.batch_size,
-                trainer.network.config.N_max,
-                trainer.scale,
-                seed=config.seed,
-                start_step=trainer.place.steps_done,
-                augment_scale=config.augment_scale,
-                drop_probability=config.drop_probability,
-                padding=config.padding,
-            )
-        )
-
-    counted_at = time.monotonic()
+    counted_at = saved_at = time.monotonic()
 
     def count_seconds() -> None:
         nonlocal counted_at
@@ -179,49 +162,45 @@ def _steps(
         counted_at = now
 
     with RunLog(folder, trainer.place.steps_done) as log:
-        coming, saved_at, reason = batches(), time.monotonic(), _why_done(trainer)
+        coming, reason = _batches(trainer, dataset), _why_done(trainer)
         while not reason:
+            step, not_finite, evaluation = trainer.place.steps_done + 1, "", None
             started = time.monotonic()
             record = trainer.step(next(coming))
             seconds = time.monotonic() - started
             count_seconds()
             if record is None:
-                failed_step = trainer.place.steps_done + 1
-                yield log.write(_fall_back(folder, trainer, "the loss", failed_step))
-                coming = batches()
-                continue
-            record["sketches_per_s"] = config.batch_size / seconds
-            record["seconds"] = trainer.place.seconds
-            yield log.write(record)
-
-            reason = _why_done(trainer)
-            due = bool(reason) or trainer.place.steps_done % config.evaluate_every == 0
-            if not reason and should_stop():
-                reason = STOPPED
-            if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
-                continue
-            not_finite = "" if trainer.is_finite() else "a weight"
-            evaluation: Record | None = None
-            if due and not not_finite:
-                evaluation = trainer.validate(dataset.valid)
-                not_finite = "" if math.isfinite(evaluation["loss"]) else "the validation loss"
-            count_seconds()
+                not_finite = "the loss"
+            else:
+                record["sketches_per_s"] = config.batch_size / seconds
+                record["seconds"] = trainer.place.seconds
+                yield log.write(record)
+                reason = _why_done(trainer)
+                due = bool(reason) or step % config.evaluate_every == 0
+                if not reason and should_stop():
+                    reason = STOPPED
+                if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
+                    continue
+                if not trainer.is_finite():
+                    not_finite = "a weight"
+                elif due:
+                    evaluation = trainer.validate(dataset.valid)
+                    not_finite = "" if math.isfinite(evaluation["loss"]) else "the validation loss"
+                count_seconds()
             if not_finite:
-                failed_step = trainer.place.steps_done
-                yield log.write(_fall_back(folder, trainer, not_finite, failed_step))
-                coming, reason = batches(), ""
+                yield log.write(_fall_back(folder, trainer, not_finite, step))
+                coming, reason = _batches(trainer, dataset), ""
                 continue
-            news: list[Record] = []  # told when the checkpoint is safe
+            news = []  # told when the checkpoint is safe
             if evaluation is not None:
                 evaluation["seconds"] = trainer.place.seconds
                 news.append(log.write(evaluation))
                 if evaluation["best"]:
-                    about = {"step": trainer.place.steps_done, "loss": trainer.place.best_loss}
+                    about = {"step": step, "loss": trainer.place.best_loss}
                     save_tensors(folder / BEST, trainer.network.state_dict(), about)
                 try:
                     _draw_sheet(folder, trainer, facts)
                 except SketchRNNError as error:  # a picture is no reason to end a training
-                    step = trainer.place.steps_done
                     problem = {"kind": "no_sheet", "step": step, "problem": str(error)}
                     news.append(log.write(problem))
                 count_seconds()
@@ -240,6 +219,23 @@ def _steps(
                 "seconds": place.seconds,
             }
         )
+
+
+def _batches(trainer: Trainer, dataset: Dataset) -> Iterator[Batch]:
+    """Those from the trainer's place on."""
+    config = trainer.training
+    coming = training_batches(
+        dataset.train,
+        config.batch_size,
+        trainer.network.config.N_max,
+        trainer.scale,
+        seed=config.seed,
+        start_step=trainer.place.steps_done,
+        augment_scale=config.augment_scale,
+        drop_probability=config.drop_probability,
+        padding=config.padding,
+    )
+    return prefetched(coming)
 
 
 def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int) -> Record:
@@ -281,15 +277,9 @@ def _why_done(trainer: Trainer) -> str:
 
 def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:
     """RUN/sheets/step_N.svg: what the model draws at this point."""
-    from sketchrnn.drawing.coder import Coder
-    from sketchrnn.drawing.sheets import temperature_sheet
-
+    step, seed = trainer.place.steps_done, trainer.training.seed
     model = Coder(trainer.network, facts, folder.name)
     sheet = temperature_sheet(
-        model,
-        SHEET_DRAWINGS,
-        SHEET_TEMPERATURES,
-        seed=trainer.training.seed,
-        title=f"step {trainer.place.steps_done}",
+        model, SHEET_DRAWINGS, SHEET_TEMPERATURES, seed=seed, title=f"step {step}"
     )
-    sheet.save(folder / SHEETS / f"step_{trainer.place.steps_done:06d}.svg")
+    sheet.save(folder / SHEETS / f"step_{step:06d}.svg")
