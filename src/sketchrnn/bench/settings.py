@@ -15,11 +15,7 @@ MOST = {"batch_size": 100_000, "drawings": 100_000, "repeats": 1000}
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """What to measure, and how often; each field is a flag of `sketchrnn bench` (see its help).
-
-    Raises:
-        SketchRNNError: a value out of its bounds.
-    """
+    """What to measure, and how often; each field is a flag of `sketchrnn bench` (see its help)."""
 
     cells: Sequence[str] | None = None  # all in training, an LSTM in drawing
     device: str = "auto"
