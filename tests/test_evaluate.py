@@ -72,7 +72,7 @@ def test_nothing_is_said_of_data_that_are_alike() -> None:
 
 def test_each_difference_is_a_line_and_the_command_ends_them() -> None:
     ours = data()
-    line, command = unlike(facts_of(ours, scale=ours.scale * 1.06), 12, ours, "my.npz")
+    line, command = unlike(facts_of(ours, scale=ours.scale * 1.06), 12, ours, ["my.npz"])
     assert line.startswith(f"the scale of these drawings is {ours.scale:.4g} px, of those that the")
     assert command == (
         "to prepare them alike: sketchrnn data prepare my.npz -o ALIKE.sketches --simplify 2"

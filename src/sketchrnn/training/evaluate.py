@@ -194,7 +194,7 @@ def evaluate(
     """
     dataset = read(data)
     summary = evaluate_split(model, dataset, split, KL_min, seed=seed)
-    return summary | {"warnings": _warnings(model, dataset, data)}
+    return summary | {"warnings": unlike(model.facts, model.N_max, dataset, source_names(data))}
 
 
 def compare(
@@ -232,7 +232,9 @@ def compare(
         "split": split,
         "left_out": left_out,
         "warnings": [
-            f"{one.name}: {line}" for one in models for line in _warnings(one, dataset, data)
+            f"{one.name}: {line}"
+            for one in models
+            for line in unlike(one.facts, one.N_max, dataset, source_names(data))
         ],
         "nats_per_drawing": _side_by_side(a.nats_per_drawing, b.nats_per_drawing),
         "nats_with_z": _side_by_side(_nats_with_z(a, model_a), _nats_with_z(b, model_b)),
@@ -260,11 +262,9 @@ def _readable(dataset: Dataset, split: str, N_max: int) -> tuple[Drawings, int]:
     return drawings, len(every) - len(drawings)
 
 
-def _warnings(model: Coder, dataset: Dataset, data: Data) -> list[str]:
-    return unlike(model.facts, model.N_max, dataset, shlex.join(source_names(data)) or "DATA")
-
-
-def unlike(facts: DataFacts, N_max: int, dataset: Dataset, sources: str = "DATA") -> list[str]:
+def unlike(
+    facts: DataFacts, N_max: int, dataset: Dataset, sources: Sequence[str] = ()
+) -> list[str]:
     """What differs from the drawings that a model learned from, and the command that mends it.
 
     A line each; only what is known of both is compared, and of the drawings those of the training
@@ -301,6 +301,6 @@ def unlike(facts: DataFacts, N_max: int, dataset: Dataset, sources: str = "DATA"
     if lines and theirs is not None:
         options.append(f"--simplify {theirs:g}")
     if options:
-        prepare = f"sketchrnn data prepare {sources} -o ALIKE.sketches {' '.join(options)}"
-        lines.append(f"to prepare them alike: {prepare}")
+        prepare = f"sketchrnn data prepare {shlex.join(sources) or 'DATA'} -o ALIKE.sketches"
+        lines.append(f"to prepare them alike: {prepare} {' '.join(options)}")
     return lines

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from sketchrnn import runs
 from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.facts import DataFacts, describe
@@ -23,18 +24,6 @@ from sketchrnn.drawing.coder import Coder, load_as
 from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
-from sketchrnn.runs import (
-    BEST,
-    CONFIG,
-    LAST,
-    SHEETS,
-    RunConfig,
-    load_weights,
-    read_config,
-    remove_temporaries,
-    save_tensors,
-    write_config,
-)
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, cut_log
 from sketchrnn.training.trainer import Trainer
@@ -86,39 +75,32 @@ def train(
     """
     folder = Path(run)
     need_validation(dataset)
-    if not resume and (folder / CONFIG).exists():
+    if not resume and (folder / runs.CONFIG).exists():
         raise SketchRNNError(
             f"{folder}: holds a run already; go on with --resume, or name another folder"
         )
     facts = describe(dataset, sources, max_points)
     trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"), backend)
     if resume:
-        stored = read_config(folder)
+        stored = runs.read_config(folder)
         if stored.data.fingerprint != facts.fingerprint:
             raise SketchRNNError(
                 f"{folder}: was trained on other drawings than these; give the same data files"
             )
-        trainer.restore(folder / LAST)
+        trainer.restore(folder / runs.LAST)
         cut_log(folder, trainer.place.steps_done)
-        remove_temporaries(folder)
+        runs.remove_temporaries(folder)
         # when to stop and where the data are may have changed, and hold for the next resume as well
         data = replace(stored.data, sources=sources or stored.data.sources)
-        write_config(folder, RunConfig(model, data, asdict(training)))
+        runs.write_config(folder, runs.RunConfig(model, data, asdict(training)))
     else:
         if begin_with is not None:
-            facts = _take_weights(trainer, begin_with, facts)
-        _begin(folder, trainer, RunConfig(model, facts, asdict(training)))
+            other = load_as(Coder, begin_with)
+            runs.load_weights(trainer.network, other.network.state_dict(), Path(begin_with))
+            begun = f"began with the weights of {other.name} ({', '.join(other.facts.classes)})"
+            facts = replace(facts, provenance=(*facts.provenance, begun))
+        _begin(folder, trainer, runs.RunConfig(model, facts, asdict(training)))
     return _steps(folder, trainer, dataset, facts, should_stop)
-
-
-def _take_weights(
-    trainer: Trainer, begin_with: str | os.PathLike[str], facts: DataFacts
-) -> DataFacts:
-    """Put the weights of a model into the trainer's; the facts say so."""
-    model = load_as(Coder, begin_with)
-    load_weights(trainer.network, model.network.state_dict(), Path(begin_with))
-    begun = f"began with the weights of {model.name} ({', '.join(model.facts.classes)})"
-    return replace(facts, provenance=(*facts.provenance, begun))
 
 
 def need_validation(dataset: Dataset) -> None:
@@ -129,16 +111,18 @@ def need_validation(dataset: Dataset) -> None:
         )
 
 
-def _begin(folder: Path, trainer: Trainer, config: RunConfig) -> None:
+def _begin(folder: Path, trainer: Trainer, config: runs.RunConfig) -> None:
     """Make the run folder: whole, or not at all."""
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    remove_temporaries(folder)  # of a run that was killed while it began
+    runs.remove_temporaries(folder)  # of a run that was killed while it began
     try:
-        trainer.save(folder / LAST)  # before the config, which makes the folder a run that resumes
-        write_config(folder, config)
+        trainer.save(
+            folder / runs.LAST
+        )  # before the config, which makes the folder a run that resumes
+        runs.write_config(folder, config)
     except BaseException:
-        for name in (CONFIG, LAST):
+        for name in (runs.CONFIG, runs.LAST):
             (folder / name).unlink(missing_ok=True)
         if is_new:
             folder.rmdir()
@@ -197,7 +181,7 @@ def _steps(
                 news.append(log.write(evaluation))
                 if evaluation["best"]:
                     about = {"step": step, "loss": trainer.place.best_loss}
-                    save_tensors(folder / BEST, trainer.network.state_dict(), about)
+                    runs.save_tensors(folder / runs.BEST, trainer.network.state_dict(), about)
                 try:
                     _draw_sheet(folder, trainer, facts)
                 except SketchRNNError as error:  # a picture is no reason to end a training
@@ -205,7 +189,7 @@ def _steps(
                     news.append(log.write(problem))
                 count_seconds()
                 reason = reason or _why_done(trainer)
-            trainer.save(folder / LAST)
+            trainer.save(folder / runs.LAST)
             saved_at = time.monotonic()
             yield from news
         place = trainer.place
@@ -241,7 +225,7 @@ def _batches(trainer: Trainer, dataset: Dataset) -> Iterator[Batch]:
 def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int) -> Record:
     """Back to the last checkpoint, with a lower rate. Raises SketchRNNError after FALLBACKS."""
     failed = trainer.place
-    trainer.restore(folder / LAST)
+    trainer.restore(folder / runs.LAST)
     place = trainer.place
     place.fallbacks = failed.fallbacks + 1
     place.rate_factor = failed.rate_factor * FALLBACK_RATE
@@ -253,7 +237,7 @@ def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int
             f" {FALLBACKS} tries with lower rates; the last good state (step {place.steps_done})"
             f" is kept: try --learning-rate {rate:g} in a new run, or look for broken drawings"
         )
-    trainer.save(folder / LAST)  # a resumed run must know of it
+    trainer.save(folder / runs.LAST)  # a resumed run must know of it
     return {
         "kind": "fallback",
         "step": place.steps_done,
@@ -282,4 +266,4 @@ def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:
     sheet = temperature_sheet(
         model, SHEET_DRAWINGS, SHEET_TEMPERATURES, seed=seed, title=f"step {step}"
     )
-    sheet.save(folder / SHEETS / f"step_{step:06d}.svg")
+    sheet.save(folder / runs.SHEETS / f"step_{step:06d}.svg")

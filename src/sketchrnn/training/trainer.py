@@ -1,4 +1,4 @@
-"""Trainer: a network, Adam and the place in the run; one step, one validation.
+"""Trainer: a network, Adam and the place in the run; one step, one validation, the checkpoint.
 
 Every random number of step k is a function of (seed, k): which drawings, how they are augmented,
 the dropout masks and z. So a resumed run has the losses of an uninterrupted one, and no random
@@ -8,6 +8,9 @@ state has to be saved.
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,23 +19,53 @@ from torch import Tensor, nn
 
 from sketchrnn.data.batches import Batch
 from sketchrnn.data.dataset import Drawings
+from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import Backend
-from sketchrnn.training.checkpoint import (
-    Place,
-    checkpoint_tensors,
-    load_checkpoint,
-    save_checkpoint,
-)
+from sketchrnn.runs import load_tensors, load_weights, save_tensors
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import measure
 from sketchrnn.training.graph import DeviceStep
 from sketchrnn.training.logs import Record
 
-ADAM_BETAS = (0.9, 0.999)
-ADAM_EPSILON = 1e-8
+
+@dataclass
+class Place:
+    """The place in a run.
+
+    Attributes:
+        steps_done: steps that changed the weights.
+        seconds: all of the training so far, validations, sheets and checkpoints too.
+        rate_factor: what fallbacks have left of the learning rate.
+        fallbacks: how often the run went back to its last checkpoint.
+        best_loss, best_step: the lowest validation loss (infinite before the first), and where.
+        evaluations_without_gain: validations since then.
+    """
+
+    steps_done: int = 0
+    seconds: float = 0.0
+    rate_factor: float = 1.0
+    fallbacks: int = 0
+    best_loss: float = math.inf
+    best_step: int = 0
+    evaluations_without_gain: int = 0
+
+    def wrong_field(self) -> str:
+        """The name of a field that no training can have written; empty where there is none."""
+        for name, value in vars(self).items():
+            if type(value) is not type(getattr(Place, name)):  # a bool is no count
+                return name
+            if isinstance(value, int):
+                good = 0 <= value < 2**53  # Adam counts its steps as a float
+            elif name == "best_loss":
+                good = not math.isnan(value)
+            else:
+                good = math.isfinite(value) and value >= 0
+            if not good:
+                return name
+        return ""
 
 
 class Trainer:
@@ -67,9 +100,7 @@ class Trainer:
             torch.manual_seed(training.seed)
             own = Network(model) if network is None else cast(Network, network)
             self.network = own.to(device)
-        self.adam = torch.optim.Adam(
-            self.network.parameters(), betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
-        )
+        self.adam = torch.optim.Adam(self.network.parameters(), fused=True)
         self.generator = torch.Generator(device)
         self.graphs = True  # whether steps on a GPU are taken as CUDA graphs
         self.place = Place()
@@ -81,6 +112,8 @@ class Trainer:
         The losses are eq. 9 and the supplement's eq. 2 to 4, the means over the batch.
         """
         step = self.place.steps_done
+        digest = hashlib.sha256(f"{self.training.seed}/{step}".encode()).digest()
+        seed = int.from_bytes(digest[:8], "little") >> 1  # 63 bits, unlike those of steps near it
         rate = self.place.rate_factor * self.training.rate_at(step)
         weight = self.training.kl_weight_at(step)
         take_step = self._eager_step
@@ -89,7 +122,7 @@ class Trainer:
                 shape_BT5 = batch.x_BT5.shape
                 self._graph = DeviceStep(self._learn, self.adam, self.generator, shape_BT5)
             take_step = self._graph.take
-        losses = take_step(batch, _mix(self.training.seed, step), rate, weight)
+        losses = take_step(batch, seed, rate, weight)
         if losses is None:
             return None
         self.place.steps_done += 1
@@ -194,19 +227,58 @@ class Trainer:
 
     def is_finite(self) -> bool:
         """Whether all weights and Adam's moments are finite: the state is worth keeping."""
-        values = checkpoint_tensors(self.network, self.adam).values()
-        return all(bool(torch.isfinite(value).all()) for value in values)
+        return _all_finite(self._tensors())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The weights, and Adam's moments of those that have some."""
+        tensors = {f"weights/{name}": value for name, value in self.network.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            if state := self.adam.state.get(parameter):
+                tensors[f"adam_m/{name}"] = state["exp_avg"]
+                tensors[f"adam_v/{name}"] = state["exp_avg_sq"]
+        return tensors
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        save_checkpoint(path, self.network, self.adam, self.place)
+        """Write a checkpoint, as one file: weights, Adam's moments and the place in the run."""
+        save_tensors(path, self._tensors(), asdict(self.place))
 
     def restore(self, path: Path) -> None:
         """Go back to a checkpoint. Raises SketchRNNError where the file is missing or unfit."""
-        self.place = load_checkpoint(path, self.network, self.adam)
+        tensors, about = load_tensors(path)
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "adam_m": {}, "adam_v": {}}
+        try:
+            for name, value in tensors.items():
+                part, _, parameter_name = name.partition("/")
+                parts[part][parameter_name] = value
+            place = Place(**{item.name: about[item.name] for item in fields(Place)})
+        except KeyError as error:
+            raise SketchRNNError(f"{path}: not a checkpoint of a training: no {error}") from None
+        if wrong := place.wrong_field():
+            value = getattr(place, wrong)
+            raise SketchRNNError(f"{path}: damaged, {wrong} is {value!r:.60}; restore the file")
+        if not _all_finite(tensors):
+            raise SketchRNNError(
+                f"{path}: holds a weight that is not a finite number; restore it or train anew"
+            )
+        parameters = dict(self.network.named_parameters())
+        first, second = parts["adam_m"], parts["adam_v"]
+        shapes, m, v = (
+            {name: value.shape for name, value in part.items()}
+            for part in (parameters, first, second)
+        )
+        load_weights(self.network, parts["weights"], path)
+        if m != v or not m.items() <= shapes.items():
+            raise SketchRNNError(f"{path}: damaged, Adam's moments do not fit the weights")
+        self.adam.state.clear()
+        for name in first:
+            self.adam.state[parameters[name]] = {
+                "step": torch.tensor(float(place.steps_done), device=self.device),
+                "exp_avg": first[name].to(self.device),
+                "exp_avg_sq": second[name].to(self.device),
+            }
+        self.place = place
         self._graph = None  # it holds the moments that were replaced
 
 
-def _mix(seed: int, step: int) -> int:
-    """One 63-bit seed for each (seed, step), unlike those near it."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{step}".encode()).digest()[:8], "little") >> 1
+def _all_finite(tensors: Mapping[str, Tensor]) -> bool:
+    return all(bool(torch.isfinite(value).all()) for value in tensors.values())
