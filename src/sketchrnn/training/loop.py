@@ -52,7 +52,8 @@ def train(
 ) -> Iterator[Record]:
     """Train, keep the run folder, and yield every record as it is logged.
 
-    Bad input is found, and the folder made, before the first record is asked for. Records have a
+    Bad input is found, and the folder made, before the first record is asked for; later errors are
+    of the disk, or of a loss that stays not finite. Records have a
     `kind`: "train" (one a step), "evaluate", "fallback" (the run went back to its last checkpoint:
     what `not_finite` names was not), "no_sheet" (a sheet could not be drawn), "end" (with a
     `reason`). `seconds` counts all of the training so far, validations, sheets and checkpoints too.
@@ -67,11 +68,6 @@ def train(
         begin_with: a run or starter model of the same shape, whose best weights a new run begins
             with; N_max and scale may differ, for no weight depends on them.
         should_stop: asked after each step; true saves and ends cleanly.
-
-    Raises:
-        SketchRNNError: the folder holds a run (or none, with `resume`) or is damaged; other
-            drawings than before, none to validate with, a model to begin with of another shape; or
-            a loss that stays not finite.
     """
     folder = Path(run)
     need_validation(dataset)
@@ -117,9 +113,8 @@ def _begin(folder: Path, trainer: Trainer, config: runs.RunConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     runs.remove_temporaries(folder)  # of a run that was killed while it began
     try:
-        trainer.save(
-            folder / runs.LAST
-        )  # before the config, which makes the folder a run that resumes
+        # before the config, which makes the folder a run that resumes
+        trainer.save(folder / runs.LAST)
         runs.write_config(folder, config)
     except BaseException:
         for name in (runs.CONFIG, runs.LAST):

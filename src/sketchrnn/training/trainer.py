@@ -33,24 +33,15 @@ from sketchrnn.training.logs import Record
 
 @dataclass
 class Place:
-    """The place in a run.
+    """The place in a run."""
 
-    Attributes:
-        steps_done: steps that changed the weights.
-        seconds: all of the training so far, validations, sheets and checkpoints too.
-        rate_factor: what fallbacks have left of the learning rate.
-        fallbacks: how often the run went back to its last checkpoint.
-        best_loss, best_step: the lowest validation loss (infinite before the first), and where.
-        evaluations_without_gain: validations since then.
-    """
-
-    steps_done: int = 0
-    seconds: float = 0.0
-    rate_factor: float = 1.0
-    fallbacks: int = 0
-    best_loss: float = math.inf
+    steps_done: int = 0  # that changed the weights
+    seconds: float = 0.0  # of all of the training, validations, sheets and checkpoints too
+    rate_factor: float = 1.0  # what fallbacks have left of the learning rate
+    fallbacks: int = 0  # how often the run went back to its last checkpoint
+    best_loss: float = math.inf  # in validation; infinite before the first
     best_step: int = 0
-    evaluations_without_gain: int = 0
+    evaluations_without_gain: int = 0  # since then
 
     def wrong_field(self) -> str:
         """The name of a field that no training can have written; empty where there is none."""
