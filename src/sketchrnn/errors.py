@@ -1,5 +1,8 @@
 """The one exception for input that we cannot use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 LONGEST = 1000  # characters of a message: what it quotes of a file may have no end
 
 
@@ -29,3 +32,12 @@ class SketchRNNError(ValueError):
         if len(line) > LONGEST:
             line = line[: LONGEST - 3] + "..."
         super().__init__(printable(line))
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """What is found wrong in the block names where."""
+    try:
+        yield
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{where}: {error}") from None

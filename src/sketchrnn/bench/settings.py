@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
@@ -27,7 +27,9 @@ class BenchSettings:
     backends: Sequence[str] | None = None  # as `train.backends_here` has them; all there are
     memory: bool = True
     device: str = _flag("auto", "DEVICE", "auto, cpu, cuda, ...")
-    size: str = _flag("default", "SIZE", f"units of encoder and decoder: {_SIZES}")
+    size: Literal["default", "paper"] = field(
+        default="default", metadata={"help": f"units of encoder and decoder: {_SIZES}"}
+    )
     encoder_size: int | None = _flag(None, "N", "in place of what --size says")
     decoder_size: int | None = _flag(None, "N", "in place of what --size says")
     N_max: int = _flag(100, "N", "points of the longest")
