@@ -32,7 +32,6 @@ from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.unroll import PLAIN, Backend, unroll_beside
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.graph import DeviceStep
-from sketchrnn.training.schedules import kl_weight, learning_rate
 from sketchrnn.training.trainer import Trainer
 from unrolling import Answer, Problem, assert_same, every_cell, ragged, random_loss, random_problem
 
@@ -328,8 +327,8 @@ def trainer_and_step(
 ) -> tuple[Trainer, DeviceStep]:
     trainer = Trainer(model, training, 1.0, DEVICE)
     trainer.backend = backend
-    parts = (trainer.network, trainer.adam, training, trainer.generator, backend)
-    return trainer, DeviceStep(*parts, (2, model.N_max + 1, 5))
+    shape_BT5 = (2, model.N_max + 1, 5)
+    return trainer, DeviceStep(trainer._learn, trainer.adam, trainer.generator, shape_BT5)
 
 
 @pytest.mark.parametrize("backend", [
@@ -348,20 +347,17 @@ def test_device_step_is_the_trainers(conditional: bool, clip_by: str, backend: B
     trainer, device_step = trainer_and_step(model, training, backend)
     for step in range(3):
         batch = a_batch(step)
-        seed, rate, weight = step_numbers(training, step)
-        expected = plain._eager_step(batch, seed, rate, weight)
-        device_step.start(batch, seed=seed, rate=rate, weight=weight)
-        assert device_step.finish() == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE)
+        numbers = step_numbers(training, step)
+        expected = plain._eager_step(batch, *numbers)
+        found = device_step.take(batch, *numbers)
+        assert found == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE)
     # Adam divides by the gradient's own size: where that is nothing, its sign is rounding
     for ours, theirs in zip(trainer.network.parameters(), plain.network.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=20 * TOLERANCE)
 
 
 def step_numbers(training: TrainingConfig, step: int) -> tuple[int, float, float]:
-    rate = learning_rate(
-        step, training.learning_rate, training.learning_rate_decay, training.min_learning_rate
-    )
-    return 1000 + step, rate, kl_weight(step, training.w_KL, training.eta_min, training.R)
+    return 1000 + step, training.rate_at(step), training.kl_weight_at(step)
 
 
 @pytest.mark.parametrize("backend", [
@@ -377,9 +373,7 @@ def test_a_step_that_is_not_finite_does_nothing(backend: Backend) -> None:
     bad.x_BT5[0, 2, 0] = np.nan
 
     def take(step: DeviceStep, batch: Batch, number: int) -> dict[str, float] | None:
-        seed, rate, weight = step_numbers(training, number)
-        step.start(batch, seed=seed, rate=rate, weight=weight)
-        return step.finish()
+        return step.take(batch, *step_numbers(training, number))
 
     for number in range(2):
         expected = pytest.approx(take(undisturbed, a_batch(number), number), rel=AGAIN, abs=AGAIN)

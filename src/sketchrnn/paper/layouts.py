@@ -83,9 +83,7 @@ def run(arguments: argparse.Namespace) -> bool:
     figure = arguments.what
     draw, needs_encoder = LAYOUTS[figure]
     n = check_count(arguments.n)
-    seed, device = choose_seed(arguments.seed), devices.choose_device(arguments.device)
-    if device.type == "cpu":
-        devices.prepare_cpu()
+    seed, device = choose_seed(arguments.seed), devices.prepared_device(arguments.device)
     models = [load(name, device=str(device), which=arguments.which) for name in arguments.model]
     if needs_encoder:
         for model in models:
