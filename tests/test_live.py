@@ -18,10 +18,9 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.api import Model, load
-from sketchrnn.drawing import point as live
+from sketchrnn.drawing import live
 from sketchrnn.drawing.base import PenPoint
-from sketchrnn.drawing.live import LiveDecoder, LiveModel, load_live
-from sketchrnn.drawing.point import Row, draw_rows
+from sketchrnn.drawing.live import LiveDecoder, LiveModel, draw_rows, load_live
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model import cells, mixture, network, numpy_cells
@@ -86,16 +85,17 @@ def assert_same_distributions(made: Network, rows: np.ndarray) -> None:
         expected, memory = made.decode(
             torch.from_numpy(rows)[None], None if z is None else torch.from_numpy(z)[None]
         )
-    drawing = decoder_of(made).start(z)
+    decoder = decoder_of(made)
+    under_way = decoder.begin(z)
     for number, row in enumerate(rows):
-        pen = int(row[strokes.PEN].argmax())
-        drawing.step(Row(float(row[strokes.DX]), float(row[strokes.DY]), pen))
-        for name, value in drawing.mixture._asdict().items():
+        y, under_way = decoder.step(row, under_way)
+        for name, value in vars(mixture.Mixture.from_head(torch.from_numpy(y))).items():
             wanted = getattr(expected, name)[0, number].numpy()
             assert value.shape == wanted.shape
             np.testing.assert_allclose(value, wanted, rtol=CLOSE, atol=CLOSE, err_msg=name)
-    assert len(drawing.parts) == len(memory.state)
-    for part, wanted in zip(drawing.parts, memory.state, strict=True):
+    _, state = under_way
+    assert len(state) == len(memory.state)
+    for part, wanted in zip(state, memory.state, strict=True):
         np.testing.assert_allclose(part, wanted[0].numpy(), rtol=CLOSE, atol=CLOSE)
 
 
@@ -108,10 +108,11 @@ def test_distributions_are_those_of_torch(cell: str, conditional: bool) -> None:
     # and the rows do count: the last distributions differ after other rows
     ends = []
     for seed in (0, 1):
-        drawing = decoder_of(made).start(normal_vectors(7, 0, 1, Z)[0] if conditional else None)
+        decoder = decoder_of(made)
+        memory = decoder.begin(normal_vectors(7, 0, 1, Z)[0] if conditional else None)
         for row in random_rows(40, seed):
-            y = drawing.step(Row(float(row[0]), float(row[1]), int(row[strokes.PEN].argmax())))
-        ends.append(y.copy())
+            y, memory = decoder.step(row, memory)
+        ends.append(y)
     assert np.abs(ends[0] - ends[1]).max() > 0.1
 
 
@@ -147,7 +148,6 @@ def test_constants_are_the_models() -> None:
     assert live.POINT == network.POINT
     assert live.PEN_STATES == mixture.PEN_STATES
     assert live.PARAMETERS == mixture.PARAMETERS
-    assert live.LiveMixture._fields == tuple(mixture.Mixture.__dataclass_fields__)
 
 
 # Drawings
@@ -175,8 +175,8 @@ def test_drawings_are_those_of_the_batch(cell: str, conditional: bool, temperatu
                 number=number,
             )
         )
-        assert [row.pen for row in rows] == expected[:, strokes.PEN].argmax(axis=1).tolist()
-        offsets = [(row.dx, row.dy) for row in rows]
+        np.testing.assert_array_equal(np.array(rows)[:, strokes.PEN], expected[:, strokes.PEN])
+        offsets = np.array(rows)[:, strokes.XY]
         np.testing.assert_allclose(offsets, expected[:, strokes.XY], rtol=1e-3, atol=1e-3)
     assert len({len(drawing) for drawing in batch}) > 1 or temperature < 1
 
@@ -188,8 +188,8 @@ def test_long_drawings_are_those_of_the_batch() -> None:
     assert [len(drawing) for drawing in batch] == [2 * BLOCK + 10] * 2
     for number, expected in enumerate(batch):
         rows = list(draw_rows(decoder_of(made), None, temperature=0.1, seed=3, number=number))
-        assert [row.pen for row in rows] == expected[:, strokes.PEN].argmax(axis=1).tolist()
-        offsets = [(row.dx, row.dy) for row in rows]
+        np.testing.assert_array_equal(np.array(rows)[:, strokes.PEN], expected[:, strokes.PEN])
+        offsets = np.array(rows)[:, strokes.XY]
         np.testing.assert_allclose(offsets, expected[:, strokes.XY], rtol=1e-2, atol=1e-2)
 
 
@@ -198,8 +198,8 @@ def test_ended_before_the_first_point() -> None:
     made = make_network("lstm", conditional=False, end=1e9)
     (expected,) = sample_strokes(made, None, 1, temperature=0.5, seed=3)
     (row,) = draw_rows(decoder_of(made), None, temperature=0.5, seed=3)
-    assert row.pen == live.UP
-    np.testing.assert_allclose((row.dx, row.dy), expected[0, strokes.XY], rtol=1e-4)
+    assert row[strokes.PEN].tolist() == [0, 1, 0]
+    np.testing.assert_allclose(row[strokes.XY], expected[0, strokes.XY], rtol=1e-4)
 
 
 def assert_same_sketches(ours: list[Sketch], expected: list[Sketch]) -> None:
@@ -265,21 +265,14 @@ def test_streams_come_as_they_are_drawn_and_side_by_side() -> None:
     """A point is drawn when it is asked for; drawings under way do not disturb each other."""
     drawer = make_model(conditional=False, end=-1e9).live()
     steps = 0
-    start = drawer.decoder.start
+    step = drawer.decoder.step
 
-    def counted(z: Any = None) -> Any:
-        drawing = start(z)
-        step = drawing.step
+    def counted(row: Any, memory: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return step(row, memory)
 
-        def one(row: Row) -> Any:
-            nonlocal steps
-            steps += 1
-            return step(row)
-
-        drawing.step = one  # type: ignore[method-assign]
-        return drawing
-
-    drawer.decoder.start = counted  # type: ignore[method-assign]
+    drawer.decoder.step = counted  # type: ignore[method-assign]
     points = drawer.stream(seed=1)
     assert steps == 0
     for count in range(5):
@@ -349,8 +342,9 @@ def test_half_precision_weights(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", model)
     halves = {name: value.half() for name, value in model.network.state_dict().items()}
     save_tensors(run / "best.safetensors", halves, {})
-    drawing = load_live(run).decoder.start(np.zeros(Z, dtype=np.float32))
-    assert drawing.step(live.START).dtype == np.float32
+    decoder = load_live(run).decoder
+    y, _ = decoder.step(strokes.START_TOKEN, decoder.begin(np.zeros(Z, dtype=np.float32)))
+    assert y.dtype == np.float32
 
 
 @pytest.mark.parametrize(

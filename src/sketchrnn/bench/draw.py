@@ -15,8 +15,7 @@ from torch import Tensor
 from sketchrnn import strokes
 from sketchrnn.bench.measure import PLAIN, Task, compare, flops_of, in_turn
 from sketchrnn.bench.settings import BenchSettings
-from sketchrnn.drawing.live import LiveDecoder
-from sketchrnn.drawing.point import draw_rows
+from sketchrnn.drawing.live import LiveDecoder, draw_rows
 from sketchrnn.drawing.sample import sample_point, sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import PEN_STATES, POINT, ModelConfig

@@ -6,7 +6,7 @@ import operator
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sketchrnn.figures.sheet import SketchSheet
 
 Latent = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 MAX_TEMPERATURE = 100.0
 
@@ -35,15 +36,6 @@ def check_temperature(temperature: float) -> float:
             f" {MAX_TEMPERATURE:g}, got {temperature!r}"
         )
     return float(temperature)
-
-
-def check_number(number: int) -> int:
-    """`number`, which counts a seed's drawings from 0. Raises SketchRNNError if it cannot."""
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
-        raise SketchRNNError(
-            f"the number of the drawing must be a whole number from 0, got {number!r}"
-        )
-    return int(number)
 
 
 def check_count(n: int) -> int:
@@ -71,18 +63,16 @@ class PenPoint(NamedTuple):
     pen: Literal["down", "up", "end"]
 
 
-class SketchList(list[Sketch]):
-    """Drawings, and the seed that draws them again. In a notebook it shows itself as a sheet."""
+class Drawn(ABC, list[T]):
+    """What was drawn, and the seed that draws it again; a notebook shows it as a sheet."""
 
-    def __init__(self, sketches: Iterable[Sketch], seed: int) -> None:
-        super().__init__(sketches)
+    def __init__(self, drawn: Iterable[T], seed: int) -> None:
+        super().__init__(drawn)
         self.seed = seed
 
+    @abstractmethod
     def sheet(self, columns: int | None = None) -> SketchSheet:
         """The drawings as a grid."""
-        from sketchrnn.figures.sheet import SketchSheet
-
-        return SketchSheet.grid(self, columns=columns)
 
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
         """Write the drawings as a sheet; see `SketchSheet.save`.
@@ -94,6 +84,16 @@ class SketchList(list[Sketch]):
 
     def _repr_svg_(self) -> str:
         return self.sheet().to_svg()
+
+
+class SketchList(Drawn[Sketch]):
+    """Drawings, and the seed that draws them again; a notebook shows them as a sheet."""
+
+    def sheet(self, columns: int | None = None) -> SketchSheet:
+        """The drawings as a grid."""
+        from sketchrnn.figures.sheet import SketchSheet
+
+        return SketchSheet.grid(self, columns=columns)
 
 
 class Drawer(ABC):
@@ -166,7 +166,6 @@ class Drawer(ABC):
         vectors = self._check_z(z)
         return self.generate(len(vectors), z=vectors, temperature=temperature, seed=seed)
 
-    @abstractmethod
     def stream(
         self,
         *,
@@ -179,7 +178,7 @@ class Drawer(ABC):
 
         The first point is the start (0, 0) with the pen down; the last says "end", at the place of
         the one before it. In between are the points of the drawing that `generate` gives for the
-        same seed.
+        same seed. For many in a row, keep `Model.live()`.
 
         Args:
             temperature: as in `generate`.
@@ -190,6 +189,31 @@ class Drawer(ABC):
         Raises:
             SketchRNNError: as `generate`, when called, not when the first point is asked for.
         """
+        check_temperature(temperature)
+        seed = choose_seed(seed)
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
+            raise SketchRNNError(
+                f"the number of the drawing must be a whole number from 0, got {number!r}"
+            )
+        vectors = self._latents(z, 1, seed, first=int(number))
+        z_Z = None if vectors is None else vectors[0]
+        return self._points(self._rows(z_Z, temperature, seed, int(number)))
+
+    def _points(self, rows: Iterable[npt.NDArray[np.float32]]) -> Iterator[PenPoint]:
+        x = y = 0.0
+        yield PenPoint(x, y, "down")
+        for row in rows:
+            dx, dy, down, *_ = row.tolist()
+            x += dx * self.facts.scale
+            y += dy * self.facts.scale
+            yield PenPoint(x, y, "down" if down else "up")
+        yield PenPoint(x, y, "end")
+
+    @abstractmethod
+    def _rows(
+        self, z_Z: Latent | None, temperature: float, seed: int, number: int
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """The rows of one drawing of `_draw`, each as it is drawn."""
 
     @abstractmethod
     def _draw(

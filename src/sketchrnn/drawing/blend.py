@@ -1,8 +1,8 @@
 """Drawings between, beside and beyond given ones (figures 6 and 8 of the paper).
 
-All is done with mu of the given drawings, or on request samples of q(z | S). Drawings along
-a way or in a grid are drawn with the same random numbers: from one to the next only z changes.
-Each function is a method of `Model`.
+Each function is a method of `Model`, of a conditional one. All is done with mu of the given
+drawings, of at most N_max points, or where `sample` is true with samples of q(z | S), by the seed.
+Drawings along a way or in a grid have the same random numbers: from one to the next only z changes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sketchrnn.drawing import latent
 from sketchrnn.drawing.base import SketchList, check_count
@@ -33,17 +32,11 @@ def interpolate(
     sample: bool = False,
     seed: int | None = None,
 ) -> SketchList:
-    """n drawings on the way from one to another, the reconstructions of both included (fig. 6).
+    """n >= 2 drawings on the way from one to another, both reconstructions included (fig. 6).
 
-    Each starts as far on the straight way from the one's start to the other's.
-
-    Args:
-        model: a conditional one.
-        first, last: of at most N_max points.
-        n: at least 2.
-        spherical: along the great circle between their z, or along the straight line.
-        sample: take samples of q(z | S) for mu, by the seed.
-        temperature, seed: as in `Drawer.generate`.
+    The way is the great circle between their z, or the straight line where not `spherical`. Each
+    starts as far on the straight way from the one's start to the other's. With `sample` the two z
+    are samples of q(z | S), else mu.
 
     Raises:
         SketchRNNError: n < 2, a decoder-only model, a drawing that is too long.
@@ -52,10 +45,10 @@ def interpolate(
     n, seed = check_count(n), choose_seed(seed)
     z_first, z_last = model.encode([first, last], sample=sample, seed=seed)
     z_nZ = latent.path(z_first, z_last, n, spherical=spherical)
-    starts_n2 = latent.path(_start(first), _start(last), n, spherical=False)
+    starts_n2 = latent.path(np.array(first.start), np.array(last.start), n, spherical=False)
     drawn = model.decode_alike(z_nZ, temperature=temperature, seed=seed)
     placed = (new.moved(*start) for new, start in zip(drawn, starts_n2, strict=True))
-    return SketchList(placed, drawn.seed)
+    return SketchList(placed, seed)
 
 
 def grid(
@@ -90,17 +83,16 @@ def grid(
     rows, columns = check_count(rows), check_count(columns)
     corners = list(corners)
     # the starts first: they say what is wrong with the corners before anything is computed
-    starts = latent.corner_grid(
-        np.array([_start(corner) for corner in corners]), rows, columns, spherical=False
-    )
+    starts = np.array([corner.start for corner in corners])
+    starts_rc2 = latent.corner_grid(starts, rows, columns, spherical=False)
     seed = choose_seed(seed)
     z_corners = model.encode(corners, sample=sample, seed=seed)
-    z = latent.corner_grid(z_corners, rows, columns, spherical=spherical)
-    drawn = model.decode_alike(z.reshape(rows * columns, -1), temperature=temperature, seed=seed)
-    placed = [new.moved(*start) for new, start in zip(drawn, starts.reshape(-1, 2), strict=True)]
+    z_rcZ = latent.corner_grid(z_corners, rows, columns, spherical=spherical)
+    z_nZ = z_rcZ.reshape(rows * columns, -1)
+    drawn = iter(model.decode_alike(z_nZ, temperature=temperature, seed=seed))
     return [
-        SketchList(placed[first : first + columns], drawn.seed)
-        for first in range(0, len(placed), columns)
+        SketchList((next(drawn).moved(*start) for start in starts_c2), seed)
+        for starts_c2 in starts_rc2
     ]
 
 
@@ -127,7 +119,7 @@ def analogy(
     seed = choose_seed(seed)
     z_Z = latent.analogy(*model.encode([a, b, c], sample=sample, seed=seed))
     drawn = model.generate(n, z=z_Z, temperature=temperature, seed=seed)
-    return SketchList((new.moved(*c.start) for new in drawn), drawn.seed)
+    return SketchList((new.moved(*c.start) for new in drawn), seed)
 
 
 def vary(
@@ -141,12 +133,8 @@ def vary(
 ) -> SketchList:
     """n drawings like the given one, each of its own z = mu + spread * sigma * N(0, 1) (eq. 2).
 
-    Args:
-        model: a conditional one.
-        sketch: of at most N_max points; all start where it does and have its label.
-        n: how many.
-        spread: how far z strays, in sigmas of q(z | S): 1 is a sample of it, 0 is mu.
-        temperature, seed: as in `Drawer.generate`.
+    `spread` is how far z strays, in sigmas of q(z | S): 1 is a sample of it, 0 is mu. All start
+    where the given one does and have its label.
 
     Raises:
         SketchRNNError: n < 1, a spread that is not from 0 to 100, a decoder-only model, a drawing
@@ -181,19 +169,13 @@ def reconstruct(
     if not many:
         raise SketchRNNError("there is no drawing to reconstruct")
     seed = choose_seed(seed)
-    drawn = model.decode(
-        model.encode(many, sample=sample, seed=seed), temperature=temperature, seed=seed
-    )
+    z_nZ = model.encode(many, sample=sample, seed=seed)
+    drawn = model.decode(z_nZ, temperature=temperature, seed=seed)
     return SketchList(map(placed_as, many, drawn), seed)
 
 
 def placed_as(given: Sketch, new: Sketch) -> Sketch:
-    """What was drawn for a given drawing: moved to where that starts, with its label if it has one.
-
-    Args:
-        given: the drawing.
-        new: what was drawn, from (0, 0) on.
-    """
+    """What was drawn for `given`, from (0, 0) on, moved to its start, with its label if any."""
     return Sketch(new.moved(*given.start).polylines, given.label or new.label)
 
 
@@ -204,7 +186,3 @@ def check_spread(spread: float) -> None:
             f"spread must be a number from 0, usually to 1 and at most {MOST_SPREAD:g}, got"
             f" {spread!r}"
         )
-
-
-def _start(sketch: Sketch) -> npt.NDArray[np.float64]:
-    return np.array(sketch.start)

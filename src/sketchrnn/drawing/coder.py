@@ -15,7 +15,7 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing.base import Drawer, Latent, PenPoint, SketchList
+from sketchrnn.drawing.base import Drawer, Latent, SketchList
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
 from sketchrnn.drawing.sample import sample_strokes
@@ -23,11 +23,7 @@ from sketchrnn.drawing.stepping import NetworkDecoder, load_network
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.network import Network
 from sketchrnn.model.numpy_cells import CELLS
-from sketchrnn.runs import (
-    DataFacts,
-    find_run,
-    read_config,
-)
+from sketchrnn.runs import DataFacts, find_run, read_config
 from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
 
@@ -80,16 +76,10 @@ class Coder(Drawer):
         weights = {name: value.numpy(force=True) for name, value in state.items()}
         return LiveModel(LiveDecoder(self.config, weights, self.name), self.facts, self.name)
 
-    def stream(
-        self,
-        *,
-        temperature: float = 0.5,
-        z: npt.ArrayLike | None = None,
-        seed: int | None = None,
-        number: int = 0,
-    ) -> Iterator[PenPoint]:
-        """See `Drawer.stream`. For many in a row, keep `live()`."""
-        return self.live().stream(temperature=temperature, z=z, seed=seed, number=number)
+    def _rows(
+        self, z_Z: Latent | None, temperature: float, seed: int, number: int
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        return self.live()._rows(z_Z, temperature, seed, number)
 
     def encode(
         self, sketches: Sketch | Sequence[Sketch], *, sample: bool = False, seed: int | None = None
@@ -174,18 +164,7 @@ def load_as(
     which: str = "best",
     bf16: bool = False,
 ) -> C:
-    """Load the model of a run folder, or one that comes with the package.
-
-    Args:
-        kind: the class that it is to be of.
-        run: the folder that `sketchrnn train` wrote, or the name of a starter model.
-        device: where to compute.
-        which: "best" or "last" weights; see `runs.weights_place`.
-        bf16: draw faster, with rounded products; see `Coder`.
-
-    Raises:
-        SketchRNNError: no such folder, or something in it is missing or damaged.
-    """
+    """Load a model of the class `kind`; see `sketchrnn.load`."""
     folder = find_run(run)
     network = load_network(folder, which).to(choose_device(device))
     return kind(network, read_config(folder).data, folder.resolve().name, bf16=bf16)

@@ -7,7 +7,6 @@ K rows given, Z latent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from sketchrnn import strokes
 from sketchrnn.data.simplify import fewest_rows
-from sketchrnn.drawing.base import SketchList, check_count, check_temperature
+from sketchrnn.drawing.base import Drawn, SketchList, check_count, check_temperature
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
@@ -86,12 +85,8 @@ class Completion:
         return CompletionList([self], seed=0).sheet()._repr_svg_()
 
 
-class CompletionList(list[Completion]):
-    """Completions, and the seed that draws them again. In a notebook it shows itself as a sheet."""
-
-    def __init__(self, completions: Iterable[Completion], seed: int) -> None:
-        super().__init__(completions)
-        self.seed = seed
+class CompletionList(Drawn[Completion]):
+    """Completions, and the seed that draws them again; a notebook shows them as a sheet."""
 
     @property
     def sketches(self) -> SketchList:
@@ -105,9 +100,6 @@ class CompletionList(list[Completion]):
 
         colors = [one.stroke_colors(INK, REST) for one in self]
         return SketchSheet.grid([one.layers for one in self], columns=columns, colors=colors)
-
-    def _repr_svg_(self) -> str:
-        return self.sheet().to_svg()
 
 
 def complete(
@@ -150,7 +142,8 @@ def complete(
     seed = choose_seed(seed)
     prefix = None
     if part.point_count > 1 or pen == "up":
-        _check_rows(model, len(part.to_stroke3()), f"{len(part.to_stroke3()) + 1} points")
+        rows = len(part.to_stroke3())
+        _check_rows(model, rows, f"{rows + 1} points")
         prefix = model._to_batch([part], 0)[0][0].numpy(force=True)  # scaled stroke-5 [K, 5]
     if isinstance(z, str):
         model.need_encoder("z")
@@ -188,10 +181,7 @@ def fit_part(model: Coder, sketch: Sketch, *, share: float | None = None) -> Fit
     the density in the part's own units is compared. It is simplified to half of N_max points, so
     that as many are left for the rest; to more where its strokes would have fewer than three each.
 
-    Args:
-        model: any.
-        sketch: the part, in any units.
-        share: the part's larger side as a share of a whole drawing's; None: chosen.
+    `share` says instead what the part's larger side is to a whole drawing's.
 
     Raises:
         SketchRNNError: a share that is not over 0 and at most 10; a part of more strokes than the
@@ -208,12 +198,9 @@ def fit_part(model: Coder, sketch: Sketch, *, share: float | None = None) -> Fit
 
     def fitted(share: float) -> Fitted:
         result = fit(sketch, model.facts, enough, factor=share * whole)
-        if not result.note:
-            return result
         points = result.sketch.point_count
-        left = N_max + 1 - points
-        note = f"simplified to {points} points, so that {left} are left for the rest"
-        return replace(result, note=note)
+        note = f"simplified to {points} points, so that {N_max + 1 - points} are left for the rest"
+        return replace(result, note=note) if result.note else result
 
     if share is not None or not side:
         return fitted(1.0 if share is None else share)

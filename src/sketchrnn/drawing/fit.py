@@ -51,13 +51,8 @@ def fit(sketch: Sketch, facts: DataFacts, N_max: int, *, factor: float | None = 
 
     Epsilon is the training's, 2 px in a box of 255 where that is unknown. Where the drawing would
     still have more than N_max points (the start not counted), the N_max that matter most are kept,
-    and the note says so.
-
-    Args:
-        sketch: in any units.
-        facts: of the model: `size` and `epsilon`.
-        N_max: the most points that the model reads.
-        factor: px a unit of the drawing; by default its larger side becomes `facts.size`.
+    and the note says so. `factor` is px a unit of the drawing; by default its larger side becomes
+    `facts.size`.
 
     Raises:
         SketchRNNError: more strokes than N_max points can draw; a size, or a factor, that cannot be

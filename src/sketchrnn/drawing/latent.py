@@ -5,14 +5,12 @@ Z numbers in a latent vector. Vectors go in in any floating type; float64 comes 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.errors import SketchRNNError
 
-Vectors = npt.NDArray[np.floating[Any]]
+Vectors = npt.NDArray[np.floating]
 Vectors64 = npt.NDArray[np.float64]
 
 # Under this sine of the angle the great circle is not told apart from the straight line (vectors
@@ -24,14 +22,8 @@ def slerp(start_Z: Vectors, end_Z: Vectors, share: float) -> Vectors64:
     """Spherical interpolation (White 2016), as the paper does it (section 4.2).
 
     Between vectors of one length it goes along the great circle, with constant angular speed. Where
-    the two point one way or opposite ways, or one is zero, it goes along the straight line.
-
-    Args:
-        start_Z, end_Z: [Z].
-        share: of the way, 0 for `start_Z` and 1 for `end_Z`, both exactly.
-
-    Returns:
-        [Z].
+    the two point one way or opposite ways, or one is zero, it goes along the straight line. The
+    share 0 gives `start_Z` and 1 `end_Z`, both exactly.
     """
     start, end = (np.asarray(vector, dtype=np.float64) for vector in (start_Z, end_Z))
     start_length, end_length = np.linalg.norm(start), np.linalg.norm(end)
@@ -52,11 +44,7 @@ def lerp(start_Z: Vectors, end_Z: Vectors, share: float) -> Vectors64:
 
 
 def path(start_Z: Vectors, end_Z: Vectors, steps: int, *, spherical: bool = True) -> Vectors64:
-    """Even steps from one vector to another [steps, Z], both ends included.
-
-    Raises:
-        SketchRNNError: fewer than 2 steps.
-    """
+    """Even steps, at least 2, from one vector to another [steps, Z], both ends included."""
     if steps < 2:
         raise SketchRNNError(f"a way from one end to the other has at least 2 steps, got {steps}")
     between = slerp if spherical else lerp
@@ -68,14 +56,8 @@ def corner_grid(
 ) -> Vectors64:
     """A grid between corners [rows, columns, Z]: a path down either side, a path along each row.
 
-    Args:
-        corners_nZ: top left A, top right B, bottom left C, and bottom right; with three the last
-            is the analogy C + (B - A).
-        rows, columns: at least 2 each.
-        spherical: along great circles, or straight lines.
-
-    Raises:
-        SketchRNNError: another number of corners, or a side of fewer than 2.
+    The corners are top left A, top right B, bottom left C, and bottom right; with three the last is
+    the analogy C + (B - A). Raises SketchRNNError for another number, or a side of fewer than 2.
     """
     if len(corners_nZ) not in (3, 4):
         raise SketchRNNError(f"a grid has 3 or 4 corners, got {len(corners_nZ)}")
@@ -85,14 +67,9 @@ def corner_grid(
         )
     A, B, C, *rest = corners_nZ
     D = rest[0] if rest else analogy(A, B, C)
-    left_rZ = path(A, C, rows, spherical=spherical)
-    right_rZ = path(B, D, rows, spherical=spherical)
-    return np.array(
-        [
-            path(left_Z, right_Z, columns, spherical=spherical)
-            for left_Z, right_Z in zip(left_rZ, right_rZ, strict=True)
-        ]
-    )
+    lefts_rZ, rights_rZ = (path(*ends, rows, spherical=spherical) for ends in ((A, C), (B, D)))
+    across = zip(lefts_rZ, rights_rZ, strict=True)
+    return np.array([path(left, right, columns, spherical=spherical) for left, right in across])
 
 
 def analogy(a_Z: Vectors, b_Z: Vectors, c_Z: Vectors) -> Vectors64:

@@ -74,12 +74,9 @@ def likelihood(
 def likelihood(
     model: Coder, sketches: Sketch | Sequence[Sketch], *, z: npt.ArrayLike | None = None
 ) -> Likelihood | list[Likelihood]:
-    """How likely the model finds a drawing, or each of several.
+    """How likely the model finds a drawing, or each of several; where one starts does not count.
 
-    Args:
-        model: any.
-        sketches: in the user's units; where a drawing starts does not count.
-        z: latent vectors [n, Z], or one for all [Z]; by default mu of each for a conditional model.
+    z are latent vectors [n, Z], or one for all [Z]; by default mu of each for a conditional model.
 
     Raises:
         SketchRNNError: a drawing with more than N_max points; a z of a wrong size, or for a
@@ -106,8 +103,7 @@ def badness(model: Coder, sketches: Sequence[Sketch]) -> Nats:
     """How unlikely the model finds each of n drawings from anywhere, to sort out the worst: [n].
 
     That is `nats_per_point` of the drawing fitted to the model (`Model.fit`), for its units may be
-    others; infinity for one that cannot be fitted, with more strokes than the model reads. As
-    `score` of `sketchrnn.data.prepare`: `partial(badness, model)`.
+    others; infinity for one that cannot be fitted, with more strokes than the model reads.
     """
     found = np.full(len(sketches), np.inf)
     fitted = {}
@@ -130,19 +126,17 @@ def _measured(
         if latent is None and model.conditional:
             latent, log_variance = network.encode(x_BT5, lengths_B)
             KL_B = kl_terms(latent.double(), log_variance.double()).sum(dim=1).tolist()
+        tokens = strokes.START_TOKEN, strokes.END_TOKEN
         start, end = (
-            torch.from_numpy(token).to(x_BT5).expand(len(sketches), 1, -1)
-            for token in (strokes.START_TOKEN, strokes.END_TOKEN)
+            torch.from_numpy(token).to(x_BT5).expand(len(sketches), 1, -1) for token in tokens
         )
         T = min(x_BT5.shape[1] + 1, model.N_max)
         mixture, _ = network.decode(torch.cat([start, x_BT5], dim=1)[:, :T], latent)
         targets_BT5 = torch.cat([x_BT5, end], dim=1)[:, :T]
+        log_densities = mixture.log_density(targets_BT5[..., strokes.XY])
+        log_pens = mixture.log_pen(targets_BT5[..., strokes.PEN])
         offset_nats_BT, pen_nats_BT = (
-            -log_p.double().cpu().numpy()
-            for log_p in (
-                mixture.log_density(targets_BT5[..., strokes.XY]),
-                mixture.log_pen(targets_BT5[..., strokes.PEN]),
-            )
+            -log_p.double().cpu().numpy() for log_p in (log_densities, log_pens)
         )
     # a density in scaled units is scale^2 times the density in the user's units
     offset_nats_BT += 2 * math.log(model.facts.scale)

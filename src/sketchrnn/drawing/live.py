@@ -3,47 +3,61 @@
 For a page or a plotter that draws live: no PyTorch is loaded. A model whose cell NumPy does not
 know (`model.numpy_cells`) is drawn with PyTorch, point by point all the same.
 
+The rule (section 3.2, eq. 8) and the random numbers are those of `drawing.sample`, so a seed's
+drawing is the same from both, up to rounding: the distribution is float32, the choice of a Gaussian
+and of a pen state float64, as there; the offset is computed in float64 and rounded to float32.
+
 NumPy's BLAS takes as many threads as there are processors. Two gain a quarter on a quiet machine,
 and lose all of it where other work makes one wait for the other: set OPENBLAS_NUM_THREADS=1 there,
 before NumPy is loaded.
 
-Shapes: D = 5 numbers of a point and Z of z.
+Shapes: D = 5 numbers of a point and Z of z, M mixtures.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from math import exp, sqrt, tanh
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn.drawing.base import Drawer, Latent, PenPoint, check_number, check_temperature
-from sketchrnn.drawing.point import DOWN, Array, LiveState, PointDecoder, Row, draw_rows
+from sketchrnn import strokes
+from sketchrnn.drawing.base import Drawer, Latent
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import PARAMETERS, PEN_STATES, POINT, ModelConfig
-from sketchrnn.model.numpy_cells import CELLS, below
+from sketchrnn.model.numpy_cells import CELLS, Array, State, below
 from sketchrnn.runs import DataFacts, find_run, load_arrays, read_config, weights_place
-from sketchrnn.seeds import choose_seed
+from sketchrnn.seeds import BLOCK, POINT_STREAM, generator, point_numbers
 
 QUICK = 500_000_000  # drawings times weights: some seconds, as long as PyTorch takes to begin
 PARTS = ("decoder.", "head.", "to_initial_state.")  # of the weights: the encoder is not needed
+LARGEST = float(np.finfo(np.float32).max)
+LARGEST_LOG = 700.0  # e to that is a float64, and far over LARGEST
+
+
+class PointDecoder(Protocol):
+    """What draws point by point: `LiveDecoder`, or `stepping.NetworkDecoder` with PyTorch."""
+
+    config: ModelConfig
+    size: int  # the number of its weights
+
+    def begin(self, z: Latent | None = None) -> Any:
+        """The memory of a new drawing, from z [Z] where the model is conditional."""
+
+    def step(self, row: Array, memory: Any) -> tuple[Array, Any]:
+        """A row [5] -> the head's outputs [6 M + 3] for the row after it, and the memory then."""
 
 
 class LiveDecoder:
     """The decoder's weights, ready for one drawing at a time. Drawings under way share them.
 
-    Attributes:
-        config: of the model.
-        size: the number of weights.
-
-    Args:
-        config: of the model; of a cell that `model.numpy_cells` has.
-        weights: arrays by the names of the network's state; those of the encoder are not read.
-        where: the file that they are from, for the message.
-
-    Raises:
-        SketchRNNError: the weights do not fit the config.
+    `weights` are arrays by the names of the network's state, for a cell that `model.numpy_cells`
+    has. Raises SketchRNNError, which names `where` they are from, if they do not fit the config.
     """
 
     def __init__(
@@ -75,21 +89,20 @@ class LiveDecoder:
             shapes["to_initial_state.bias"] = (states,)
         return shapes
 
-    def start(self, z: Latent | None = None) -> LiveState:
-        """A new drawing, from z [Z] where the model is conditional."""
+    def begin(self, z: Latent | None = None) -> tuple[Array, State]:
+        """See `PointDecoder`; what z adds to every step, and the cell's state."""
         sizes = self._cell.state_sizes(self.config)
-        constant, begin = self._bias, np.zeros(sum(sizes), dtype=np.float32)
+        constant, state = self._bias, np.zeros(sum(sizes), dtype=np.float32)
         if z is not None:
             constant = constant + z @ self._of_z
-            begin = np.tanh(self._initial["weight"] @ z + self._initial["bias"])
-        parts = tuple(np.split(begin, np.cumsum(sizes)[:-1]))
+            state = np.tanh(self._initial["weight"] @ z + self._initial["bias"])
+        return constant, tuple(np.split(state, np.cumsum(sizes)[:-1]))
 
-        def advance(row: Array, state: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
-            projected = row @ self._of_point + constant
-            state = self._cell.next_state(self._weights, projected, state)
-            return state[0], state
-
-        return LiveState(advance, parts, self._head["weight"], self._head["bias"])
+    def step(self, row: Array, memory: tuple[Array, State]) -> tuple[Array, tuple[Array, State]]:
+        """See `PointDecoder`."""
+        constant, state = memory
+        state = self._cell.next_state(self._weights, row @ self._of_point + constant, state)
+        return self._head["weight"] @ state[0] + self._head["bias"], (constant, state)
 
 
 def _checked(
@@ -111,6 +124,68 @@ def _checked(
     return {name: np.asarray(weights[name], dtype=np.float32) for name in shapes}
 
 
+def draw_rows(
+    decoder: PointDecoder, z: Latent | None, *, temperature: float, seed: int, number: int = 0
+) -> Iterator[Array]:
+    """The scaled stroke-5 rows of one drawing, without its end, at most N_max, as they are drawn.
+
+    The drawing of `sample_strokes(..., seed=seed, numbers=[number])`: one that would end before its
+    first point gets one point, where the pen is lifted.
+    """
+    stream = generator(seed, POINT_STREAM, number)
+    row, memory = strokes.START_TOKEN, decoder.begin(z)
+    for count in range(decoder.config.N_max):
+        if count % BLOCK == 0:
+            uniform, normal = (numbers[0].tolist() for numbers in point_numbers([stream]))
+        y, memory = decoder.step(row, memory)
+        row = _sample_row(y, uniform[count % BLOCK], normal[count % BLOCK], temperature)
+        if row[strokes.P3_END]:
+            if count == 0:
+                row[strokes.PEN] = 0, 1, 0
+                yield row
+            return
+        yield row
+
+
+def _sample_row(
+    y: Array, uniform: Sequence[float], normal: Sequence[float], temperature: float
+) -> Array:
+    """A row [5] of the distribution y at temperature tau; see `sample.sample_point`.
+
+    `uniform` are for the Gaussian and for the pen, `normal` for the offset. A temperature of 0
+    takes the heaviest Gaussian's mean and the likeliest pen state.
+    """
+    M = (len(y) - PEN_STATES) // PARAMETERS
+    component = _choose(y[PEN_STATES:][:M].tolist(), uniform[0], temperature)
+    pen = _choose(y[:PEN_STATES].tolist(), uniform[1], temperature)
+    dx, dy, *log_sigmas, rho_raw = y[PEN_STATES + M + component :: M].tolist()
+    if temperature > 0:
+        spread, rho = sqrt(temperature), tanh(rho_raw)  # the variance times tau
+        sigma_x, sigma_y = (exp(min(log_sigma, LARGEST_LOG)) for log_sigma in log_sigmas)
+        normal_x, normal_y = normal
+        along = rho * normal_x + sqrt(max(1 - rho * rho, 0.0)) * normal_y
+        dx += spread * sigma_x * normal_x
+        dy += spread * sigma_y * along
+    if not abs(dx) + abs(dy) < LARGEST:  # nor NaN
+        raise SketchRNNError(
+            "the model gives a point that is not a finite number: its weights are damaged, or its"
+            " training went astray"
+        )
+    row = np.zeros(POINT, dtype=np.float32)
+    row[strokes.DX], row[strokes.DY], row[strokes.P1_DOWN + pen] = dx, dy, 1
+    return row
+
+
+def _choose(logits: list[float], uniform: float, temperature: float) -> int:
+    """Where the distribution function of softmax(logits / tau) passes `uniform`; the top at 0."""
+    top = max(logits)
+    if temperature == 0:
+        return logits.index(top)
+    edges = list(accumulate([exp((logit - top) / temperature) for logit in logits]))
+    # the last edge may round to just under 1
+    return min(bisect_right(edges, uniform * edges[-1]), len(logits) - 1)
+
+
 class LiveModel(Drawer):
     """A trained model that draws one drawing at a time, point by point; mostly without PyTorch.
 
@@ -129,41 +204,19 @@ class LiveModel(Drawer):
         """
         return n * self.decoder.size <= QUICK
 
-    def stream(
-        self,
-        *,
-        temperature: float = 0.5,
-        z: npt.ArrayLike | None = None,
-        seed: int | None = None,
-        number: int = 0,
-    ) -> Iterator[PenPoint]:
-        """See `Drawer.stream`."""
-        check_temperature(temperature)
-        seed, number = choose_seed(seed), check_number(number)
-        vectors = self._latents(z, 1, seed, first=number)
-        latent = None if vectors is None else vectors[0]
-        return self._points(
-            draw_rows(self.decoder, latent, temperature=temperature, seed=seed, number=number)
-        )
-
-    def _points(self, rows: Iterator[Row]) -> Iterator[PenPoint]:
-        x = y = 0.0
-        yield PenPoint(x, y, "down")
-        for dx, dy, pen in rows:
-            x += dx * self.facts.scale
-            y += dy * self.facts.scale
-            yield PenPoint(x, y, "down" if pen == DOWN else "up")
-        yield PenPoint(x, y, "end")
+    def _rows(
+        self, z_Z: Latent | None, temperature: float, seed: int, number: int
+    ) -> Iterator[Array]:
+        return draw_rows(self.decoder, z_Z, temperature=temperature, seed=seed, number=number)
 
     def _draw(
         self, z_nZ: Latent | None, n: int, temperature: float, seed: int
     ) -> list[npt.NDArray[np.float32]]:
-        drawings = []
-        for number in range(n):
-            z = None if z_nZ is None else z_nZ[number]
-            rows = draw_rows(self.decoder, z, temperature=temperature, seed=seed, number=number)
-            drawings.append(np.array([row.to_stroke5() for row in rows]))
-        return drawings
+        vectors = [None] * n if z_nZ is None else z_nZ
+        return [
+            np.array(list(self._rows(z_Z, temperature, seed, number)))
+            for number, z_Z in enumerate(vectors)
+        ]
 
 
 def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from sketchrnn.drawing.base import Latent
-from sketchrnn.drawing.point import Array, LiveState
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import load_tensors, load_weights, read_config, weights_place
@@ -18,8 +17,7 @@ from sketchrnn.runs import load_tensors, load_weights, read_config, weights_plac
 def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where: Path) -> Network:
     """A network of just these weights: nothing is drawn at random, nor allocated, to be replaced.
 
-    Raises:
-        SketchRNNError: the weights do not fit the config.
+    Raises SketchRNNError, naming `where` they are from, if they do not fit the config.
     """
     with torch.device("meta"):
         network = Network(config)
@@ -41,25 +39,24 @@ def load_network(folder: Path, which: str = "best") -> Network:
 
 
 class NetworkDecoder:
-    """A network that draws one drawing at a time (`drawing.point.PointDecoder`)."""
+    """A network that draws one drawing at a time (`drawing.live.PointDecoder`)."""
 
     def __init__(self, network: Network) -> None:
         self.config = network.config
         self.size = sum(parameter.numel() for parameter in network.parameters())
         self._network = network.eval()
+        head = network.head
+        self._weight, self._bias = head.weight.numpy(force=True), head.bias.numpy(force=True)
 
     @torch.inference_mode()
-    def start(self, z: Latent | None = None) -> LiveState:
-        """A new drawing, from z [Z] where the model is conditional."""
-        network = self._network
-        device = network.head.weight.device
-        memory = network.begin(None if z is None else torch.tensor(z[None], device=device))
+    def begin(self, z: Latent | None = None) -> Any:
+        """See `PointDecoder`."""
+        device = self._network.head.weight.device
+        return self._network.begin(None if z is None else torch.tensor(z[None], device=device))
 
-        @torch.inference_mode()
-        def advance(row: Array, parts: tuple[Any, ...]) -> tuple[Array, tuple[Any, ...]]:
-            x_15 = torch.from_numpy(row)[None].to(device)
-            h_1H, memory = network.decoding.step(x_15, parts[0])
-            return h_1H[0].numpy(force=True), (memory,)
-
-        head = (network.head.weight.numpy(force=True), network.head.bias.numpy(force=True))
-        return LiveState(advance, (memory,), *head)
+    @torch.inference_mode()
+    def step(self, row: Latent, memory: Any) -> tuple[Latent, Any]:
+        """See `PointDecoder`."""
+        x_15 = torch.from_numpy(row)[None].to(self._network.head.weight.device)
+        h_1H, memory = self._network.decoding.step(x_15, memory)
+        return self._weight @ h_1H[0].numpy(force=True) + self._bias, memory

@@ -48,12 +48,7 @@ def tidy(
 ) -> Tidied:
     """n drawings from z of the given one, ordered by what a point costs under the same z.
 
-    Args:
-        model: a conditional one.
-        sketch: of at most N_max points.
-        n: how many to choose from.
-        sample: z is a sample of q(z | S), else mu.
-        temperature, seed: as in `Drawer.generate`.
+    z is mu of the drawing, of at most N_max points; with `sample` a sample of q(z | S).
 
     Raises:
         SketchRNNError: n < 1, a decoder-only model, a drawing that is too long.
