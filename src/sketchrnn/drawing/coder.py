@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -50,23 +50,10 @@ class Coder(Drawer):
         self.bf16 = bf16
 
     def _draw(
-        self,
-        z_nZ: Latent | None,
-        n: int,
-        temperature: float,
-        seed: int,
-        numbers: Sequence[int] | None = None,
-    ) -> Sequence[npt.NDArray[np.float32]]:
-        latent = None if z_nZ is None else torch.tensor(z_nZ, device=self._device)
-        return sample_strokes(
-            self.network,
-            latent,
-            n,
-            temperature=temperature,
-            seed=seed,
-            numbers=numbers,
-            bf16=self.bf16,
-        )
+        self, z_nZ: Latent | None, n: int, temperature: float, seed: int, **options: Any
+    ) -> list[npt.NDArray[np.float32]]:
+        options |= {"temperature": temperature, "seed": seed, "bf16": self.bf16}
+        return sample_strokes(self.network, self._tensor(z_nZ), n, **options)
 
     def live(self) -> LiveModel:
         """The same model for live drawing, its weights as they are now; takes some milliseconds."""
@@ -100,11 +87,7 @@ class Coder(Drawer):
         return z_nZ[0] if isinstance(sketches, Sketch) else z_nZ
 
     def posterior(self, sketches: Sequence[Sketch]) -> tuple[Latent, Latent]:
-        """mu and sigma of q(z | S) for each of n drawings (eq. 2): two arrays [n, Z].
-
-        Raises:
-            SketchRNNError: as `encode`.
-        """
+        """mu and sigma of q(z | S) for each of n drawings (eq. 2): two arrays [n, Z]."""
         self.need_encoder("encode")
         mu_nZ, sigma_nZ = np.empty((2, len(sketches), self.z_size), dtype=np.float32)
         for first in range(0, len(sketches), ENCODE_BATCH):
@@ -134,6 +117,9 @@ class Coder(Drawer):
     def _device(self) -> torch.device:
         return self.network.head.weight.device
 
+    def _tensor(self, z_nZ: Latent | None) -> torch.Tensor | None:
+        return None if z_nZ is None else torch.tensor(z_nZ, device=self._device)
+
     def _to_batch(
         self, sketches: Sequence[Sketch], first: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -141,7 +127,7 @@ class Coder(Drawer):
         rows = [sketch.to_stroke3() for sketch in sketches]
         lengths = [len(row) for row in rows]
         for number, length in enumerate(lengths):
-            if not 1 <= length <= self.N_max:
+            if length > self.N_max:
                 raise SketchRNNError(
                     f"drawing {first + number} has {length + 1} points; {self.name} reads 2 to"
                     f" {self.N_max + 1}: simplify it first"
@@ -150,10 +136,8 @@ class Coder(Drawer):
         for number, row in enumerate(rows):
             row[:, strokes.XY] = strokes.clamp_offsets(row[:, strokes.XY]) / self.facts.scale
             x_BT5[number] = strokes.stroke3_to_stroke5(row, max(lengths))
-        return (
-            torch.from_numpy(x_BT5).to(self._device),
-            torch.tensor(lengths, device=self._device),
-        )
+        x = torch.from_numpy(x_BT5).to(self._device)
+        return x, torch.tensor(lengths, device=self._device)
 
 
 def load_as(

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from sketchrnn import strokes
 from sketchrnn.data.simplify import fewest_rows
-from sketchrnn.drawing.base import Drawn, SketchList, check_count, check_temperature
+from sketchrnn.drawing.base import Drawn, Latent, SketchList, check_count, check_temperature
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
-from sketchrnn.drawing.sample import before_last, choose, sample_strokes
+from sketchrnn.drawing.sample import before_last, choose
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.seeds import PEN_STREAM, choose_seed, generator
@@ -118,8 +117,7 @@ def complete(
         model: decoder-only, as in the paper, or conditional.
         part: the unfinished drawing, in the user's units, of at most N_max points. A part of one
             point, unless the pen is up, is a place to begin at: whole drawings follow.
-        n: how many.
-        temperature: as in `Drawer.generate`.
+        n, temperature: as in `Drawer.generate`.
         z: for a conditional model. None: one each from the prior N(0, 1); "part": mu of the part,
             which asks for a drawing like the part, so that little follows; or one for all [Z] or
             one each [n, Z].
@@ -150,27 +148,16 @@ def complete(
         if z != "part":
             raise SketchRNNError(f'z must be "part" or an array of numbers, got {z!r}')
         z = model.encode(part)
-    vectors = model._latents(z, n, seed)
-    z_nZ = None if vectors is None else torch.tensor(vectors, device=model._device)
+    z_nZ = model._latents(z, n, seed)
     if prefix is None:
         lifted = [False] * n  # as every drawing begins
     elif pen == "auto":
         lifted = _choose_pens(model, z_nZ, n, prefix, temperature, seed)
     else:
         lifted = [pen == "up"] * n
-    drawn = sample_strokes(
-        model.network,
-        z_nZ,
-        n,
-        temperature=temperature,
-        seed=seed,
-        bf16=model.bf16,
-        prefix=prefix,
-        lifted=lifted,
-    )
-    return CompletionList(
-        (_completion(model, part, *one) for one in zip(drawn, lifted, strict=True)), seed
-    )
+    drawn = model._draw(z_nZ, n, temperature, seed, prefix=prefix, lifted=lifted)
+    found = (_completion(model, part, *one) for one in zip(drawn, lifted, strict=True))
+    return CompletionList(found, seed)
 
 
 def fit_part(model: Coder, sketch: Sketch, *, share: float | None = None) -> Fitted:
@@ -234,23 +221,20 @@ def _check_rows(model: Coder, rows: int, what: str) -> None:
 
 def _choose_pens(
     model: Coder,
-    z_nZ: Tensor | None,
+    z_nZ: Latent | None,
     n: int,
     prefix: npt.NDArray[np.float32],
     temperature: float,
     seed: int,
 ) -> list[bool]:
     """For each drawing, whether the pen is lifted after the last given row."""
-    h_nH, _ = before_last(model.network, z_nZ, n, prefix)
+    uniform = [generator(seed, PEN_STREAM, number).random() for number in range(n)]
+    h_nH, _ = before_last(model.network, model._tensor(z_nZ), n, prefix)
     with torch.inference_mode():
         pen_logits_n3 = Mixture.from_head(model.network.head(h_nH)).pen_logits
         logits_n2 = pen_logits_n3[:, :2]  # down and up, as the stroke-5 columns are ordered
-        if temperature == 0:
-            chosen_n = logits_n2.argmax(dim=1)
-        else:
-            uniform = [generator(seed, PEN_STREAM, number).random() for number in range(n)]
-            chosen_n = choose(logits_n2, torch.tensor(uniform).to(logits_n2), temperature)
-    lifted: list[bool] = (chosen_n == 1).tolist()
+        lifted_n = choose(logits_n2, torch.tensor(uniform).to(logits_n2), temperature) == 1
+    lifted: list[bool] = lifted_n.tolist()
     return lifted
 
 

@@ -121,7 +121,7 @@ def _measured(
     network = model.network
     x_BT5, lengths_B = model._to_batch(sketches, first)
     with torch.inference_mode():
-        latent = None if z_BZ is None else torch.tensor(z_BZ).to(x_BT5)
+        latent = model._tensor(z_BZ)
         KL_B: list[float | None] = [None] * len(sketches)
         if latent is None and model.conditional:
             latent, log_variance = network.encode(x_BT5, lengths_B)

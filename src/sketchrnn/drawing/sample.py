@@ -43,10 +43,11 @@ def sample_strokes(
     prefix: npt.NDArray[np.float32] | None = None,
     lifted: Sequence[bool] | None = None,
 ) -> list[npt.NDArray[np.float32]]:
-    """Draw `count` drawings as stroke-5 rows, each up to and without its p3, at most N_max rows.
+    """Draw n drawings as stroke-5 rows [N, 5], each up to and without its p3, 1 <= N <= N_max.
 
     All are drawn side by side; finished drawings leave the batch. Each has its own random numbers
-    (see `seeds`), so it does not depend on which others are drawn with it.
+    (see `seeds`), so it does not depend on which others are drawn with it. One that would end
+    before its first point gets one point. With a prefix they are the rows after it, N >= 0.
 
     Args:
         network: in scaled units.
@@ -55,23 +56,13 @@ def sample_strokes(
         temperature: tau. The mixture and pen logits are divided by tau and the variances multiplied
             by it (eq. 8). At 0 the most likely Gaussian's mean and the most likely pen state are
             taken, with nothing random.
-        seed: of the random numbers.
-        numbers: the streams' numbers, by default 0 ... n - 1.
+        seed, numbers: of the random numbers; the streams are by default 0 ... n - 1.
         bf16: form the recurrent products from factors rounded to bfloat16; their sums, the state
             and all else stay float32. Nearly twice as fast where the processor has such products,
             and other drawings: those of a slightly different network.
         prefix: stroke-5 rows [K, 5] that each drawing begins with: the decoder reads them (teacher
             forcing), then goes on (section 3.3). Where z is the same for all they are read once.
-        lifted: whether the pen is lifted after the last row of the prefix, one a drawing; None: as
-            that row says.
-
-    Returns:
-        n arrays [N, 5], N >= 1: a drawing that would end before its first point gets one point.
-        With a prefix the rows after it, N >= 0 and K + N <= N_max.
-
-    Raises:
-        SketchRNNError: a temperature that is none; bf16 where no backend has it; a prefix of N_max
-            rows or more, or that has ended.
+        lifted: whether the pen is lifted after the last row of the prefix; None: as it says.
     """
     check_temperature(temperature)
     N_max = network.config.N_max
@@ -84,10 +75,8 @@ def sample_strokes(
         raise SketchRNNError("the given rows have ended already: nothing is left to draw")
     decoding, device = network.decoding, network.head.weight.device
     check_every = CPU_CHECK if device.type == "cpu" else GPU_CHECK
-    streams = [
-        generator(seed, POINT_STREAM, number)
-        for number in (range(count) if numbers is None else numbers)
-    ]
+    numbers = range(count) if numbers is None else numbers
+    streams = [generator(seed, POINT_STREAM, number) for number in numbers]
     drawn = np.zeros((count, N_max - K, 5), dtype=np.float32)
     active = np.arange(count)
     was_training = network.training
@@ -137,7 +126,13 @@ def sample_strokes(
                 going = index_A.cpu().numpy()
                 active, streams = active[going], [streams[number] for number in going]
     network.train(was_training)
-    return _cut(drawn, keep_one=prefix is None)
+    ends = drawn[:, :, strokes.P3_END] == 1
+    lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), drawn.shape[1])
+    if prefix is None:  # a drawing of nothing keeps its first point, pen lifted
+        at_once = np.flatnonzero(lengths == 0)
+        drawn[at_once, 0, strokes.PEN] = 0, 1, 0
+        lengths[at_once] = 1
+    return [rows[:length] for rows, length in zip(drawn, lengths, strict=True)]
 
 
 def before_last(
@@ -166,29 +161,11 @@ def before_last(
         return h_TBH[-1][every], network.decoding.select(memory, every)
 
 
-def _cut(drawn: npt.NDArray[np.float32], *, keep_one: bool) -> list[npt.NDArray[np.float32]]:
-    """Each drawing [n, N, 5] up to and without its p3.
-
-    With `keep_one` a drawing of nothing keeps its first point, pen lifted.
-    """
-    ends = drawn[:, :, strokes.P3_END] == 1
-    lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), drawn.shape[1])
-    if keep_one:
-        at_once = np.flatnonzero(lengths == 0)
-        drawn[at_once, 0, strokes.PEN] = 0
-        drawn[at_once, 0, strokes.P2_UP] = 1
-        lengths[at_once] = 1
-    return [rows[:length] for rows, length in zip(drawn, lengths, strict=True)]
-
-
 def sample_point(mixture: Mixture, uniform: Tensor, normal: Tensor, temperature: float) -> Tensor:
     """One stroke-5 row for each row of the mixture [A, ...], at temperature tau > 0 (eq. 8).
 
-    Args:
-        mixture: leading shape [A].
-        uniform: [A, 2] in [0, 1): the Gaussian and the pen state, by inverse distribution function.
-        normal: [A, 2] standard normal.
-        temperature: tau.
+    The numbers `uniform` [A, 2] in [0, 1) choose the Gaussian and the pen state, by the inverse
+    distribution function; `normal` [A, 2] are standard normal.
     """
     component = choose(mixture.pi_logits, uniform[:, 0], temperature)
     pen = choose(mixture.pen_logits, uniform[:, 1], temperature)
@@ -196,28 +173,29 @@ def sample_point(mixture: Mixture, uniform: Tensor, normal: Tensor, temperature:
     spread = math.sqrt(temperature)  # the variance times tau
     rho = mixture.rho_raw.gather(1, pick).tanh()
     normal_x, normal_y = normal[:, :1], normal[:, 1:]
-    dx = mixture.mu_x.gather(1, pick) + (
-        spread * mixture.log_sigma_x.gather(1, pick).exp() * normal_x
+    along = rho * normal_x + (1 - rho.square()).clamp(min=0).sqrt() * normal_y
+    sigma_x, sigma_y = (
+        log_sigma.gather(1, pick).exp() for log_sigma in (mixture.log_sigma_x, mixture.log_sigma_y)
     )
-    dy = mixture.mu_y.gather(1, pick) + (
-        spread
-        * mixture.log_sigma_y.gather(1, pick).exp()
-        * (rho * normal_x + (1 - rho.square()).clamp(min=0).sqrt() * normal_y)
-    )
+    dx = mixture.mu_x.gather(1, pick) + spread * sigma_x * normal_x
+    dy = mixture.mu_y.gather(1, pick) + spread * sigma_y * along
     return torch.cat([dx, dy, _one_hot(pen)], dim=1)
 
 
 def most_likely(mixture: Mixture) -> Tensor:
     """The limit tau -> 0 of `sample_point`: the heaviest Gaussian's mean, the likeliest pen."""
     pick = mixture.pi_logits.argmax(dim=1, keepdim=True)
-    pen = mixture.pen_logits.argmax(dim=1)
-    return torch.cat(
-        [mixture.mu_x.gather(1, pick), mixture.mu_y.gather(1, pick), _one_hot(pen)], dim=1
-    )
+    dx, dy = (mu.gather(1, pick) for mu in (mixture.mu_x, mixture.mu_y))
+    return torch.cat([dx, dy, _one_hot(mixture.pen_logits.argmax(dim=1))], dim=1)
 
 
 def choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """Where the distribution function of softmax(logits [A, K] / tau) passes `uniform` [A]: [A]."""
+    """Where the distribution function of softmax(logits [A, K] / tau) passes `uniform` [A]: [A].
+
+    At 0 the largest.
+    """
+    if temperature == 0:
+        return logits.argmax(dim=1)
     # the largest is taken off first, so that nothing overflows however small tau is
     below = (logits - logits.amax(dim=1, keepdim=True)).double()
     edges = below.div_(temperature).exp_().cumsum(dim=1)
