@@ -60,8 +60,7 @@ class Model(Coder):
 
         Args:
             name: the folder that `save_pretrained` or a training wrote, or a name.
-            device: where to compute.
-            bf16: draw faster, with rounded products; see `Coder`.
+            device, bf16: as in `load`.
             revision: of a model on the hub: a branch, tag or commit.
             token: for a private model on the hub.
 

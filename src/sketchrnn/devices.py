@@ -13,8 +13,7 @@ from sketchrnn.errors import SketchRNNError
 def choose_device(name: str) -> torch.device:
     """`auto` is the GPU where there is one, else the CPU; other names as PyTorch has them.
 
-    Raises:
-        SketchRNNError: unknown, or not to be had on this machine.
+    SketchRNNError for one that is unknown, or not to be had on this machine.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

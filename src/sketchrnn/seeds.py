@@ -25,8 +25,7 @@ BLOCK = 64  # points whose numbers are drawn at once
 def choose_seed(seed: int | None) -> int:
     """`seed` itself, or where it is None one of this moment's, short enough to type again.
 
-    Raises:
-        SketchRNNError: a negative seed, or one over 63 bits, which PyTorch does not take.
+    SketchRNNError for a negative seed, or one over 63 bits, which PyTorch does not take.
     """
     if seed is None:
         return secrets.randbelow(1_000_000)
@@ -56,13 +55,10 @@ def normal_vectors(
 def point_numbers(
     streams: Sequence[np.random.Generator],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The random numbers of the next BLOCK points of n drawings.
+    """For the next BLOCK points of n drawings uniform numbers in [0, 1) and normal ones.
 
     A drawing's stream gives the uniform numbers of BLOCK points, then their normal numbers, then
-    the next block's: so few calls that they cost nothing beside the network.
-
-    Returns:
-        uniform [n, BLOCK, 2] in [0, 1), normal [n, BLOCK, 2].
+    the next block's: so few calls that they cost nothing beside the network. Each [n, BLOCK, 2].
     """
     uniform = np.empty((len(streams), BLOCK, UNIFORMS), dtype=np.float32)
     normal = np.empty((len(streams), BLOCK, NORMALS), dtype=np.float32)

@@ -82,11 +82,7 @@ class Sketch:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Sketch:
-        """The drawing of an .svg or .json file, in its own units.
-
-        Raises:
-            SketchRNNError: another kind of file, or one that is no drawing.
-        """
+        """The drawing of an .svg or .json file, in its own units; SketchRNNError for others."""
         sketch: Sketch = registry.read_drawing(path).sketch
         return sketch
 
@@ -100,8 +96,8 @@ class Sketch:
     @property
     def start(self) -> tuple[float, float]:
         """The first point, where the pen is set down."""
-        x, y = self.polylines[0][0]
-        return float(x), float(y)
+        x, y = self.polylines[0][0].tolist()
+        return x, y
 
     @property
     def point_count(self) -> int:
@@ -112,9 +108,8 @@ class Sketch:
     def bounds(self) -> tuple[float, float, float, float]:
         """(left, top, right, bottom) of all points."""
         points = np.concatenate(self.polylines)
-        left, top = points.min(axis=0)
-        right, bottom = points.max(axis=0)
-        return float(left), float(top), float(right), float(bottom)
+        (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        return left, top, right, bottom
 
     @property
     def size(self) -> tuple[float, float]:
@@ -169,7 +164,8 @@ class Sketch:
             margin: white space around, as a part of the larger side.
         """
         head, decimals = self.svg_head(stroke=stroke, stroke_width=stroke_width, margin=margin)
-        return f"{head}{self.svg_paths(decimals)}{SVG_TAIL}"
+        data = (svgtext.path_data(line, decimals) for line in self.polylines)
+        return head + "".join(f'<path d="{one}"/>' for one in data) + SVG_TAIL
 
     def svg_head(
         self, *, stroke: str = INK, stroke_width: float | None = None, margin: float = 0.06
@@ -177,9 +173,7 @@ class Sketch:
         """What stands before the paths in `to_svg`, and the decimals of their coordinates."""
         left, top, _, _ = self.bounds
         width, height = self.size
-        side = max(width, height)
-        if side < LEAST_SIDE:
-            side = 1.0
+        side = max(width, height) if max(width, height) >= LEAST_SIDE else 1.0
         pen = side / PEN_SHARE if stroke_width is None else stroke_width
         space = side * margin + pen / 2
         box = (left - space, top - space, width + 2 * space, height + 2 * space)
@@ -194,23 +188,14 @@ class Sketch:
         )
         return head, decimals
 
-    def svg_paths(self, decimals: int = 2) -> str:
-        """The strokes as SVG `<path>` elements, without any style."""
-        data = (svgtext.path_data(line, decimals) for line in self.polylines)
-        return "".join(f'<path d="{one}"/>' for one in data)
-
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
         """Write the format that the ending of `path` says, whole or not at all.
 
         .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data: .json, .npz
         (stroke-3), .ndjson (QuickDraw).
 
-        Args:
-            path: the file.
-            seconds: that it takes to draw itself; None: 2 to 8 s, by what there is to draw.
-
-        Raises:
-            SketchRNNError: another ending, or one that needs a package that is not there.
+        It draws itself in so many `seconds`; None: 2 to 8, by what there is to draw. SketchRNNError
+        for another ending, or one that needs a package that is not there.
         """
         registry.save(self, path, "drawing", seconds=seconds)
 

@@ -49,10 +49,8 @@ def polylines_to_stroke3(
     """Turn polylines [n, 2] into stroke-3 rows [N, 3] and the start point [2].
 
     N is the number of points less 1. A first polyline of one point (a dot) counts as two equal
-    points, for its lift would have no row otherwise.
-
-    Raises:
-        SketchRNNError: no polylines, an empty one, a wrong shape, a coordinate that is not finite.
+    points, for its lift would have no row otherwise. SketchRNNError for no polylines, an empty one,
+    a wrong shape, a coordinate that is not finite.
     """
     lines = [np.asarray(line, dtype=np.float64) for line in polylines]
     if not lines:
@@ -75,11 +73,7 @@ def polylines_to_stroke3(
 def stroke3_to_polylines(
     rows: npt.ArrayLike, start: npt.ArrayLike = (0.0, 0.0)
 ) -> list[npt.NDArray[np.float64]]:
-    """Turn stroke-3 rows [N, 3] into polylines; the first point is `start`.
-
-    Raises:
-        SketchRNNError: as `check_stroke3`.
-    """
+    """Turn stroke-3 rows [N, 3] into polylines; the first point is `start`."""
     rows3 = check_stroke3(rows).astype(np.float64)
     start_point = np.asarray(start, dtype=np.float64).reshape(1, 2)
     points = np.concatenate([start_point, start_point + np.cumsum(rows3[:, XY], axis=0)])
@@ -90,8 +84,7 @@ def stroke3_to_polylines(
 def check_stroke3(rows: npt.ArrayLike, where: str = "drawing") -> AnyArray:
     """`rows` as an array if it is stroke-3: shape [N >= 1, 3], finite, pen column of 0 and 1.
 
-    Raises:
-        SketchRNNError: naming `where` and what is wrong.
+    Else SketchRNNError, naming `where`.
     """
     try:
         array = np.asarray(rows)
@@ -104,23 +97,25 @@ def check_stroke3(rows: npt.ArrayLike, where: str = "drawing") -> AnyArray:
         )
     if len(array) == 0:
         raise SketchRNNError(f"{where}: has no points; a drawing needs at least one row")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.isfinite(array).all(axis=1).argmin())
-        raise SketchRNNError(f"{where}: row {row} has a value that is not a finite number")
-    pen = array[:, PEN_UP]
-    wrong = np.flatnonzero((pen != 0) & (pen != 1))
-    if len(wrong):
-        row = int(wrong[0])
-        raise SketchRNNError(f"{where}: row {row} has pen {pen[row]}; stroke-3 knows only 0 and 1")
+    valid = valid_rows(array)
+    if not valid.all():
+        row = int(valid.argmin())
+        problem = f"pen {array[row, PEN_UP]}; stroke-3 knows only 0 and 1"
+        if not np.isfinite(array[row]).all():
+            problem = "a value that is not a finite number"
+        raise SketchRNNError(f"{where}: row {row} has {problem}")
     return array
 
 
-def stroke3_to_stroke5(rows: npt.ArrayLike, N_max: int) -> npt.NDArray[np.float32]:
-    """Turn stroke-3 rows [N, 3] into stroke-5 [N_max, 5], filled up with (0, 0, 0, 0, 1).
+def valid_rows(rows: AnyArray) -> npt.NDArray[np.bool_]:
+    """For each of the rows [P, 3] whether it is stroke-3: finite, and a pen of 0 or 1."""
+    pen = rows[:, PEN_UP]
+    valid: npt.NDArray[np.bool_] = (pen == 0) | (pen == 1)
+    return valid & np.isfinite(rows).all(axis=1) if rows.dtype.kind == "f" else valid
 
-    Raises:
-        SketchRNNError: more than N_max rows, or not stroke-3.
-    """
+
+def stroke3_to_stroke5(rows: npt.ArrayLike, N_max: int) -> npt.NDArray[np.float32]:
+    """Turn stroke-3 rows [N <= N_max, 3] into stroke-5 [N_max, 5], filled up with END_TOKEN."""
     rows3 = check_stroke3(rows)
     if len(rows3) > N_max:
         raise SketchRNNError(
@@ -136,11 +131,7 @@ def stroke3_to_stroke5(rows: npt.ArrayLike, N_max: int) -> npt.NDArray[np.float3
 
 
 def stroke5_to_stroke3(strokes: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Turn stroke-5 [T, 5] into stroke-3: the rows before the first p3; the last one lifts the pen.
-
-    Raises:
-        SketchRNNError: not [T, 5], or nothing before the end.
-    """
+    """Turn stroke-5 [T, 5] into stroke-3: the rows before the first p3; the last lifts the pen."""
     array = np.asarray(strokes, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 5:
         raise SketchRNNError(f"stroke-5 must be an array [T, 5], got shape {array.shape}")

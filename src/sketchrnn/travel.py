@@ -19,7 +19,7 @@ Polyline = npt.NDArray[np.float64]
 # piece grows with the square of its strokes.
 PIECE = 1000
 MENDED = 5 * PIECE  # of still more, the order that is found first is not mended: that takes seconds
-_PASSES = 20  # over all strokes; three or four are usual until nothing gets shorter
+PASSES = 20  # over all strokes; three or four are usual until nothing gets shorter
 
 # Inside, points are complex numbers, and a stroke that may be turned is a code: 2k is stroke k as
 # it is, 2k + 1 the same stroke turned. So `code ^ 1` turns it, and it ends where its other code
@@ -45,12 +45,9 @@ def ordered(polylines: Sequence[npt.ArrayLike]) -> list[Polyline]:
     From the stroke at the top left on always the one that begins nearest; then the order is mended
     as long as that makes it shorter, by moving single strokes and by turning parts of it round
     (2-opt). The way is never longer than the given one.
-
-    Raises:
-        SketchRNNError: a stroke that is not points [n, 2] with n >= 1, or not finite.
     """
     lines = _checked(polylines)
-    passes = _PASSES if len(lines) <= MENDED else 0
+    passes = PASSES if len(lines) <= MENDED else 0
     found: list[Polyline] = []
     for first in range(0, len(lines), PIECE):
         found += _ordered_piece(lines[first : first + PIECE], found, passes)
@@ -64,9 +61,6 @@ def joined(polylines: Sequence[npt.ArrayLike], distance: float) -> list[Polyline
     of its parts stood and keeps that one's direction; the gap becomes a line, unless it is 0. A
     closed stroke, which comes back to within `distance` of its start from farther away, is left
     alone, and so is one that the joining has closed.
-
-    Raises:
-        SketchRNNError: a `distance` under 0 or not finite; strokes as for `ordered`.
     """
     if not 0 <= distance < np.inf:
         raise SketchRNNError(f"the distance to join must be a number from 0 on, got {distance}")
@@ -92,9 +86,6 @@ def _drawn(line: Polyline, code: int) -> Polyline:
     return line[::-1] if code & 1 else line
 
 
-# --- order ------------------------------------------------------------------------------------
-
-
 def _ordered_piece(lines: list[Polyline], before: list[Polyline], passes: int) -> list[Polyline]:
     """`lines` in a good order: from where `before` ends, or from the top left."""
     if before:  # a dot, which stays the first one
@@ -110,10 +101,8 @@ def _ordered_from(lines: list[Polyline], first: int, passes: int) -> list[Polyli
     heads = _heads(lines)
     begun = [_greedy(heads, first), *([2 * np.arange(len(lines))] if first == 0 else [])]
     ways = [_mended(codes, heads, passes) for codes in begun]
-    best = min(
-        ways, key=lambda codes: float(np.abs(heads[codes[1:]] - heads[codes[:-1] ^ 1]).sum())
-    )
-    return [_drawn(lines[code >> 1], code) for code in best.tolist()]
+    lengths = [np.abs(heads[codes[1:]] - heads[codes[:-1] ^ 1]).sum() for codes in ways]
+    return [_drawn(lines[code >> 1], code) for code in ways[int(np.argmin(lengths))].tolist()]
 
 
 def _heads(lines: Sequence[Polyline]) -> _Points:
@@ -172,9 +161,6 @@ def _moved(codes: _Codes, heads: _Points, place: int, least: float) -> _Codes:
     if added[which, after] - added[0, place - 1] >= -least:
         return codes
     return np.insert(rest, after + 1, choices[which])
-
-
-# --- join -------------------------------------------------------------------------------------
 
 
 def _joined_piece(lines: list[Polyline], distance: float) -> list[Polyline]:

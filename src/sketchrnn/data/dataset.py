@@ -61,25 +61,23 @@ class Drawings:
     ) -> Drawings:
         """Drawings of separate stroke-3 arrays [N, 3]: int16 where that holds them, else float32.
 
-        Labels are [n], by default all 0, and factors [n, F]. `where` is their name in an error.
-
-        Raises:
-            SketchRNNError: a drawing is not stroke-3, or has a value that float32 cannot hold.
+        Labels are [n], by default all 0, and factors [n, F]. Raises SketchRNNError, naming `where`,
+        for one that is not stroke-3, or has a value that float32 cannot hold.
         """
         checked = [
             strokes.check_stroke3(array, f"{where}, drawing {index}")
             for index, array in enumerate(arrays)
         ]
-        rows = compact(np.concatenate(checked)) if checked else np.empty((0, 3), dtype=np.int16)
-        if labels is None:
-            labels = np.zeros(len(checked), np.int64)
+        rows = np.concatenate(checked) if checked else np.empty((0, 3), dtype=np.int16)
+        with np.errstate(over="ignore"):  # what overflows is reported by `check_rows`
+            rows = rows.astype(np.int16 if is_int16(rows) else np.float32, copy=False)
         drawings = cls.pooled(
             rows,
             [len(array) for array in checked],
-            np.asarray(labels, dtype=np.int64),
+            np.asarray(np.zeros(len(checked)) if labels is None else labels, dtype=np.int64),
             None if factors is None else np.asarray(factors, dtype=np.float32),
         )
-        check_rows(rows, drawings.begins, where)  # a float64 may have become infinite
+        check_rows(rows, drawings.begins, where)
         return drawings
 
     @classmethod
@@ -102,7 +100,7 @@ class Drawings:
         return self.rows[self.begins[index] : self.ends[index]]
 
     def __iter__(self) -> Iterator[AnyArray]:
-        return (self[index] for index in range(len(self)))
+        return map(self.__getitem__, range(len(self)))
 
     @cached_property
     def lengths(self) -> IntArray:
@@ -181,7 +179,6 @@ class Dataset:
         epsilon: Ramer-Douglas-Peucker epsilon the drawings were prepared with, in units of the
             0-255 box; None where unknown.
         provenance: one line a source.
-        name: what to call the set.
         factor_names: names of the columns of `Drawings.factors`; empty where there are none.
         stored_scale: the scale as the data file states it, so that it need not be computed again.
     """
@@ -230,9 +227,8 @@ class Dataset:
         if indices is None:
             fitting = np.flatnonzero(lengths <= N_max)
             if n < 1 or not len(fitting):
-                problem = f"has none of at most {N_max} points"
-                if n < 1:
-                    problem = f"none were asked for ({n})"
+                none = f"has none of at most {N_max} points"
+                problem = f"none were asked for ({n})" if n < 1 else none
                 raise SketchRNNError(f"{self.name}: no {split} drawings to take: {problem}")
             indices = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n].tolist()
         chosen = [self.sketch(split, index) for index in indices]
@@ -254,10 +250,7 @@ class Dataset:
         """Standard deviation of all training offsets, dx and dy together, clamped to +-1000 (px).
 
         Offsets divided by it have standard deviation 1; the mean is kept (section 3.1 of the paper;
-        docs/deviations.md, rows 15 and 17). Computed in chunks: the set need not fit into memory.
-
-        Raises:
-            SketchRNNError: no training drawings, or all offsets are equal.
+        docs/deviations.md, rows 15 and 17). SketchRNNError where all offsets are equal.
         """
         if self.stored_scale is not None:
             return self.stored_scale
@@ -273,10 +266,9 @@ class Dataset:
         """Median larger side of the training drawings, px."""
         sides = []
         for chosen, rows in self._training_drawings().chunks():
-            bounds = bounds_of(self.train.lengths[chosen])
+            first = bounds_of(self.train.lengths[chosen])[:-1]
             offsets = rows[:, strokes.XY].astype(np.float64)
             ends = np.cumsum(offsets, axis=0)
-            first = bounds[:-1]
             starts = ends[first] - offsets[first]  # a drawing's start point is no row
             high = np.maximum(np.maximum.reduceat(ends, first, axis=0), starts)
             low = np.minimum(np.minimum.reduceat(ends, first, axis=0), starts)
@@ -286,8 +278,7 @@ class Dataset:
     def limited(self, max_points: int) -> tuple[Dataset, dict[str, int]]:
         """The drawings of at most `max_points` rows, and how many were dropped from each split.
 
-        Raises:
-            SketchRNNError: no training drawing is left.
+        SketchRNNError where no training drawing is left.
         """
         kept = {name: split.lengths <= max_points for name, split in self.splits.items()}
         dropped = {name: int((~mask).sum()) for name, mask in kept.items()}
@@ -307,10 +298,8 @@ class Dataset:
     def merge(datasets: Sequence[Dataset]) -> Dataset:
         """One set of all of them; classes of the same name become one.
 
-        Factors are kept where all sets have the same. The rows are copied into memory.
-
-        Raises:
-            SketchRNNError: no sets, or more than 1 GiB of rows.
+        Factors are kept where all sets have the same. The rows are copied into memory; for more
+        than 1 GiB of them SketchRNNError.
         """
         if not datasets:
             raise SketchRNNError("there is no data set to merge; name at least one")
@@ -369,10 +358,8 @@ def split_numbers(
 
     How a class is dealt depends on its name, its number of drawings and the seed alone, not on what
     other classes are there. `labels` [n] index the classes; `valid` and `test` are shares of each
-    class where they are under 1, else numbers of drawings of each.
-
-    Raises:
-        SketchRNNError: a class would have no training drawings left.
+    class where they are under 1, else numbers of drawings of each. SketchRNNError where a class
+    would have no training drawings left.
     """
     splits = np.zeros(len(labels), dtype=np.int8)
     for label, name in enumerate(classes):
@@ -399,31 +386,12 @@ def is_int16(rows: AnyArray) -> bool:
     return whole and bool(rows.min() >= -limit and rows.max() <= limit)
 
 
-def compact(rows: AnyArray) -> AnyArray:
-    """Rows as int16 where that holds all values exactly, else as float32."""
-    if is_int16(rows):
-        return rows.astype(np.int16, copy=False)
-    with np.errstate(over="ignore"):  # what overflows is reported by `check_rows`
-        return rows.astype(np.float32, copy=False)
-
-
-def valid_rows(rows: AnyArray) -> npt.NDArray[np.bool_]:
-    """For each of the rows [P, 3] whether it is stroke-3: finite, and a pen of 0 or 1."""
-    pen = rows[:, strokes.PEN_UP]
-    valid: npt.NDArray[np.bool_] = (pen == 0) | (pen == 1)
-    if rows.dtype.kind == "f":
-        valid &= np.isfinite(rows).all(axis=1)
-    return valid
-
-
 def check_rows(rows: AnyArray, begins: IntArray, where: str, first: int = 0) -> None:
-    """Check the pooled rows [P, 3] of drawings that begin at `begins` [n].
+    """`strokes.check_stroke3` of pooled rows [P, 3], of drawings that begin at `begins` [n].
 
-    Raises:
-        SketchRNNError: as `strokes.check_stroke3`, naming `where` and the drawing, of which the one
-            at begins[0] is number `first`.
+    The error names `where` and the drawing, of which the one at begins[0] is number `first`.
     """
-    valid = valid_rows(rows)
+    valid = strokes.valid_rows(rows)
     if valid.all():
         return
     index = int(np.searchsorted(begins, np.flatnonzero(~valid)[0], side="right")) - 1

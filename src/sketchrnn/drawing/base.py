@@ -232,10 +232,7 @@ class Drawer(ABC):
     def _latents(
         self, z: npt.ArrayLike | None, n: int, seed: int, *, first: int = 0
     ) -> Latent | None:
-        """One vector each for n drawings from `first` on [n, Z]: as given, or from the prior.
-
-        None for a decoder-only model.
-        """
+        """A vector each for n drawings from `first` on [n, Z], from the prior unless given."""
         if z is not None:
             self.need_encoder("z")
             vectors = self._check_z(z)
@@ -267,14 +264,11 @@ class Drawer(ABC):
         return Sketch.from_stroke5(rows, label=self.label)
 
     def __repr__(self) -> str:
-        config = self.config
-        kind = (
-            f"encoder {config.encoder_cell} {config.encoder_size}, z {config.z_size}, "
-            if config.conditional
-            else "decoder only, "
-        )
+        config, kind = self.config, "decoder only"
+        if config.conditional:
+            kind = f"encoder {config.encoder_cell} {config.encoder_size}, z {config.z_size}"
         drawn = ", ".join(self.facts.classes) or "drawings"
         return (
-            f"<{type(self).__name__} {self.name!r} of {drawn}: {kind}decoder {config.decoder_cell}"
-            f" {config.decoder_size}, N_max {config.N_max}>"
+            f"<{type(self).__name__} {self.name!r} of {drawn}: {kind}, decoder"
+            f" {config.decoder_cell} {config.decoder_size}, N_max {config.N_max}>"
         )

@@ -42,10 +42,8 @@ class Completion:
 
     Attributes:
         given: the part, its points exactly as they were given.
-        rest: the strokes that the model adds, as `Sketch.polylines`; none where it finds the
-            drawing finished.
-        joined: whether rest[0] goes on with the last given stroke; it then begins at the last given
-            point.
+        rest: the strokes that the model adds; none where it finds the drawing finished.
+        joined: whether rest[0] goes on with the last given stroke, from the last given point.
     """
 
     given: Sketch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +22,6 @@ COLUMNS = 10
 LEAST_SPREAD_NATS = 4.0  # a point: strokes nearer to each other than this are not all colours
 
 Rows = Sequence[Sequence[Sketch]]
-Cells = Sequence[Sequence[Sketch | None]]
 T = TypeVar("T")
 
 
@@ -33,17 +32,12 @@ def temperature_sheet(
     drawn = [model.generate(n, temperature=tau, seed=seed) for tau in temperatures]
     if len(drawn) == 1:
         return SketchSheet.grid(drawn[0], title=title)
-    rows = list(_broken(zip(taus(temperatures), drawn, strict=True)))
-    return SketchSheet(
-        [row for _, row in rows], row_labels=[label for label, _ in rows], title=title
-    )
+    labels, rows = _broken(taus(temperatures), drawn)
+    return SketchSheet(rows, row_labels=labels, title=title)
 
 
 def beside_inputs(
-    inputs: Sequence[Sketch],
-    columns: Rows,
-    temperatures: Sequence[float],
-    title: str | None = None,
+    inputs: Sequence[Sketch], columns: Rows, temperatures: Sequence[float], title: str | None = None
 ) -> SketchSheet:
     """Each input in the first column, beside it what was drawn for it at each temperature."""
     return SketchSheet(
@@ -114,25 +108,23 @@ def completion_sheet(
     `rows` are for each part and temperature a label, the part, and its completions.
     """
     cells: list[list[Sketch | None]] = []
-    colors: list[list[str | list[str] | None]] = []
+    colors: list[list[str | list[str]]] = []
     labels: list[str] = []
     for label, given, completions in rows:
-        for number, (text, some) in enumerate(_broken([(label, completions)])):
-            cells.append([None if number else given, *(one.layers for one in some)])
-            colors.append([INK, *(one.stroke_colors(INK, REST) for one in some)])
-            labels.append(text)
+        texts, lines = _broken([label], [completions])
+        labels += texts
+        for number, line in enumerate(lines):
+            cells.append([None if number else given, *(one.layers for one in line)])
+            colors.append([INK, *(one.stroke_colors(INK, REST) for one in line)])
     framed = _framed(cells, [given for _, given, _ in rows])
     return SketchSheet(cells, colors=colors, framed=framed, row_labels=labels, title=title)
 
 
 def variation_sheet(given: Sketch, rows: Rows, temperatures: Sequence[float]) -> SketchSheet:
     """A drawing in a frame, and beside it the drawings like it at each temperature."""
-    labels = temperature_labels(temperatures) or [""]
-    broken = list(_broken(zip(labels, rows, strict=True)))
-    cells = [[None if number else given, *row] for number, (_, row) in enumerate(broken)]
-    return SketchSheet(
-        cells, framed=_framed(cells, [given]), row_labels=[label for label, _ in broken]
-    )
+    labels, lines = _broken(temperature_labels(temperatures) or [""], rows)
+    cells = [[None if number else given, *line] for number, line in enumerate(lines)]
+    return SketchSheet(cells, framed=_framed(cells, [given]), row_labels=labels)
 
 
 def tidy_sheet(rows: Sequence[tuple[Sketch, Tidied]], shown: int) -> SketchSheet:
@@ -170,13 +162,19 @@ def temperature_labels(temperatures: Sequence[float]) -> list[str] | None:
     return taus(temperatures) if len(temperatures) > 1 else None
 
 
-def _broken(rows: Iterable[tuple[str, Sequence[T]]]) -> Iterable[tuple[str, Sequence[T]]]:
+def _broken(
+    labels: Sequence[str], rows: Sequence[Sequence[T]]
+) -> tuple[list[str], list[Sequence[T]]]:
     """Rows with their labels as rows of at most `COLUMNS`; what goes on below has no label."""
-    for label, row in rows:
-        for first in range(0, len(row), COLUMNS):
-            yield "" if first else label, row[first : first + COLUMNS]
+    places = [
+        (label, row, first)
+        for label, row in zip(labels, rows, strict=True)
+        for first in range(0, len(row), COLUMNS)
+    ]
+    texts = ["" if first else label for label, _, first in places]
+    return texts, [row[first : first + COLUMNS] for _, row, first in places]
 
 
-def _framed(cells: Cells, given: Sequence[Sketch]) -> list[list[bool]]:
+def _framed(cells: Sequence[Sequence[Sketch | None]], given: Sequence[Sketch]) -> list[list[bool]]:
     """A frame around each of the given drawings."""
     return [[any(cell is one for one in given) for cell in row] for row in cells]

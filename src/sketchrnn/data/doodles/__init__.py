@@ -36,17 +36,11 @@ class Doodle:
 
 
 def doodle(kind: str, rng: np.random.Generator, **fixed: float) -> Doodle:
-    """Draw one doodle.
+    """Draw one doodle of a kind, with `fixed` values for some of the factors that apply to it.
 
-    Args:
-        kind: one of `KINDS`.
-        rng: chooses the factors that are not fixed, and all slips of the hand. The factors are
-            chosen before the fixed ones replace them, so the same state of `rng` with another
-            value of, say, `tilt` gives the same drawing tilted otherwise.
-        fixed: values for factors that apply to the kind (0 for one that does not is allowed).
-
-    Raises:
-        SketchRNNError: an unknown kind or factor, or a value that the kind does not take.
+    All factors are chosen by `rng` before the fixed ones replace them, so the same state of it with
+    another value of, say, `tilt` gives the same drawing tilted otherwise. SketchRNNError for an
+    unknown kind or factor, or a value that the kind does not take.
     """
     _check(1, 0, [kind])
     ranges = {name: RANGES[kind].get(name, NEVER) for name in FACTORS}
@@ -67,8 +61,7 @@ def doodle(kind: str, rng: np.random.Generator, **fixed: float) -> Doodle:
 def doodles(count: int, seed: int = 0, kinds: Sequence[str] = KINDS) -> Iterator[Doodle]:
     """Draw `count` doodles, one kind after the other; drawing i depends on (seed, i, kinds) only.
 
-    Raises:
-        SketchRNNError: an unknown kind, none, one named twice, a negative count or seed.
+    SketchRNNError for an unknown kind, none, one named twice, a negative count or seed.
     """
     _check(count, seed, kinds)
     return _stream(count, seed, 0, tuple(kinds))
@@ -79,16 +72,9 @@ def doodles_dataset(
 ) -> Dataset:
     """Draw a data set; its factors are in `Drawings.factors`, the classes are the kinds.
 
-    The training drawings are those of `doodles(counts[0], seed, kinds)`; the other splits have
-    random streams of their own.
-
-    Args:
-        counts: numbers of drawings to train, validate and test with.
-        seed: 0 or more.
-        kinds: what to draw, equally often.
-
-    Raises:
-        SketchRNNError: as `doodles`.
+    `counts` are of drawings to train, validate and test with, each kind equally often. The training
+    drawings are those of `doodles(counts[0], seed, kinds)`; the other splits have random streams of
+    their own.
     """
     _check(min(counts), seed, kinds)
     names = tuple(kinds)

@@ -8,7 +8,7 @@ lines that overshoot, corners that miss each other, a wobble along every stroke.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 
@@ -90,8 +90,9 @@ class Hand:
             ordered[first], ordered[first + 1] = ordered[first + 1], ordered[first]
         return list(chain.from_iterable(ordered))
 
-    def sides(self, left: Part, right: Part) -> Part:
-        """A left and a right part in the order of this person."""
+    def sides(self, part: Callable[[int], Part]) -> Part:
+        """A left (-1) and a right (1) part in the order of this person."""
+        left, right = part(-1), part(1)
         return right + left if self.right_first else left + right
 
     def arc(self, center: Point, radii: Point, start: float, sweep: float) -> Stroke:
@@ -130,11 +131,10 @@ class Hand:
 
 
 def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> list[Stroke]:
-    """Make dense strokes a drawing: tilted, wobbled, then prepared as QuickDraw's drawings are.
+    """Make dense strokes [n >= 2, 2] a drawing: tilted (degrees, clockwise), wobbled by `rng`.
 
-    Align to the origin, larger side to 255, points every 1 px, Ramer-Douglas-Peucker with epsilon
-    2.0, whole numbers. The strokes are [n >= 2, 2] in the figure's units; `tilt` is in degrees,
-    clockwise; `rng` chooses the wobble.
+    Then prepared as QuickDraw's are: aligned to the origin, larger side to 255, points every 1 px,
+    Ramer-Douglas-Peucker with epsilon 2.0, whole numbers.
     """
     ends = np.cumsum([len(stroke) for stroke in drawn])
     points = np.concatenate(drawn)

@@ -135,14 +135,14 @@ def _eyes(hand: Hand, f: Factors, height: float, apart: float) -> Part:
     """
     level = hand.about(-height, 0.04)
     radius = f["eye_size"]
-    eyes = []
-    for side in (-apart, apart):
-        x, y = hand.near((side, level), 0.015)
+
+    def eye(side: int) -> Part:
+        x, y = hand.near((side * apart, level), 0.015)
         if radius < SMALLEST_CIRCLE:
-            eyes.append(hand.line((x, y - radius), (x, y + radius), slip=0.01))
-        else:
-            eyes.append(hand.loop((x, y), (radius, hand.about(radius, 0.15 * radius))))
-    return hand.sides(eyes[:1], eyes[1:])
+            return [hand.line((x, y - radius), (x, y + radius), slip=0.01)]
+        return [hand.loop((x, y), (radius, hand.about(radius, 0.15 * radius)))]
+
+    return hand.sides(eye)
 
 
 def _smile(hand: Hand, y: float, half_width: float, smile: float) -> Part:
@@ -176,10 +176,8 @@ def _cat_head(hand: Hand, f: Factors) -> Part:
     dip = 0.12 + 0.1 * f["smile"]
     left = [(-0.34, 0.5 - dip / 2), (-0.2, 0.5 + dip / 2), (-0.04, 0.41)]
     mouth = [hand.curve(*left, *_on_side(-1, left[::-1]), slip=0.015)]
-    inner = hand.order(
-        [_eyes(hand, f, 0.2, 0.4 * w), nose + mouth, hand.sides(whiskers(-1), whiskers(1))]
-    )
-    return hand.order([head, hand.sides(ear(-1), ear(1))], 0.2) + inner
+    inner = hand.order([_eyes(hand, f, 0.2, 0.4 * w), nose + mouth, hand.sides(whiskers)])
+    return hand.order([head, hand.sides(ear)], 0.2) + inner
 
 
 def _pig_head(hand: Hand, f: Factors) -> Part:
@@ -196,14 +194,15 @@ def _pig_head(hand: Hand, f: Factors) -> Part:
     width, y = f["snout"], hand.about(0.25, 0.04)
     height = hand.about(0.7 * width, 0.06)
     snout = [hand.loop((0, y), (width, height))]
-    nostrils = [
-        hand.line((x, y - 0.3 * height), (x, y + 0.3 * height), slip=0.02)
-        for x in (-0.36 * width, 0.36 * width)
-    ]
-    snout += hand.sides(nostrils[:1], nostrils[1:])
+
+    def nostril(side: int) -> Part:
+        x = side * 0.36 * width
+        return [hand.line((x, y - 0.3 * height), (x, y + 0.3 * height), slip=0.02)]
+
+    snout += hand.sides(nostril)
     mouth = _smile(hand, 0.72, 0.3, f["smile"])
     inner = hand.order([_eyes(hand, f, 0.28, 0.42 * w), snout, mouth])
-    return hand.order([head, hand.sides(ear(-1), ear(1))], 0.2) + inner
+    return hand.order([head, hand.sides(ear)], 0.2) + inner
 
 
 def _body(hand: Hand, f: Factors) -> Part:

@@ -24,14 +24,13 @@ from sketchrnn.data.dataset import (
     bounds_of,
     check_rows,
     is_int16,
-    valid_rows,
 )
 from sketchrnn.data.formats import kind_of
 from sketchrnn.data.formats.records import MALFORMED
 from sketchrnn.data.report import Effects
 from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.files import replacing
-from sketchrnn.strokes import AnyArray
+from sketchrnn.strokes import AnyArray, valid_rows
 
 SKETCHES_ENDING = ".sketches"
 FORMAT_NAME = "sketchrnn-drawings"
