@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sketchrnn.drawing import blend
-from sketchrnn.drawing.coder import Coder, load_as
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import complete, fit_part
 from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.tidy import tidy
@@ -68,35 +68,15 @@ class Model(Coder):
             SketchRNNError: there is no such model, no network, or it cannot be used.
         """
         if find_run(name).exists() or not hub.is_repository(str(name)):
-            return load(name, device=device, bf16=bf16)
+            return Model.load(name, device=device, bf16=bf16)
         folder = hub.fetch(str(name), revision=revision, token=token)
         try:
-            model = load(folder, device=device, bf16=bf16)
+            model = Model.load(folder, device=device, bf16=bf16)
         except SketchRNNError as error:
             raise SketchRNNError(f"{name}: cannot be used: {error}") from None
         model.name = str(name).partition("/")[2]
         return model
 
 
-def load(
-    run: str | os.PathLike[str], *, device: str = "cpu", which: str = "best", bf16: bool = False
-) -> Model:
-    """Load the model of a run folder, or one that comes with the package.
-
-    >>> import sketchrnn
-    >>> sketchrnn.load("car").facts.classes
-    ('car',)
-
-    Args:
-        run: the folder that `sketchrnn train` wrote, or the name of a starter model.
-        device: where to compute.
-        which: "best" or "last" weights; see `runs.weights_place`.
-        bf16: draw faster, with rounded products; see `Coder`.
-
-    Raises:
-        SketchRNNError: no such folder, or something in it is missing or damaged.
-    """
-    return load_as(Model, run, device=device, which=which, bf16=bf16)
-
-
+load = Model.load
 from_pretrained = Model.from_pretrained

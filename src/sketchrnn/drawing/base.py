@@ -6,20 +6,18 @@ import operator
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.runs import DataFacts
 from sketchrnn.seeds import PRIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
-
-if TYPE_CHECKING:
-    from sketchrnn.figures.sheet import SketchSheet
 
 Latent = npt.NDArray[np.float32]
 T = TypeVar("T")
@@ -91,8 +89,6 @@ class SketchList(Drawn[Sketch]):
 
     def sheet(self, columns: int | None = None) -> SketchSheet:
         """The drawings as a grid."""
-        from sketchrnn.figures.sheet import SketchSheet
-
         return SketchSheet.grid(self, columns=columns)
 
 

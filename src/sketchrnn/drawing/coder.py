@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,6 @@ from sketchrnn.model.numpy_cells import CELLS
 from sketchrnn.runs import DataFacts, find_run, read_config
 from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
-
-C = TypeVar("C", bound="Coder")
 
 ENCODE_BATCH = 256
 
@@ -48,6 +46,34 @@ class Coder(Drawer):
         super().__init__(network.config, facts, name)
         self.network = network.eval()
         self.bf16 = bf16
+
+    @classmethod
+    def load(
+        cls,
+        run: str | os.PathLike[str],
+        *,
+        device: str = "cpu",
+        which: str = "best",
+        bf16: bool = False,
+    ) -> Self:
+        """Load the model of a run folder, or one that comes with the package.
+
+        >>> import sketchrnn
+        >>> sketchrnn.load("car").facts.classes
+        ('car',)
+
+        Args:
+            run: the folder that `sketchrnn train` wrote, or the name of a starter model.
+            device: where to compute.
+            which: "best" or "last" weights; see `runs.weights_place`.
+            bf16: draw faster, with rounded products; see `Coder`.
+
+        Raises:
+            SketchRNNError: no such folder, or something in it is missing or damaged.
+        """
+        folder = find_run(run)
+        network = load_network(folder, which).to(choose_device(device))
+        return cls(network, read_config(folder).data, folder.resolve().name, bf16=bf16)
 
     def _draw(
         self, z_nZ: Latent | None, n: int, temperature: float, seed: int, **options: Any
@@ -138,17 +164,3 @@ class Coder(Drawer):
             x_BT5[number] = strokes.stroke3_to_stroke5(row, max(lengths))
         x = torch.from_numpy(x_BT5).to(self._device)
         return x, torch.tensor(lengths, device=self._device)
-
-
-def load_as(
-    kind: type[C],
-    run: str | os.PathLike[str],
-    *,
-    device: str = "cpu",
-    which: str = "best",
-    bf16: bool = False,
-) -> C:
-    """Load a model of the class `kind`; see `sketchrnn.load`."""
-    folder = find_run(run)
-    network = load_network(folder, which).to(choose_device(device))
-    return kind(network, read_config(folder).data, folder.resolve().name, bf16=bf16)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,11 @@ from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.sample import before_last, choose
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import INK, REST
+from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.model.mixture import Mixture
 from sketchrnn.seeds import PEN_STREAM, choose_seed, generator
 from sketchrnn.sketch import Polyline, Sketch
-
-if TYPE_CHECKING:
-    from sketchrnn.figures.sheet import SketchSheet
 
 PenChoice = Literal["auto", "down", "up"]
 
@@ -92,9 +91,6 @@ class CompletionList(Drawn[Completion]):
 
     def sheet(self, columns: int | None = None) -> SketchSheet:
         """The drawings as a grid, the given part in ink and the rest in colour."""
-        from sketchrnn.figures.colors import INK, REST
-        from sketchrnn.figures.sheet import SketchSheet
-
         colors = [one.stroke_colors(INK, REST) for one in self]
         return SketchSheet.grid([one.layers for one in self], columns=columns, colors=colors)
 

@@ -146,18 +146,12 @@ def _measured(
     ):
         point_nats = offset_nats[:N] + pen_nats[:N]
         end_nats = float(pen_nats[N : N + 1].sum())  # none after N_max points
-        stroke_nats = _stroke_means(sketch, point_nats)
+        lengths = [len(line) for line in sketch.polylines]
+        lengths[0] = max(lengths[0], 2)  # a dot at the start is two points (`polylines_to_stroke3`)
+        stroke_N = np.repeat(np.arange(len(lengths)), lengths)[1:]  # a row leads to its point
+        stroke_nats = np.bincount(stroke_N, point_nats) / np.bincount(stroke_N)
         results.append(Likelihood(point_nats, end_nats, KL_nats, stroke_nats))
     return results
-
-
-def _stroke_means(sketch: Sketch, point_nats: Nats) -> Nats:
-    """The mean over the rows of each stroke; a row leads to its point, the start has none."""
-    lengths = [len(line) for line in sketch.polylines]
-    lengths[0] = max(lengths[0], 2)  # a dot at the start is two points (`polylines_to_stroke3`)
-    stroke_N = np.repeat(np.arange(len(lengths)), lengths)[1:]
-    means: Nats = np.bincount(stroke_N, point_nats) / np.bincount(stroke_N)
-    return means
 
 
 def typical(model: Coder, sketches: Sequence[Sketch]) -> npt.NDArray[np.intp]:

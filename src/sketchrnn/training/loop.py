@@ -20,7 +20,7 @@ from sketchrnn import runs
 from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.facts import DataFacts, describe
-from sketchrnn.drawing.coder import Coder, load_as
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
@@ -91,7 +91,7 @@ def train(
         runs.write_config(folder, runs.RunConfig(model, data, asdict(training)))
     else:
         if begin_with is not None:
-            other = load_as(Coder, begin_with)
+            other = Coder.load(begin_with)
             runs.load_weights(trainer.network, other.network.state_dict(), Path(begin_with))
             begun = f"began with the weights of {other.name} ({', '.join(other.facts.classes)})"
             facts = replace(facts, provenance=(*facts.provenance, begun))
