@@ -9,7 +9,7 @@ from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import complete, fit_part
 from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.tidy import tidy
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import naming
 from sketchrnn.runs import find_run
 from sketchrnn.share import hub
 from sketchrnn.share.pretrained import push_to_hub, save_pretrained
@@ -70,10 +70,8 @@ class Model(Coder):
         if find_run(name).exists() or not hub.is_repository(str(name)):
             return Model.load(name, device=device, bf16=bf16)
         folder = hub.fetch(str(name), revision=revision, token=token)
-        try:
+        with naming(f"{name}: cannot be used"):
             model = Model.load(folder, device=device, bf16=bf16)
-        except SketchRNNError as error:
-            raise SketchRNNError(f"{name}: cannot be used: {error}") from None
         model.name = str(name).partition("/")[2]
         return model
 

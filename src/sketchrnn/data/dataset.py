@@ -316,20 +316,19 @@ class Dataset:
         factor_names = datasets[0].factor_names
         if any(data.factor_names != factor_names for data in datasets):
             factor_names = ()
-        renumbered = [
-            np.array([classes.index(name) for name in data.classes], np.int64) for data in datasets
-        ]
 
         def joined(name: str) -> Drawings:
             parts = [data.split(name) for data in datasets]
             rows = [part.gather(np.arange(len(part))).astype(dtype, copy=False) for part in parts]
-            labels = [new[part.labels] for new, part in zip(renumbered, parts, strict=True)]
+            lengths = np.concatenate([part.lengths for part in parts])
+            labels = [
+                np.array([classes.index(one) for one in data.classes], np.int64)[part.labels]
+                for data, part in zip(datasets, parts, strict=True)
+            ]
             factors = [part.factors for part in parts if part.factors is not None]
+            factors_nF = np.concatenate(factors) if factor_names else None
             return Drawings.pooled(
-                np.concatenate(rows),
-                np.concatenate([part.lengths for part in parts]),
-                np.concatenate(labels),
-                np.concatenate(factors) if factor_names else None,
+                np.concatenate(rows), lengths, np.concatenate(labels), factors_nF
             )
 
         epsilons = {data.epsilon for data in datasets}

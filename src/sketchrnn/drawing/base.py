@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -211,11 +211,13 @@ class Drawer(ABC):
     ) -> Iterator[npt.NDArray[np.float32]]:
         """The rows of one drawing of `_draw`, each as it is drawn."""
 
-    @abstractmethod
     def _draw(
         self, z_nZ: Latent | None, n: int, temperature: float, seed: int
-    ) -> Sequence[npt.NDArray[np.float32]]:
-        """n drawings as stroke-5 rows in scaled units, each without its p3 (see `sample`)."""
+    ) -> list[npt.NDArray[np.float32]]:
+        """n drawings as stroke-5 rows in scaled units, each without its p3."""
+        vectors = [None] * n if z_nZ is None else z_nZ
+        rows = (self._rows(z_Z, temperature, seed, number) for number, z_Z in enumerate(vectors))
+        return [np.array(list(drawing)) for drawing in rows]
 
     def need_encoder(self, what: str) -> None:
         """Raise SketchRNNError, naming `what` cannot be done, if this is a decoder-only model."""

@@ -209,15 +209,6 @@ class LiveModel(Drawer):
     ) -> Iterator[Array]:
         return draw_rows(self.decoder, z_Z, temperature=temperature, seed=seed, number=number)
 
-    def _draw(
-        self, z_nZ: Latent | None, n: int, temperature: float, seed: int
-    ) -> list[npt.NDArray[np.float32]]:
-        vectors = [None] * n if z_nZ is None else z_nZ
-        return [
-            np.array(list(self._rows(z_Z, temperature, seed, number)))
-            for number, z_Z in enumerate(vectors)
-        ]
-
 
 def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:
     """Load the model of a run folder for live drawing, without PyTorch.
