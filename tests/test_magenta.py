@@ -236,7 +236,7 @@ def test_a_vae_model_computes_what_the_description_says(
     points = inputs[1:].astype(np.float64)
     zeros = np.zeros(E)
     finals = [
-        lstm(rows, *(weights[f"{way} {part}"] for part in ("W_xh", "W_hh", "b")), zeros, zeros)[-1]
+        lstm(rows, *(weights[f"{way} {part}"] for part in ("W_xh", "W_hh", "b")), zeros, zeros)[-1]  # type: ignore[call-arg]
         for way, rows in (("forward", points), ("backward", points[::-1]))
     ]
     h = np.concatenate(finals)
@@ -508,7 +508,7 @@ def test_what_was_rounded_once_stays(small: Model, tmp_path: Path) -> None:
 
 def load_exported(model: Model, path: Path) -> Model:
     export_published(model, path)
-    return load_published(path)
+    return load_published(path)  # type: ignore[return-value]
 
 
 def test_the_order_of_blobs_and_shapes_is_the_one_described(tmp_path: Path) -> None:
