@@ -1,5 +1,10 @@
 """The one exception for input that we cannot use."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 LONGEST = 1000  # characters of a message: what it quotes of a file may have no end
 
 
@@ -29,3 +34,12 @@ class SketchRNNError(ValueError):
         if len(line) > LONGEST:
             line = line[: LONGEST - 3] + "..."
         super().__init__(printable(line))
+
+
+@contextmanager
+def naming(where: object) -> Iterator[None]:
+    """What is wrong in the block is said of `where`: a file, a drawing, a model."""
+    try:
+        yield
+    except SketchRNNError as error:
+        raise SketchRNNError(f"{where}: {error}") from None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sketchrnn.data import places
@@ -14,7 +13,7 @@ from sketchrnn.drawing.complete import fit_part
 from sketchrnn.drawing.fit import Fitted
 from sketchrnn.drawing.likelihood import typical
 from sketchrnn.drawing.sheets import corner_weights
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.sketch import Sketch
 
 TYPICAL_AMONG = 500  # drawings of a split, evenly over it, that `typical` is looked for in
@@ -76,7 +75,7 @@ def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:
         SketchRNNError: naming it, if it is as it is, with more points than the model reads; or if
             it cannot be made fit.
     """
-    with naming(given):
+    with naming(given.name):
         if not as_is and given.outside:
             result = model.fit(given.sketch)
             return Input(given, result.sketch, result)
@@ -95,22 +94,13 @@ def fitted_part(model: Coder, part: Given, *, as_is: bool, share: float | None) 
     Raises:
         SketchRNNError: naming it, if it cannot be made fit; a `share` of a part that is not scaled.
     """
-    with naming(part):
+    with naming(part.name):
         if not as_is and part.outside:
             result = fit_part(model, part.sketch, share=share)
             return Input(part, result.sketch, result)
         if share is not None:
             raise SketchRNNError("its size is known, it is not scaled: leave out --of-size")
         return Input(part, part.sketch)
-
-
-@contextmanager
-def naming(given: Given) -> Iterator[None]:
-    """What is wrong with a drawing names it."""
-    try:
-        yield
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{given.name}: {error}") from None
 
 
 def mixed(inputs: Sequence[Input], weights: Sequence[float], sketch: Sketch) -> Sketch:

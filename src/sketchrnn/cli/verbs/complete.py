@@ -13,7 +13,7 @@ from sketchrnn.cli.options import (
     named,
 )
 from sketchrnn.cli.task import Task
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, naming
 
 if TYPE_CHECKING:
     from sketchrnn.api import Model
@@ -101,10 +101,8 @@ def _completions(
     model: Model, part: Input, arguments: argparse.Namespace, temperature: float, seed: int
 ) -> list[Completion]:
     """The ways in which the model goes on with a part, in its own place and size."""
-    from sketchrnn.drawing.inputs import naming
-
     n, pen = arguments.n, arguments.pen or part.given.pen or "auto"
-    with naming(part.given):
+    with naming(part.given.name):
         z: Any = "part" if arguments.z == "part" else None
         if arguments.sample_z:
             z = model.encode([part.sketch] * n, sample=True, seed=seed)
