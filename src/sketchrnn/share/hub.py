@@ -38,8 +38,7 @@ def is_repository(name: str) -> bool:
 def fetch(repository: str, *, revision: str | None = None, token: str | None = None) -> Path:
     """The folder, in the hub's cache, that has the two files of a model; fetched where needed.
 
-    `repository` is OWNER/NAME; see `Model.from_pretrained`. Where there is no network, a copy in the
-    cache will do.
+    `repository` is OWNER/NAME; see `Model.from_pretrained`. Without a network a copy there will do.
     """
     with naming(repository):
         hub = _package("there is no such folder here; ")

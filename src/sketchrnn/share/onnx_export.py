@@ -199,7 +199,8 @@ def encoder(config: ModelConfig, weights: Weights) -> bytes:
 def lstm_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> list[str]:
     """See `LSTMCell`, and `LayerNormLSTMCell`, which has norms and no bias."""
     h, c = state
-    gates = graph.op("Add", *(graph.op("MatMul", *pair) for pair in inputs_of(weights, x, h)))
+    from_x, from_h = graph.op("MatMul", x, weights["W_xh"]), graph.op("MatMul", h, weights["W_hh"])
+    gates = graph.op("Add", from_x, from_h)
     if "bias" in weights:
         gates = graph.op("Add", gates, weights["bias"])
     return gated_update(graph, weights, graph.parts(gates, GATES), c)
@@ -220,9 +221,8 @@ def hyper_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> 
 
     scales = expand(scaling, weights["W_alpha"])
     shifts = expand(shifting, weights["W_beta"])
-    x_parts, h_parts = (
-        graph.parts(graph.op("MatMul", *pair), GATES) for pair in inputs_of(weights, x, h)
-    )
+    x_parts = graph.parts(graph.op("MatMul", x, weights["W_xh"]), GATES)
+    h_parts = graph.parts(graph.op("MatMul", h, weights["W_hh"]), GATES)
     gates = []
     for gate, bias in enumerate(np.split(weights["bias"], GATES)):
         from_x = graph.op("Mul", scales[gate], x_parts[gate])
@@ -233,11 +233,6 @@ def hyper_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> 
 
 
 CELLS = {"lstm": lstm_step, "layer_norm": lstm_step, "hyper": hyper_step}
-
-
-def inputs_of(weights: Weights, x: str, h: str) -> list[tuple[str, Array]]:
-    """What a step multiplies, and by what."""
-    return [(x, weights["W_xh"]), (h, weights["W_hh"])]
 
 
 def gated_update(graph: Graph, weights: Weights, gates: list[str], c: str) -> list[str]:
