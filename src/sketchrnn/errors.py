@@ -1,7 +1,5 @@
 """The one exception for input that we cannot use."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,8 +35,8 @@ class SketchRNNError(ValueError):
 
 
 @contextmanager
-def naming(where: object) -> Iterator[None]:
-    """What is wrong in the block is said of `where`: a file, a drawing, a model."""
+def naming(where: str) -> Iterator[None]:
+    """What is found wrong in the block names where."""
     try:
         yield
     except SketchRNNError as error:

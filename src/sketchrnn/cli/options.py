@@ -22,32 +22,6 @@ DRAWING_HELP = (
     " 0, or typical (what the model finds likeliest) or typical:K (the K-th after it); SPLIT is"
     " test unless named"
 )
-_SWITCH: dict[str, Any] = {"action": "store_true", "default": None}  # None: not given
-# What `figures.page.Paper` takes beside the size of the page, and its names there with dashes.
-PAPER_OPTIONS: dict[str, dict[str, Any]] = {
-    "--landscape": {**_SWITCH, "help": "turn it on its side"},
-    "--margin": {"metavar": "LENGTH", "help": "to the ink (default 10mm)"},
-    "--stroke-width": {"metavar": "LENGTH", "help": "of all lines (default 0.4mm)"},
-    "--units": {
-        "choices": ("mm", "in", "px"),
-        "help": "of the SVG, and of lengths without one (default mm)",
-    },
-    "--color": {"metavar": "CSS", "help": "of all lines (default: their own)"},
-    "--color-by": {
-        "choices": ("stroke", "class"),
-        "help": "a colour for each stroke of a drawing, or each class; each colour is a layer",
-    },
-    "--order": {
-        **_SWITCH,
-        "help": "order and turn the strokes, of all drawings together, for little pen-up travel",
-    },
-    "--labels": {**_SWITCH, "help": "draw letters, frames and rules of a sheet as well"},
-    "--in-place": {
-        **_SWITCH,
-        "help": "each drawing where its coordinates say, in --units from the top left of the page,"
-        " and not fitted: to go on with what is on the paper already",
-    },
-}
 
 
 def add_model_and_drawings(
@@ -73,13 +47,8 @@ def add_drawing_options(
 ) -> None:
     """Add what every verb that draws has: temperature, seed, output, device, which weights.
 
-    Args:
-        parser: of the verb.
-        temperatures: the default; None where nothing is drawn by chance: no temperature, no seed.
-        ladder: whether several temperatures can be given.
-        output: the default.
-        each: whether --each is there.
-        pages: whether what is drawn can be put on a page, and written in all formats.
+    `temperatures` and `output` are the defaults; None where nothing is drawn by chance. Several
+    temperatures can be given with `ladder`. `each` adds --each, `pages` a page and all formats.
     """
     add = parser.add_argument
     if temperatures is not None:
@@ -131,8 +100,29 @@ def add_page_options(parser: argparse.ArgumentParser) -> None:
         help="a0 to a6, letter, legal, tabloid, or WIDTHxHEIGHT with a unit, as 200x100mm: the"
         " drawings alone, as large as fits, one path a stroke",
     )
-    for name, settings in PAPER_OPTIONS.items():
-        group.add_argument(name, **settings)
+
+    def add(name: str, text: str, **settings: Any) -> None:
+        """What `figures.page.Paper` has under that name; None where it is not given."""
+        dest = "paper_" + name.replace("-", "_")
+        group.add_argument(f"--{name}", dest=dest, default=None, help=text, **settings)
+
+    add("landscape", "turn it on its side", action="store_true")
+    add("margin", "to the ink (default 10mm)", metavar="LENGTH")
+    add("stroke-width", "of all lines (default 0.4mm)", metavar="LENGTH")
+    units = "of the SVG, and of lengths without one (default mm)"
+    add("units", units, choices=("mm", "in", "px"))
+    add("color", "of all lines (default: their own)", metavar="CSS")
+    by = "a colour for each stroke of a drawing, or each class; each colour is a layer"
+    add("color-by", by, choices=("stroke", "class"))
+    order = "order and turn the strokes, of all drawings together, for little pen-up travel"
+    add("order", order, action="store_true")
+    add("labels", "draw letters, frames and rules of a sheet as well", action="store_true")
+    add(
+        "in-place",
+        "each drawing where its coordinates say, in --units from the top left of the page, and not"
+        " fitted: to go on with what is on the paper already",
+        action="store_true",
+    )
     seconds = "that an animation takes to draw (default 2 to 8, by what there is to draw)"
     parser.add_argument("--seconds", type=float, metavar="S", help=seconds)
 

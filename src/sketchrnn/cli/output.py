@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from sketchrnn import registry
 from sketchrnn.cli.flags import flag
-from sketchrnn.cli.options import PAPER_OPTIONS
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.registry import check_package, ending_of, listed
 
@@ -144,12 +143,7 @@ def each_ending(arguments: argparse.Namespace) -> str:
 
 
 def check_output(output: str, each: str | None = None, endings: Sequence[str] = BASIC) -> None:
-    """Fail before the work is done if `output`, or the folder `each`, cannot be written.
-
-    Raises:
-        SketchRNNError: an ending that is not among `endings`, or needs a package that is not there;
-            a folder, or a place where there can be no file.
-    """
+    """Raise SketchRNNError, before the work is done, if `output` or `each` cannot be written."""
     if output != STANDARD_OUTPUT:
         _check_ending(output, ending_of(output), endings)
         if Path(output).is_dir():
@@ -195,8 +189,11 @@ def _spare_inputs(specs: Iterable[str], output: str, each: str | None) -> None:
 
 def _paper(typed: dict[str, Any]) -> Paper | None:
     """The paper that is asked for; None for none."""
-    names = [name[2:].replace("-", "_") for name in PAPER_OPTIONS]
-    given = {name: typed[name] for name in names if typed.get(name) is not None}
+    given = {
+        name.removeprefix("paper_"): value
+        for name, value in typed.items()
+        if name.startswith("paper_") and value is not None
+    }
     if typed.get("page") is None:
         if given:
             raise SketchRNNError(f"{flag(next(iter(given)))} is of a page: say which, --page a4")

@@ -182,7 +182,13 @@ def export_published(
     if target.suffix.lower() != ".json":
         raise SketchRNNError(f"{target}: the format is JSON; name it {target.stem}.json")
     with naming(model.name):
-        _check_cells(model.config)
+        cells = {"encoder": model.config.encoder_cell} if model.conditional else {}
+        for part, cell in {**cells, "decoder": model.config.decoder_cell}.items():
+            if cell != "lstm":
+                raise SketchRNNError(
+                    f"the {part} has {cell} cells, and the format holds the weights of lstm cells"
+                    " only; train with --encoder-cell lstm --decoder-cell lstm"
+                )
         name = name or "+".join(model.facts.classes) or model.name
         if not _is_name(name):
             raise SketchRNNError(
@@ -204,17 +210,6 @@ def export_published(
     }
     write_text(target, json.dumps([info, shapes, blobs], separators=(",", ":")))
     return beyond
-
-
-def _check_cells(config: ModelConfig) -> None:
-    """Only LSTM cells fit: the format has no place for the gains of a layer norm, nor for more."""
-    cells = {"encoder": config.encoder_cell} if config.conditional else {}
-    for part, cell in {**cells, "decoder": config.decoder_cell}.items():
-        if cell != "lstm":
-            raise SketchRNNError(
-                f"the {part} has {cell} cells, and the format holds the weights of lstm cells only;"
-                " train with --encoder-cell lstm --decoder-cell lstm"
-            )
 
 
 def _quantised(model: Coder) -> tuple[list[list[int]], list[str], str]:
@@ -249,7 +244,7 @@ def read_published(
         SketchRNNError: no such file, or not of that format; says where.
     """
     target = Path(path)
-    with naming(target):
+    with naming(str(path)):
         match _document(target):
             case [dict() as info, list() as shapes, list() as blobs] if len(shapes) == len(blobs):
                 pass
