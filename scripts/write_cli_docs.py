@@ -1,13 +1,11 @@
-"""Write docs/command-line.md from the real parser: the --help of every verb.
+"""Write docs/command-line.md from the real parser: the --help of every verb, on one page.
 
-python scripts/write_cli_docs.py            # write it
-python scripts/write_cli_docs.py --check    # exit code 1 if it is not what would be written
+The page is not committed: `sketchrnn VERB --help` says the same. `make docs` writes it.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,8 +18,6 @@ WIDTH = 92  # characters; never the terminal's
 
 INTRODUCTION = """\
 # The command line
-
-<!-- Written by scripts/write_cli_docs.py; `make docs` writes it anew. -->
 
 The exit code is 0 when all went well, 2 when the input cannot be used (one line on standard error
 says what is wrong, where, and what to do; nothing is left half-written), and 130 after Ctrl-C. A
@@ -57,17 +53,6 @@ def verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
                 yield from verbs(verb)
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description="Write docs/command-line.md.")
-    arguments.add_argument("--check", action="store_true", help="only say whether it is fresh")
-    if not arguments.parse_args().check:
-        write_text(PAGE, page())
-        return 0
-    if PAGE.is_file() and PAGE.read_text("utf-8") == page():
-        return 0
-    print(f"{PAGE} is not fresh: run python scripts/write_cli_docs.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    write_text(PAGE, page())
+    print(f"wrote {PAGE}")

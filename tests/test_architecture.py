@@ -34,7 +34,7 @@ TORCH_FREE = (
     *("errors", "files", "strokes", "travel", "seeds", "svgtext", "registry", "sketch", "data"),
     *("figures", "runs", "model.config", "model.numpy_cells", "training.config", "cli"),
     *("training.schedules", "drawing.base", "drawing.fit", "drawing.latent", "drawing.live"),
-    *("drawing.point", "share.hub", "share.starters", "paper.commands"),
+    *("drawing.point", "share.hub", "share.starters"),
 )
 
 

@@ -211,7 +211,7 @@ def test_a_graph_does_nothing_where_the_loss_is_not_finite() -> None:
     bad = a_batch(2)
     bad.x_BT5[0, 1, 0] = np.nan
     assert trainer.step(bad) is None
-    assert trainer.steps_done == 2
+    assert trainer.place.steps_done == 2
     for parameter, value in zip(trainer.network.parameters(), before, strict=True):
         assert torch.equal(parameter, value)
     assert {float(state["step"]) for state in trainer.adam.state.values()} == {2.0}

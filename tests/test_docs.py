@@ -1,11 +1,10 @@
-"""The documents: the page of the command line is fresh, links lead somewhere, commands parse."""
+"""The documents: help of the command line, links that lead somewhere, commands that parse."""
 
 from __future__ import annotations
 
 import re
 import runpy
 import shlex
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from sketchrnn.cli import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "write_cli_docs.py"
-PAGE = ROOT / "docs" / "command-line.md"
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "command-line.md"),
+]
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
@@ -34,41 +35,16 @@ def name_of(document: Path) -> str:
     return str(document.relative_to(ROOT))
 
 
-def test_the_page_of_the_command_line_is_fresh(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_the_page_has_every_verb_and_flag(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the terminal of the reader."""
-    for columns in ("40", "200"):
-        monkeypatch.setenv("COLUMNS", columns)
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--check"])
-        with pytest.raises(SystemExit) as leaving:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        assert leaving.value.code == 0, capsys.readouterr().err
-
-
-def test_a_stale_page_is_noticed_and_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     script = runpy.run_path(str(SCRIPT))
-    main = script["main"]
-    monkeypatch.setitem(main.__globals__, "PAGE", tmp_path / "page.md")
-    for content in (None, "old"):
-        if content:
-            (tmp_path / "page.md").write_text(content, "utf-8")
-        monkeypatch.setattr(sys, "argv", ["write_cli_docs.py", "--check"])
-        assert main() == 1
-        assert "is not fresh" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["write_cli_docs.py"])
-    assert main() == 0
-    assert (tmp_path / "page.md").read_bytes() == PAGE.read_bytes()
-
-
-def test_the_page_has_every_verb_and_flag() -> None:
-    text = PAGE.read_text("utf-8")
-    verbs = runpy.run_path(str(SCRIPT))["verbs"]
-    for parser in verbs(build_parser()):
+    text = script["page"]()
+    for parser in script["verbs"](build_parser()):
         section = text.split(f"## {parser.prog}\n")[1].split("\n## ")[0]
         assert section.split("```text\n")[1].startswith(f"usage: {parser.prog} ")
+        assert max(map(len, section.splitlines())) <= script["WIDTH"]
         for action in parser._actions:
             assert all(flag in section for flag in action.option_strings)
 
@@ -106,8 +82,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_links_are_found() -> None:
     """The test above looks at something."""
-    assert "data-formats.md" in links(PAGE)
-    assert "the-command-line" in anchors(PAGE)
+    assert "docs/data-formats.md" in links(ROOT / "README.md")
+    assert "draw-in-a-minute" in anchors(ROOT / "README.md")
 
 
 # Commands ----------------------------------------------------------------------------------------
@@ -137,7 +113,6 @@ def in_documents(find: Callable[[str], list[str]]) -> list[Any]:
     return [
         pytest.param(command, id=f"{name_of(document)}: {command}")
         for document in DOCUMENTS
-        if document != PAGE  # its blocks are the parser's own
         for command in dict.fromkeys(find(document.read_text("utf-8")))
     ]
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from sketchrnn import cli
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.doodles import doodles_dataset
 from sketchrnn.data.formats import sketches
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.paper.commands import Recipe
 from sketchrnn.paper.howmany import how_many, selection
-from sketchrnn.paper.trials import make_trials
+from sketchrnn.paper.trials import Recipe, run_experiment
 from sketchrnn.runs import read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import read_log
+from sketchrnn.training.terminal import StopSignals
 
 MODEL = {"encoder_size": 4, "decoder_size": 8, "z_size": 2, "mixtures": 2}
 TRAINING = TrainingConfig(batch_size=4, max_steps=3, evaluate_every=2, augment_scale=0.2)
@@ -65,18 +65,21 @@ def test_copies_stand_behind_their_originals(data: Dataset) -> None:
             assert not np.array_equal(rows, original)
 
 
-def test_a_table_goes_on_where_it_was_stopped(data: Dataset, tmp_path: Path) -> None:
-    stops = 0
+def test_a_table_goes_on_where_it_was_stopped(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
 
-    def should_stop() -> bool:
-        nonlocal stops
-        stops += 1
-        return stops == 3  # after the first step of the second training
+    def should_stop(signals: StopSignals) -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == 5  # after the first step of the second training
 
+    monkeypatch.setattr(StopSignals, "__call__", should_stop)
+    monkeypatch.setattr("sketchrnn.devices.prepare_cpu", lambda: None)
     begun = how_many(tmp_path, data, RECIPE, (5,), ("plain", "usual"))
     for done in ([True, False], [True, True]):
-        for _, records in make_trials(begun, torch.device("cpu"), should_stop=should_stop):
-            list(records)
+        assert run_experiment(begun, Namespace(device="cpu", backend="auto")) == all(done)
         assert [trial.is_done for trial in begun.trials] == done
     assert [
         record["step"] for record in read_log(begun.trials[1].run) if record["kind"] == "train"
@@ -118,4 +121,4 @@ def starter(name: str) -> Path:
 
 def test_more_drawings_than_there_are(data: Dataset) -> None:
     with pytest.raises(SketchRNNError, match="26 training drawings; a table cannot have a row of"):
-        how_many(Path("out"), data, RECIPE, (41,))
+        how_many(Path("out"), data, RECIPE, (41,), ("plain",))

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from models import random_network
-from sketchrnn import api as model_module
 from sketchrnn.api import Model
+from sketchrnn.drawing import coder as model_module
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import DataFacts

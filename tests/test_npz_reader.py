@@ -203,6 +203,12 @@ def named(module: str, name: str) -> bytes:
     return short(module) + short(name) + pickle.STACK_GLOBAL
 
 
+def shared_lists(count: int = 40) -> bytes:
+    """Lists of twice the list before: a trillion parts, for whoever would show them."""
+    pairs = (b"](" + b"h%c" % index * 2 + b"eq%c" % (index + 1) for index in range(count))
+    return b"]q\x00" + b"".join(pairs)
+
+
 def payloads(marker: Path) -> dict[str, bytes]:
     """Pickles that make `marker` when a trusting unpickler runs them, and other tricks."""
     command = f"touch {marker}"
@@ -242,6 +248,11 @@ def payloads(marker: Path) -> dict[str, bytes]:
         "object dtype with a value": b"\x80\x02cnumpy\ndtype\n(" + short("O8") + b"K\x00K\x01tR.",
         "a memo of 32 GB": b"\x80\x02Nr\xff\xff\xff\x7f.",
         "a string of 4 GB": b"\x80\x03B\xff\xff\xff\xffabc.",
+        "a type named by lists": b"\x80\x02" + shared_lists() + b"cnumpy\ndtype\nh(\x85R.",
+        "a shape of lists": b"\x80\x03"
+        + (shared_lists() + array + b"NNN\x87R(K\x01)cnumpy\ndtype\nU\x02f8\x85R\x89](")
+        + (array + b"NNN\x87R(K\x01h(\x85cnumpy\ndtype\nU\x02f8\x85R\x89C\x01xtb") * 2
+        + b"etb.",
         "lists in lists": b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b".",
         "a number": b"\x80\x02K\x05.",
         "nothing": b"",

@@ -150,7 +150,7 @@ def test_one_drawing_keeps_its_place(shell: Shell) -> None:
 
 
 def test_a_data_file_and_back(shell: Shell) -> None:
-    original = list(ndjson.records("two.ndjson"))
+    original = list(ndjson.records(Path("two.ndjson")))
     lost = "an .npz has no classes, so the 2 of these drawings are one in it; .ndjson and .json"
     for line, says in (
         ("convert two.ndjson -o a.npz", f"{lost} keep them\n"),
@@ -159,7 +159,7 @@ def test_a_data_file_and_back(shell: Shell) -> None:
     ):
         assert shell(*line.split()) == 0
         assert shell.err == f"12 drawings\n{says}wrote {line.split()[-1]}\n"
-    for record, back in zip(original, ndjson.records("c.ndjson"), strict=True):
+    for record, back in zip(original, ndjson.records(Path("c.ndjson")), strict=True):
         ours, theirs = (
             Sketch.from_polylines(back.polylines),
             Sketch.from_polylines(record.polylines),

@@ -19,11 +19,12 @@ import sketchrnn
 from sketchrnn.model.backends.native.library import SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
-VERSION_HOME = "src/sketchrnn/__init__.py"
+VERSION_HOME = "src/sketchrnn/version.py"
 DRAWINGS_AND_WEIGHTS = {
     ".npz", ".npy", ".ndjson", ".gz", ".zip", ".sketches", ".safetensors", ".pt", ".pth", ".pkl",
 }  # fmt: skip
-C_SOURCES = ("model/native/products.h", "model/native/cells.c")
+C_SOURCES = ("model/backends/native/products.h", "model/backends/native/cells.c")
+DATA = ("py.typed", "data/quickdraw_classes.txt", "demo/page.html", "figures/letters.txt")
 LARGEST_FILE_BYTES = 2_000_000
 
 
@@ -126,7 +127,7 @@ def test_the_wheel(tmp_path: Path) -> None:
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert {name for name in names if name.startswith("sketchrnn/")} == expected
-    assert {"sketchrnn/py.typed", *(f"sketchrnn/{name}" for name in C_SOURCES)} <= set(names)
+    assert {f"sketchrnn/{name}" for name in (*DATA, *C_SOURCES)} <= set(names)
     assert {f"{info}licenses/LICENSE", f"{info}entry_points.txt"} <= set(names)
     assert "License-Expression: Apache-2.0" in metadata
     assert "Requires-Python: >=3.11" in metadata
@@ -150,7 +151,7 @@ def test_the_source_archive(tmp_path: Path) -> None:
 
 
 def test_the_c_sources_are_those_that_are_compiled() -> None:
-    folder = ROOT / "src" / "sketchrnn" / "model" / "native"
+    folder = ROOT / "src" / "sketchrnn" / "model" / "backends" / "native"
     named = {path.name for path in folder.iterdir() if path.suffix in (".c", ".h")}
     assert named == set(SOURCES) == {Path(name).name for name in C_SOURCES}
 

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import signal
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import scipy.stats
-import torch
 
 from sketchrnn.api import load
 from sketchrnn.data.dataset import Dataset
@@ -23,11 +23,18 @@ from sketchrnn.data.formats import sketches
 from sketchrnn.data.sources import read_source
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
-from sketchrnn.paper.commands import Recipe
-from sketchrnn.paper.drawings import beginning, hybrid, ranks, wishes
-from sketchrnn.paper.orders import COMPARISONS, MeanLoss, verdicts
+from sketchrnn.paper.drawings import beginning, hybrid, wishes
 from sketchrnn.paper.panels import Panels
-from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, TABLE_1, printed_row
+from sketchrnn.paper.printed import (
+    COLUMNS,
+    COMPARISONS,
+    DECODER_ONLY,
+    TABLE_1,
+    MeanLoss,
+    Verdict,
+    printed_row,
+    verdicts,
+)
 from sketchrnn.paper.table1 import (
     CSV,
     MARKDOWN,
@@ -37,16 +44,15 @@ from sketchrnn.paper.table1 import (
     trials_of,
 )
 from sketchrnn.paper.tradeoff import curves_of, trade_off
-from sketchrnn.paper.trials import LOSSES, TEST, make_trials
+from sketchrnn.paper.trials import LOSSES, TEST, Recipe, run_experiment
 from sketchrnn.runs import read_config
 from sketchrnn.sketch import Sketch
 from sketchrnn.training import loop
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record, read_log
-from sketchrnn.training.terminal import TrainingProgress
+from sketchrnn.training.terminal import StopSignals, TrainingProgress
 from tiny import Shell, do, listing
 
-CPU = torch.device("cpu")
 SIZES = {"encoder_size": 6, "decoder_size": 8, "z_size": 4, "mixtures": 2}
 TRAINING = TrainingConfig(batch_size=8, max_steps=4, evaluate_every=2, patience=0)
 RECIPE = Recipe(PRESETS["laptop"].model | SIZES, TRAINING)
@@ -107,14 +113,20 @@ def _command(data: Path, out: Path) -> list[str | Path]:
 def _make(data: Path, out: Path, names: Sequence[str], stop_after: int | None = None) -> int:
     """Make a table, asking to stop after so many steps; returns the steps that were taken."""
     steps = 0
-    table = make_trials(
-        table_1(out, find_data(data, names)[0], RECIPE),
-        CPU,
-        should_stop=lambda: stop_after is not None and steps >= stop_after,
-    )
-    for _, records in table:
-        for record in records:
-            steps += record["kind"] == "train"
+
+    def show(progress: TrainingProgress, record: Record) -> None:
+        nonlocal steps
+        steps += record["kind"] == "train"
+
+    def should_stop(signals: StopSignals) -> bool:
+        return stop_after is not None and steps >= stop_after
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingProgress, "show", show)
+        patch.setattr(StopSignals, "__call__", should_stop)
+        table = table_1(out, find_data(data, names)[0], RECIPE)
+        finished = run_experiment(table, Namespace(device="cpu", backend="auto"))
+    assert finished == all(trial.is_done for trial in table.trials)
     return steps
 
 
@@ -146,7 +158,7 @@ def test_the_published_table_has_the_orders_that_the_paper_claims() -> None:
         L_R = {column: MeanLoss(losses.L_R) for column, losses in row.items()}
         L_KL = {c: MeanLoss(x.L_KL) for c, x in row.items() if x.L_KL is not None}
         assert set(L_KL) == set(COLUMNS) - {DECODER_ONLY}
-        found = verdicts(L_R, L_KL)
+        found = compared(L_R, L_KL)
         assert len(found) == COMPARISONS
         assert all(verdict.holds and verdict.sure for verdict in found), name
 
@@ -172,6 +184,15 @@ def test_a_printed_row_is_found_whatever_the_order_of_its_classes() -> None:
 # The two orders ----------------------------------------------------------------------------------
 
 
+def compared(L_R: dict[str, MeanLoss], L_KL: dict[str, MeanLoss]) -> list[Verdict]:
+    """The verdicts on losses by column."""
+    losses: dict[str, dict[str, MeanLoss]] = {column: {} for column in L_R | L_KL}
+    for name, by_column in (("L_R", L_R), ("L_KL", L_KL)):
+        for column, loss in by_column.items():
+            losses[column][name] = loss
+    return verdicts(losses)
+
+
 def test_verdicts_of_numbers_made_by_hand() -> None:
     L_R = {
         "1.00": MeanLoss(-1.0, 0.03),
@@ -180,7 +201,7 @@ def test_verdicts_of_numbers_made_by_hand() -> None:
         DECODER_ONLY: MeanLoss(-1.07, 0.001),
     }
     L_KL = {"1.00": MeanLoss(0.2, 0.01), "0.50": MeanLoss(0.2, 0.01), "0.25": MeanLoss(0.9, 0.01)}
-    found = {verdict.claim: verdict for verdict in verdicts(L_R, L_KL)}
+    found = {verdict.claim: verdict for verdict in compared(L_R, L_KL)}
     assert {claim: (v.holds, v.sure) for claim, v in found.items()} == {
         "L_R falls from w_KL 1.00 to 0.50": (True, False),
         "L_KL rises from w_KL 1.00 to 0.50": (False, False),  # equal is not risen
@@ -198,17 +219,17 @@ def test_the_same_drawings_are_compared_one_by_one() -> None:
     first = np.array([0.1, 2.0, 5.0, 9.0])
     difference = np.array([-0.1, -0.12, -0.11, -0.1])
     means = [MeanLoss(x.mean(), scipy.stats.sem(x), tuple(x)) for x in (first, first + difference)]
-    (one,) = verdicts({DECODER_ONLY: means[0], "0.25": means[1]}, {})
+    (one,) = compared({DECODER_ONLY: means[0], "0.25": means[1]}, {})
     assert one.holds
     assert one.sure == (abs(difference.mean()) > 2 * scipy.stats.sem(difference))
     assert one.sure
-    (apart,) = verdicts({DECODER_ONLY: replace(means[0], each=()), "0.25": means[1]}, {})
+    (apart,) = compared({DECODER_ONLY: means[0]._replace(each=()), "0.25": means[1]}, {})
     assert not apart.sure
 
 
 def test_only_what_is_there_is_compared() -> None:
-    assert verdicts({"1.00": MeanLoss(-1.0)}, {"1.00": MeanLoss(0.3)}) == []
-    (one,) = verdicts({"0.25": MeanLoss(-1.0), DECODER_ONLY: MeanLoss(-0.5)}, {})
+    assert compared({"1.00": MeanLoss(-1.0)}, {"1.00": MeanLoss(0.3)}) == []
+    (one,) = compared({"0.25": MeanLoss(-1.0), DECODER_ONLY: MeanLoss(-0.5)}, {})
     assert one.holds
     assert one.difference == -0.5
 
@@ -675,18 +696,17 @@ def test_a_hybrid_has_the_beginning_of_one_and_the_end_of_another() -> None:
 
 def test_a_beginning_is_the_first_points() -> None:
     sketch = Sketch.from_polylines([[(0, 0), (1, 0), (2, 0)], [(0, 1), (1, 1), (2, 1)]])
-    assert [line.tolist() for line in beginning(sketch, 2 / 3).polylines] == [
+    assert [line.tolist() for line in beginning(sketch, 4).polylines] == [
         [[0, 0], [1, 0], [2, 0]],
         [[0, 1]],
     ]
-    assert beginning(sketch, 0.01).point_count == 2
+    assert beginning(sketch, 0).point_count == 2
 
 
 def test_typical_drawings_are_apart_where_there_are_enough() -> None:
-    wished = wishes("suppl5", ["cat"], [], 4)
-    assert ranks(wished, {"cat": 200}) == [0, 5, 10, 15]
-    assert ranks(wished, {"cat": 8}) == [0, 2, 4, 6]
-    assert ranks(wished, {"cat": 3}) == [0, 1, 2, 3]
+    for available, ranks in ((200, [0, 5, 10, 15]), (8, [0, 2, 4, 6]), (3, [0, 1, 2, 3])):
+        wished = wishes("suppl5", ["cat"], {"cat": available}, 4)
+        assert wished == [("cat", rank) for rank in ranks]
 
 
 def test_panels_stand_side_by_side() -> None:

@@ -119,7 +119,7 @@ def test_interpolate(shell: Any, here: Path) -> None:
 def test_as_data_what_was_drawn_on_a_page_the_whole_sheet(shell: Any, here: Path) -> None:
     line = "interpolate @run @two.sketches#0 @two.sketches#3 -n 3 --seed 4 --temperature 0.1 0.7"
     assert shell(f"{line} -o a.ndjson --each each --as json") == 0
-    drawn = [Sketch.from_polylines(one.polylines) for one in ndjson.records("a.ndjson")]
+    drawn = [Sketch.from_polylines(one.polylines) for one in ndjson.records(Path("a.ndjson"))]
     assert len(drawn) == 6  # the inputs beside them are left out
     for ours, theirs in zip(drawn, each(), strict=True):
         assert ours.size == pytest.approx(theirs.size, abs=1)

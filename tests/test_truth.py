@@ -15,6 +15,7 @@ import shapely
 import torch
 from scipy.stats import spearmanr
 
+from sketchrnn import cli
 from sketchrnn.api import Model
 from sketchrnn.data.doodles import doodle, doodles
 from sketchrnn.drawing.complete import complete
@@ -119,10 +120,11 @@ def test_rank_correlation_is_scipys() -> None:
 @pytest.mark.parametrize("name", list(truth.ANALOGIES))
 def test_analogies_of_a_model_that_draws_what_z_says_are_all_right(name: str) -> None:
     found = truth.analogies(Perfect(), Told(), name, cases=12, seed=0)
-    assert [str(count) for count in (found.right, found.factors, found.apart)] == ["12 of 12"] * 3
+    assert [cell for _, cell in found.cells] == ["12 of 12"] * 3
+    (row,) = found.rows
     wanted = "cat body" if name.startswith("cat") else "pig body"
-    assert found.row.captions == [wanted] * truth.SHOWN
-    assert found.row.wrong == [False] * truth.SHOWN
+    assert row.captions == [wanted] * truth.SHOWN
+    assert row.wrong == [False] * truth.SHOWN
 
 
 def test_analogies_that_fail_are_counted() -> None:
@@ -134,10 +136,12 @@ def test_analogies_that_fail_are_counted() -> None:
 
     name = "cat head + (pig with body - pig head)"
     found = truth.analogies(Faulty(), Told(), name, cases=12, seed=0)
-    assert found.right == truth.Count(7, 12)
-    assert found.factors == truth.Count(8, 12)  # number 4 has the right head and body
-    assert found.apart == truth.Count(7, 12)
-    assert found.row.wrong == [number % 3 == 0 or number == 4 for number in range(10)]
+    assert found.cells == [
+        (name, "7 of 12"),
+        ("... by head and body alone", "8 of 12"),  # number 4 has the right head and body
+        ("... of three animals", "7 of 12"),
+    ]
+    assert found.rows[0].wrong == [number % 3 == 0 or number == 4 for number in range(10)]
 
 
 def test_in_an_analogy_a_and_b_are_the_same_animal_and_then_are_not() -> None:
@@ -159,20 +163,23 @@ def test_in_an_analogy_a_and_b_are_the_same_animal_and_then_are_not() -> None:
     assert C[0] != doodle("pig_head", np.random.default_rng(state)).sketch
 
 
-def ways(model: truth.Draws, what: str, **changes: Any) -> truth.Interpolation:
-    options: dict[str, Any] = {"tolerance": 0.1, "seed": 0} | changes
+def ways(model: Any, what: str, tolerance: float = 0.1) -> tuple[str, truth.ShownRow]:
+    """What is read along six ways, as the table has it, and one of them."""
     firsts, lasts = truth.ends("cat to pig", 6, 0)
     if what == "tilt":
         firsts, lasts = [says(0, 0.1, 0)] * 6, [says(0, 0.1, 1)] * 6
-    return truth.interpolation(model, Told(), what, firsts, lasts, **options)
+    found = truth.interpolation(model, Told(), what, firsts, lasts, tolerance, seed=0)
+    ((title, cell),), (row,) = found
+    assert title == ("monotone in `tilt`" if what == "tilt" else "monotone from cat to pig")
+    return cell, row
 
 
 def test_interpolations_of_a_model_that_draws_what_z_says_are_monotone() -> None:
-    kinds, tilts = ways(Perfect(), "cat to pig"), ways(Perfect(), "tilt")
-    assert kinds.monotone == tilts.monotone == truth.Count(6, 6)
-    assert tilts.correlation == pytest.approx(1)
-    assert [float(text) for text in kinds.row.captions] == [0.0] * 5 + [1.0] * 5
-    assert len(tilts.row.sketches) == truth.STEPS
+    (kinds, of_kinds), (tilts, of_tilts) = ways(Perfect(), "cat to pig"), ways(Perfect(), "tilt")
+    assert kinds == "6 of 6"
+    assert tilts == "6 of 6 (ρ 1.00)"
+    assert [float(text) for text in of_kinds.captions] == [0.0] * 5 + [1.0] * 5
+    assert len(of_tilts.sketches) == truth.STEPS
 
 
 def test_each_drawing_of_an_interpolation_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +190,7 @@ def test_each_drawing_of_an_interpolation_is_read_once(monkeypatch: pytest.Monke
         return read(self, sketches)
 
     monkeypatch.setattr(Told, "read", counted)
-    row = ways(Perfect(), "cat to pig").row
+    _, row = ways(Perfect(), "cat to pig")
     assert counts == [6] * truth.STEPS
     assert row.wrong == [False] * truth.STEPS
 
@@ -194,15 +201,15 @@ def test_interpolations_that_turn_back_are_counted() -> None:
             turned = number < 2 and 0.6 < tilt < 0.7  # one step of two of the ways
             return says(pig, body, tilt - 0.5 if turned else tilt)
 
-    assert ways(TurnsBack(), "tilt").monotone == truth.Count(4, 6)
-    assert ways(TurnsBack(), "tilt", tolerance=0.6).monotone == truth.Count(6, 6)
+    assert ways(TurnsBack(), "tilt")[0].startswith("4 of 6 ")
+    assert ways(TurnsBack(), "tilt", tolerance=0.6)[0].startswith("6 of 6 ")
 
     class Stubborn(Perfect):
         def draw(self, number: int, pig: float, body: float, tilt: float) -> Sketch:
             return says(0, 0, 0)
 
-    stubborn = ways(Stubborn(), "cat to pig")
-    assert (stubborn.monotone, stubborn.correlation) == (truth.Count(0, 6), 0)
+    assert ways(Stubborn(), "cat to pig")[0] == "0 of 6"
+    assert ways(Stubborn(), "tilt")[0] == "0 of 6 (ρ 0.00)"
 
 
 def test_middles_are_half_way_and_only_good_ones_are_accepted() -> None:
@@ -214,8 +221,8 @@ def test_middles_are_half_way_and_only_good_ones_are_accepted() -> None:
             return says(0.5 if number % 4 == 1 else 1.0, body, tilt)
 
     firsts, lasts = [says(0, 0.2, 1)] * 8, [says(1, 0.2, 0)] * 8
-    assert truth.middles(HalfPigs(), Told(), firsts, lasts, seed=0) == truth.Count(6, 8)
-    assert truth.middles(Perfect(), Told(), firsts, lasts, seed=0) == truth.Count(8, 8)
+    assert truth.middles(HalfPigs(), Told(), firsts, lasts, seed=0) == "6 of 8"
+    assert truth.middles(Perfect(), Told(), firsts, lasts, seed=0) == "8 of 8"
     between = np.array([1, 0.4, 1])  # the sum, made as long as both ends are
     between *= np.sqrt(1.04) / np.linalg.norm(between)
     np.testing.assert_allclose(asked, np.tile(between, (8, 1)), atol=1e-6)
@@ -249,13 +256,20 @@ def test_what_keeps_a_part_and_what_does_not() -> None:
         assert not truth.keeps(part, Sketch.from_polylines(other))
 
 
-def test_the_first_half_is_the_beginning() -> None:
-    (sketch,) = animals(1)
-    sketch = sketch.moved(7, -3)
-    half = truth.first_half(sketch)
-    assert half.start == sketch.start
-    assert len(half.to_stroke3()) == len(sketch.to_stroke3()) // 2
-    assert truth.keeps(half, sketch)
+def test_what_is_completed_is_the_first_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[Sketch] = []
+
+    def watched(model: Model, part: Sketch, *args: Any, **options: Any) -> Any:
+        parts.append(part)
+        return complete(model, part, *args, **options)
+
+    monkeypatch.setattr(truth, "complete", watched)
+    drawings = [sketch.moved(7, -3) for sketch in animals(4)]
+    truth.completions(tiny_model(), drawings, seed=0)
+    for half, sketch in zip(parts, drawings, strict=True):
+        assert half.start == sketch.start
+        assert len(half.to_stroke3()) == len(sketch.to_stroke3()) // 2
+        assert truth.keeps(half, sketch)
 
 
 def tiny_model(**changes: Any) -> Model:
@@ -269,14 +283,14 @@ def tiny_model(**changes: Any) -> Model:
 
 def test_completions_keep_the_given_points(monkeypatch: pytest.MonkeyPatch) -> None:
     model, drawings = tiny_model(), animals(4)
-    assert truth.completions(model, drawings, seed=0) == truth.Count(4, 4)
+    assert truth.completions(model, drawings, seed=0) == "4 of 4"
 
     def careless(model: Model, part: Sketch, *args: Any, **options: Any) -> Any:
         (done,) = complete(model, part, *args, **options)
         return [replace(done, given=done.given.moved(0, 1e-9))]
 
     monkeypatch.setattr(truth, "complete", careless)
-    assert truth.completions(model, drawings, seed=0) == truth.Count(0, 4)
+    assert truth.completions(model, drawings, seed=0) == "0 of 4"
 
 
 # --- spoilt drawings ------------------------------------------------------------------------------
@@ -323,7 +337,7 @@ def test_bad_drawings_mix_different_kinds(monkeypatch: pytest.MonkeyPatch) -> No
         return []
 
     monkeypatch.setattr(reading, "spoilt", look)
-    reading.bad_drawings(100, 0)
+    reading.bad_drawings(100, 0, list(WAYS))
     assert len(seen) == 100
     assert len(set(seen)) == 12  # all pairs of kinds
     assert all(first != second for first, second in seen)
@@ -358,8 +372,7 @@ def test_the_truth_is_in_shares_of_the_ranges() -> None:
         doodle("cat_head", np.random.default_rng(0), tilt=-12, width=1.3),
         doodle("pig_body", np.random.default_rng(0), tilt=6, head_size=0.75),
     ]
-    kinds, values = reading.truth_of(drawn)
-    assert kinds.tolist() == [0, 3]
+    values = reading.values_of(drawn)
     column = {name: values[:, number] for number, name in enumerate(reading.FACTORS)}
     np.testing.assert_allclose(column["tilt"], [0, 0.75])
     assert column["width"][0] == pytest.approx(1)
@@ -370,8 +383,8 @@ def test_the_truth_is_in_shares_of_the_ranges() -> None:
 def test_a_reading_tells_head_and_body_apart_whatever_else_is_wrong() -> None:
     # cat_head, cat_body, pig_head, pig_body, none
     seen = Reading(np.array([[0.1, 0.2, 0.05, 0.05, 0.6], [0, 0.1, 0, 0.9, 0]]), np.zeros((2, 8)))
-    np.testing.assert_allclose(seen.pig, [0.25, 0.9])
-    np.testing.assert_allclose(seen.body, [0.625, 1.0])
+    np.testing.assert_allclose(seen.share(["pig_head", "pig_body"]), [0.25, 0.9])
+    np.testing.assert_allclose(seen.share(["cat_body", "pig_body"]), [0.625, 1.0])
     assert seen.names == ["none", "pig_body"]
     assert seen.accepted.tolist() == [False, True]
 
@@ -450,24 +463,32 @@ def test_a_reader_that_is_not_this_versions_is_refused(quick: Reader, tmp_path: 
 # --- the whole ------------------------------------------------------------------------------------
 
 
-def test_the_whole_report(quick: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_whole_report(
+    quick: Reader,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     keep(quick, tmp_path)
     monkeypatch.setattr(truth, "examine", lambda reader: GOOD_READER)
     monkeypatch.setattr(truth, "STEPS", 3)
-    report = truth.truth({"w_KL 1": tiny_model()}, out=tmp_path, cases=2)
-    again = truth.truth({"w_KL 1": tiny_model()}, out=tmp_path, cases=2)
+    monkeypatch.setattr(truth, "load", lambda name: tiny_model())
+    words = ["reproduce", "truth", "tiny", "-o", str(tmp_path), "--cases", "2"]
+    assert cli.main(words) == 0
+    printed = capsys.readouterr().out
+    report = truth.truth({"tiny": tiny_model()}, out=tmp_path, seed=0, cases=2)
     text = report.to_markdown()
-    assert text == again.to_markdown()
-    measured = report.models["w_KL 1"]
-    assert measured.completions == truth.Count(2, 2)
-    for name, analogy in measured.analogies.items():
-        assert analogy.right.share == 0, "a network that never learned draws nothing"
+    assert text == printed
+    measured = report.models["tiny"]
+    assert dict(measured.cells)["completions that keep all points"] == "2 of 2"
+    for name in truth.ANALOGIES:  # a network that never learned draws nothing
         assert f"| {name} | 0 of 2 |" in text
     assert "99.00% of 100 unseen doodles" in text
-    report.save(tmp_path)
     assert (tmp_path / "truth.md").read_text("utf-8") == text
     assert (tmp_path / "truth.svg").read_text("utf-8") == report.sheet().to_svg()
-    assert len(report.sheet().rows) == len(truth.ANALOGIES) + len(measured.interpolations) == 7
+    ways = [*truth.CROSSINGS, *truth.FACTORS]
+    assert len(report.sheet().rows) == len(truth.ANALOGIES) + len(ways) == 7
+    assert [row.label for row in measured.rows] == [*truth.ANALOGIES, *ways]
 
 
 def test_what_cannot_be_measured_is_said_in_one_line(
@@ -475,10 +496,9 @@ def test_what_cannot_be_measured_is_said_in_one_line(
 ) -> None:
     def refused(models: dict[str, Model], match: str, **options: Any) -> None:
         with pytest.raises(SketchRNNError, match=match) as caught:
-            truth.truth(models, out=tmp_path, **options)
+            truth.truth(models, out=tmp_path, seed=0, **{"cases": 100} | options)
         assert "\n" not in str(caught.value)
 
-    refused({}, "no model")
     refused({"a": tiny_model()}, "cases must be at least 2, got 1", cases=1)
     refused({"a": tiny_model(conditional=False)}, "decoder-only")
     refused(

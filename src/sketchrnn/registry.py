@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_bytes, write_text
+from sketchrnn.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Format:
     """One format.
 
     Attributes:
-        ending: of its files, in small letters. The name of the format is the same without the dot.
+        ending: of its files, in small letters; its name is the same without the dot.
         home: the module that reads and writes it.
         reads: some of "drawing", "drawings", "set".
-        writes: some of "drawing", "sheet", "page", "tile", "figure"; and "data" where it holds many
-            drawings for other programs, not a picture of them.
+        writes: some of "drawing", "sheet", "page", "tile", "figure"; and "data" for a file of many
+            drawings, not a picture of them.
         moves: the drawing draws itself: `content` takes `seconds`.
-        package: that must be installed to write it: the module and the name to install; None: none.
+        package: the module that writing it needs, and the name to install; None for none.
     """
 
     ending: str
@@ -51,14 +51,14 @@ class Format:
     package: tuple[str, str] | None = None
 
     @property
-    def name(self) -> str:
-        """The ending without its dot."""
-        return self.ending.removeprefix(".")
-
-    @property
     def module(self) -> Any:
         """What `home` names."""
         return import_module(self.home)
+
+    def parse(self, path: Path) -> Any:
+        """The one drawing of a file, a `Given`; no more is read than such a file may have."""
+        with path.open("rb") as file:
+            return self.module.parse(file.read(DRAWING_LIMIT_BYTES + 1), str(path))
 
 
 DRAWING_LIMIT_BYTES = 1 << 24  # of the text of one drawing
@@ -85,16 +85,12 @@ _TABLE = (
     Format(".csv", f"{_DATA}.csv_points", reads=("drawings",)),
     Format(".sketches", f"{_DATA}.sketches", reads=("set",)),
 )
-_formats: dict[str, Format] = {}  # by ending
+_formats: dict[str, Format] = {one.ending: one for one in _TABLE}
 
 
 def register(new: Format) -> None:
     """Add a format, or replace the one of that ending."""
     _formats[new.ending] = new
-
-
-for _format in _TABLE:
-    register(_format)
 
 
 def endings(
@@ -132,11 +128,10 @@ def listed(some: Sequence[str]) -> str:
 
 def check_package(path: str | os.PathLike[str], ending: str) -> None:
     """Raises SketchRNNError if files with that ending need a package that is not installed."""
-    found = _formats.get(ending)
-    if found and found.package and find_spec(found.package[0]) is None:
+    package = _formats[ending].package
+    if package is not None and find_spec(package[0]) is None:
         raise SketchRNNError(
-            f"{path}: {ending} needs the package {found.package[1]}:"
-            " pip install 'sketchrnn[pictures]'"
+            f"{path}: {ending} needs the package {package[1]}: pip install 'sketchrnn[pictures]'"
         )
 
 
@@ -153,13 +148,9 @@ def save(
     Args:
         thing: what is written.
         path: the file.
-        kind: which of the things it is: "drawing", "sheet", "page", "tile" or "figure".
+        kind: one of the words of `Format.writes`.
         seconds: that an animation takes to draw itself.
         options: of the thing, for formats in which it does not move.
-
-    Raises:
-        SketchRNNError: an ending that it is not written as, or that needs a package that is not
-            there.
     """
     found = _formats.get(ending_of(path))
     if found is None or kind not in found.writes:
@@ -169,18 +160,11 @@ def save(
     if found.moves:
         options = {"seconds": seconds}
     content = found.module.content(thing, path, **options)
-    if isinstance(content, str):
-        write_text(path, content)
-    else:
-        write_bytes(path, content)
+    write_bytes(path, content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def read_drawing(path: str | os.PathLike[str]) -> Any:
-    """The one drawing of a file, as it came: a `Given`.
-
-    Raises:
-        SketchRNNError: another kind of file, none at all, or one that is no drawing.
-    """
+    """The one drawing of a file, as it came: a `Given`."""
     source = Path(path)
     found = _formats.get(source.suffix.lower())  # an .anim.svg is an .svg as well
     if found is None or "drawing" not in found.reads:
@@ -190,5 +174,4 @@ def read_drawing(path: str | os.PathLike[str]) -> Any:
         raise SketchRNNError(f"{path}: is a folder; name a file in it")
     if not source.is_file():
         raise SketchRNNError(f"{path}: there is no such file")
-    with source.open("rb") as file:
-        return found.module.parse(file.read(DRAWING_LIMIT_BYTES + 1), str(path))
+    return found.parse(source)

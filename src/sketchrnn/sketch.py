@@ -10,20 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn import registry, strokes
+from sketchrnn import registry, strokes, svgtext
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.svgtext import (
-    INK,
-    PEN_SHARE,
-    ROUND,
-    SVG_TAIL,
-    decimals_for,
-    number,
-    path_data,
-    svg_head,
-    title,
-    xml_text,
-)
+from sketchrnn.svgtext import INK, PEN_SHARE, ROUND, SVG_TAIL, number
 from sketchrnn.travel import Polyline as Polyline  # what a sketch is made of
 
 LEAST_SIDE = 1e-9  # a smaller drawing is a dot: an SVG has no decimals for it
@@ -103,11 +92,10 @@ class Sketch:
 
     @classmethod
     def _frozen(cls, lines: Iterable[Polyline], label: str | None) -> Sketch:
-        kept = []
-        for line in lines:
+        kept = tuple(lines)
+        for line in kept:
             line.flags.writeable = False
-            kept.append(line)
-        return cls(tuple(kept), label)
+        return cls(kept, label)
 
     @property
     def start(self) -> tuple[float, float]:
@@ -144,12 +132,8 @@ class Sketch:
 
     def to_json(self) -> dict[str, Any]:
         """The drawing as a JSON document; `from_json` reads it back."""
-        document: dict[str, Any] = {
-            "strokes": [{"points": line.tolist()} for line in self.polylines]
-        }
-        if self.label is not None:
-            document["label"] = self.label
-        return document
+        label = {} if self.label is None else {"label": self.label}
+        return {"strokes": [{"points": line.tolist()} for line in self.polylines], **label}
 
     def scaled(self, factor: float) -> Sketch:
         """A copy with every coordinate times `factor`."""
@@ -168,10 +152,8 @@ class Sketch:
         if not (0 < width < np.inf and 0 < height < np.inf):
             raise SketchRNNError(f"cannot fit a drawing in a box of {width} x {height}")
         left, top, right, bottom = self.bounds
-        spans = [
-            box / span for box, span in ((width, right - left), (height, bottom - top)) if span > 0
-        ]
-        factor = min(spans, default=1.0)
+        sides = zip((width, height), self.size, strict=True)
+        factor = min((box / side for box, side in sides if side > 0), default=1.0)
         return self.scaled(factor).moved(
             (width - factor * (left + right)) / 2, (height - factor * (top + bottom)) / 2
         )
@@ -193,27 +175,29 @@ class Sketch:
         self, *, stroke: str = INK, stroke_width: float | None = None, margin: float = 0.06
     ) -> tuple[str, int]:
         """What stands before the paths in `to_svg`, and the decimals of their coordinates."""
-        left, top, right, bottom = self.bounds
-        side = max(right - left, bottom - top)
+        left, top, _, _ = self.bounds
+        width, height = self.size
+        side = max(width, height)
         if side < LEAST_SIDE:
             side = 1.0
         pen = side / PEN_SHARE if stroke_width is None else stroke_width
         space = side * margin + pen / 2
-        box = (left - space, top - space, right - left + 2 * space, bottom - top + 2 * space)
-        decimals = decimals_for(side)
+        box = (left - space, top - space, width + 2 * space, height + 2 * space)
+        decimals = svgtext.decimals_for(side)
         view = " ".join(number(value, decimals) for value in box)
-        pixels = 256 / max(box[2], box[3])
-        width, height = (number(side * pixels, 2) for side in box[2:])
+        pixels = 256 / max(box[2:])
+        shown = (number(side * pixels, 2) for side in box[2:])
         head = (
-            f"{svg_head(view, width, height)}{title(self.label)}"
-            f'<g fill="none" stroke="{xml_text(stroke)}" stroke-width="{number(pen, decimals + 1)}"'
-            f" {ROUND}>"
+            f"{svgtext.svg_head(view, *shown)}{svgtext.title(self.label)}"
+            f'<g fill="none" stroke="{svgtext.xml_text(stroke)}"'
+            f' stroke-width="{number(pen, decimals + 1)}" {ROUND}>'
         )
         return head, decimals
 
     def svg_paths(self, decimals: int = 2) -> str:
         """The strokes as SVG `<path>` elements, without any style."""
-        return "".join(f'<path d="{path_data(line, decimals)}"/>' for line in self.polylines)
+        data = (svgtext.path_data(line, decimals) for line in self.polylines)
+        return "".join(f'<path d="{one}"/>' for one in data)
 
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
         """Write the format that the ending of `path` says, whole or not at all.

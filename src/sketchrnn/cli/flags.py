@@ -29,10 +29,11 @@ def add_fields(
         if isinstance(kind, UnionType):  # such as float | None
             kind = next(one for one in get_args(kind) if one is not NoneType)
         options: dict[str, Any] = {"type": _whole_number if kind is int else kind}
+        choices = get_args(kind) if get_origin(kind) is Literal else item.metadata.get("choices")
         if kind is bool:
             options = {"action": "store_true"}
-        elif get_origin(kind) is Literal:
-            options = {"choices": get_args(kind)}
+        elif choices:
+            options = {"choices": choices}
         else:
             options["metavar"] = item.metadata.get("metavar", "N" if kind is int else "X")
         group.add_argument(

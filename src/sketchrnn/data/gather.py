@@ -43,10 +43,8 @@ class Found:
 
 def holds_many(spec: str) -> bool:
     """Whether it is a data source, or a JSON file of several drawings."""
-    if is_data(spec):
-        return True
-    if not spec.lower().endswith(".json") or not Path(spec).is_file():
-        return False
+    if is_data(spec) or not spec.lower().endswith(".json") or not Path(spec).is_file():
+        return is_data(spec)
     try:
         return len(list(islice(records(spec), 2))) > 1
     except SketchRNNError:  # one drawing in another form, or none: the reader of one says it best
@@ -62,15 +60,7 @@ def gather(spec: str, split: str | None, say: Callable[[object], None]) -> Itera
     """All drawings of a data source, or of one of its splits, in their own units.
 
     The copies in a prepared file are left out: such a one would stand beside its original as a
-    drawing of its own, and then be split anew.
-
-    Args:
-        spec: a data file, a folder, or the doodles.
-        split: None for all.
-        say: is told what is passed over.
-
-    Raises:
-        SketchRNNError: a split of what has none; what cannot be read.
+    drawing of its own, and then be split anew. `say` is told what is passed over.
     """
     if doodles_source(spec) is None and not has_splits(spec):
         if split is not None:
@@ -79,7 +69,7 @@ def gather(spec: str, split: str | None, say: Callable[[object], None]) -> Itera
         drawn = (record for record in records(spec, skip=say) if record.polylines)
         for number, record in enumerate(drawn):
             sketch = Sketch.from_polylines(record.polylines, record.label)
-            yield Found(sketch, record.label or unnamed, number=number)
+            yield Found(sketch, record.label or unnamed, "train", number)
         return
     dataset = read_source(spec)
     copies = sketches.read_effects(spec).copies if sketches.is_one(spec) else 0
@@ -112,9 +102,6 @@ def write_found(
     Returns:
         how many, of which classes, and of which splits; only an .npz keeps the splits, which has no
         classes.
-
-    Raises:
-        SketchRNNError: what the format cannot hold.
     """
     classes: set[str | None] = set()
     splits: set[str] = set()

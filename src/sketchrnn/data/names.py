@@ -24,8 +24,5 @@ def check_class_name(name: str) -> None:
 
 
 def normal_name(name: str) -> str:
-    """A class name in one spelling (NFC), however the file system or a file spells it.
-
-    Some write an accented letter as one character, others as a letter and an accent (NFD).
-    """
+    """A class name in one spelling (NFC): an accented letter is one character."""
     return unicodedata.normalize("NFC", name)

@@ -35,22 +35,18 @@ Rank = Callable[[Dataset, str, Numbers], Numbers]
 
 def is_data(spec: str) -> bool:
     """Whether it names a whole data file, not one drawing."""
-    if spec == STANDARD_INPUT or _is_drawing(Path(spec)):
+    if spec == STANDARD_INPUT or _is_drawing(spec):
         return False
     return "#" not in spec or Path(spec).exists()
 
 
-def _is_drawing(path: Path) -> bool:
+def _is_drawing(spec: str) -> bool:
     """Whether its ending is that of a file of one drawing."""
-    return path.suffix.lower() in registry.endings(reads="drawing")
+    return Path(spec).suffix.lower() in registry.endings(reads="drawing")
 
 
 def read_given(specs: Sequence[str], rank: Rank | None = None) -> list[Given]:
-    """Read each DRAWING; without `rank` there is no `typical` one.
-
-    Raises:
-        SketchRNNError: naming the one that cannot be read.
-    """
+    """Read each DRAWING; without `rank` there is no `typical` one."""
     if sum(spec == STANDARD_INPUT for spec in specs) > 1:
         raise SketchRNNError("standard input (-) holds one drawing; name it once")
     places = _Places(rank)
@@ -72,7 +68,7 @@ def _read(spec: str, places: _Places) -> Given:
             f"{spec}: is a data file; say which of its drawings, as {spec}#0 or {spec}#typical, or"
             " #[SPLIT/][CLASS/]INDEX"
         )
-    if not _is_drawing(path) or ("#" in spec and not path.exists()):
+    if not _is_drawing(spec) or ("#" in spec and not path.exists()):
         return Given(places.find(spec), spec, outside=False, ended=True)
     given: Given = registry.read_drawing(spec)
     return given
@@ -84,7 +80,7 @@ class _Places:
     def __init__(self, rank: Rank | None) -> None:
         self._rank = rank
         self._dataset = cache(read_source)
-        self._ranking = cache(self._ranked)
+        self._ranked: dict[tuple[str, str, str], Numbers] = {}
 
     def find(self, spec: str) -> Sketch:
         source, _, where = spec.rpartition("#")
@@ -106,15 +102,20 @@ class _Places:
                 f"{spec}: after # comes [SPLIT/][CLASS/] and a number from 0, typical or"
                 f" typical:K, got {where!r}"
             )
-        of = f" of class {class_name}" if class_name else ""
-        if match["index"] is not None:
-            members = _members(dataset, split, class_name)
-        elif self._rank is None:
-            raise SketchRNNError(
-                f"{spec}: what is typical a model says, and there is none; give a number"
-            )
-        else:
-            members = self._ranking(source, split, class_name)
+        members, of = np.arange(len(dataset.split(split))), ""
+        if class_name:
+            label = dataset.classes.index(class_name)
+            members = np.flatnonzero(dataset.split(split).labels == label)
+            of = f" of class {class_name}"
+        if match["index"] is None:
+            if self._rank is None:
+                raise SketchRNNError(
+                    f"{spec}: what is typical a model says, and there is none; give a number"
+                )
+            key = source, split, class_name
+            if key not in self._ranked:
+                self._ranked[key] = self._rank(dataset, split, members)
+            members = self._ranked[key]
             of += " that the model can read and that were looked at"
         number = int(match["index"] or match["rank"] or 0)
         if number >= len(members):
@@ -123,29 +124,12 @@ class _Places:
             )
         return dataset.sketch(split, int(members[number]))
 
-    def _ranked(self, source: str, split: str, class_name: str) -> Numbers:
-        assert self._rank is not None
-        dataset = self._dataset(source)
-        return self._rank(dataset, split, _members(dataset, split, class_name))
-
-
-def _members(dataset: Dataset, split: str, class_name: str) -> Numbers:
-    """The numbers of a split's drawings of a class, "" for all."""
-    labels = dataset.split(split).labels
-    if not class_name:
-        return np.arange(len(labels))
-    return np.flatnonzero(labels == dataset.classes.index(class_name))
-
 
 def first_part(given: Given, *, strokes: int | None, points: int | None) -> Given:
     """The first strokes, or points, of a drawing; all of it where neither is given.
 
     What the pen does at the end of the part is known: it is lifted after a stroke, and goes on
     within one. After all points of a drawing it does what it did there.
-
-    Raises:
-        SketchRNNError: naming the drawing: fewer than 1, or more than it has; or all of a drawing
-            that has ended.
     """
     lines = given.sketch.polylines
     if strokes is not None:

@@ -10,15 +10,13 @@ _NOUN_END = re.compile(r"(?= without | to |$)")
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns that line up: the first to the left, the others to the right, integers as 1,234."""
-    cells = [list(header)] + [[_cell(value) for value in row] for row in rows]
+    texts = [[f"{one:,}" if isinstance(one, int) else str(one) for one in row] for row in rows]
+    cells = [header, *texts]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
-    for row in cells:
-        first, *others = (
-            text.ljust(width) if number == 0 else text.rjust(width)
-            for number, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join([first, *others]).rstrip())
+    for first, *others in cells:
+        right = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
+        lines.append("  ".join([first.ljust(widths[0]), *right]).rstrip())
     return "\n".join(lines) + "\n"
 
 
@@ -28,7 +26,3 @@ def counts_text(counts: Mapping[str, int]) -> str:
         f"{count:,} {name if count == 1 else _NOUN_END.sub('s', name, count=1)}"
         for name, count in counts.items()
     )
-
-
-def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)

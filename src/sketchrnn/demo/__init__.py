@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle, islice, pairwise, zip_longest
 from pathlib import Path
+from typing import Any
 
 from sketchrnn.api import Model, load
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import DOODLES, read_sources
 from sketchrnn.demo.webpage import Section, write_page
-from sketchrnn.devices import choose_device, prepare_cpu
 from sketchrnn.drawing.sheets import (
     completion_sheet,
     grid_sheet,
@@ -24,38 +24,34 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.curves import loss_curves_svg
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.seeds import choose_seed
 from sketchrnn.share.starters import starters
 from sketchrnn.sketch import Sketch
-from sketchrnn.training.config import PRESETS, TrainingConfig
-from sketchrnn.training.evaluate import evaluate_split
+from sketchrnn.training.evaluate import evaluate
 from sketchrnn.training.logs import read_log
-from sketchrnn.training.loop import need_validation, train
-from sketchrnn.training.terminal import StopSignals, TrainingProgress
+from sketchrnn.training.loop import need_validation
+from sketchrnn.training.session import train
 
 MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
 # Three minutes are too short to overfit: no dropout, little augmentation, small batches, a rate
 # that falls within a thousand steps (measured on two cores; docs/log.md).
-LAPTOP = PRESETS["laptop"]
-MODEL = {**LAPTOP.model, "encoder_size": 64}
-TRAINING = replace(
-    LAPTOP.training,
-    batch_size=50,
-    learning_rate=0.003,
-    learning_rate_decay=0.9975,
-    R=0.995,
-    recurrent_keep=1.0,
-    augment_scale=0.05,
-    drop_probability=0.0,
-    patience=0,
-    evaluate_every=200,
-)
-RUN, MARKER = "run", ".sketchrnn-demo"
+NUMBERS: dict[str, Any] = {
+    "encoder_size": 64,
+    "batch_size": 50,
+    "learning_rate": 0.003,
+    "learning_rate_decay": 0.9975,
+    "R": 0.995,
+    "recurrent_keep": 1.0,
+    "augment_scale": 0.05,
+    "drop_probability": 0.0,
+    "patience": 0,
+    "evaluate_every": 200,
+}
+MARKER = ".sketchrnn-demo"
 TEMPERATURES = (0.1, 0.3, 0.5, 0.8, 1.0)
 RECONSTRUCTION_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
 SHOWN, SHOWN_CLASSES = 10, 8
 INTERPOLATIONS, STEPS = 4, 9
-STARTER_DRAWINGS = "starter-drawings"  # the folder for what the starters' pictures begin with
 STARTER_TEMPERATURE = 0.2
 GRID = 7
 PARTS = 4
@@ -64,25 +60,19 @@ PARTS = 4
 def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     """Train a small model on `data` (the doodles where it is empty) and write a page of pictures.
 
-    Args:
-        data: as for `sketchrnn train`.
-        folder: gets `index.html`, the pictures as .svg, and the run in `run/`, made anew each time.
-        minutes: of training.
-        seed: of everything.
-
-    Returns:
-        the page.
+    The folder gets `index.html`, which is returned, the pictures as .svg, and the run in `run/`,
+    made anew each time.
     """
     if not minutes > 0:
         raise SketchRNNError(f"--minutes must be over 0, got {minutes:g}")
+    choose_seed(seed)
     sources = data or [DOODLES]
     every = read_sources(sources)
     dataset, _ = every.limited(MAX_POINTS)
     dataset, _ = dataset.limited(dataset.N_max)  # N_max is the longest *training* drawing's
     left_out = sum(len(drawings) - len(dataset.split(n)) for n, drawings in every.splits.items())
     need_validation(dataset)
-    training = replace(TRAINING, max_minutes=minutes, seed=seed)
-    run, page = folder / RUN, folder / "index.html"
+    run, page = folder / "run", folder / "index.html"
     _clear(run)
 
     _say("drawing with the models that come with sketchrnn ...")
@@ -95,16 +85,15 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     )
     _say(f"the first pictures are in {page}; look at them while the next model learns")
 
-    _train(dataset, run, training)
+    end = train(dataset, run, preset="laptop", max_minutes=minutes, seed=seed, **NUMBERS)
     _say("drawing ...")
-    sections = _sections(dataset, load(run), run, sources, left_out, seed)
+    sections = _sections(dataset, load(run), run, " ".join(sources), left_out, seed)
     names = ", ".join(name.replace("_", " ") for name in dataset.classes)
-    spent = read_log(run)[-1]["seconds"] / 60
     _write(
         page,
         "First, what the models that come with sketchrnn draw. Then the drawings of a small network"
-        f" that looked at {len(dataset.train):,} drawings ({names}) for {spent:.1f} minutes on this"
-        " machine, point by point.",
+        f" that looked at {len(dataset.train):,} drawings ({names}) for {end['seconds'] / 60:.1f}"
+        " minutes on this machine, point by point.",
         [*from_starters, *sections],
     )
     return page
@@ -119,26 +108,11 @@ def _write(page: Path, intro: str, sections: Sequence[Section]) -> None:
     write_page(page, "A machine that draws", intro, sections)
 
 
-def _train(dataset: Dataset, run: Path, training: TrainingConfig) -> None:
-    device = choose_device("auto")
-    if device.type == "cpu":
-        prepare_cpu()
-    stop = StopSignals()
-    model = ModelConfig(N_max=dataset.N_max, **MODEL)
-    records = train(run, dataset, model, training, device=device, should_stop=stop)
-    _say(
-        f"training on {len(dataset.train):,} drawings for {training.max_minutes:g} minutes,"
-        f" on {device}"
-    )
-    with stop, TrainingProgress(training) as progress:
-        for record in records:
-            progress.show(record)
-
-
 def _starter_sections(folder: Path, seed: int) -> list[Section]:
     """Pictures by the models that come with the package."""
     models = [load(one.name) for one in starters()]
-    rows = [one.generate(SHOWN, temperature=STARTER_TEMPERATURE, seed=seed) for one in models]
+    chance: dict[str, Any] = {"temperature": STARTER_TEMPERATURE, "seed": seed}
+    rows = [one.generate(SHOWN, **chance) for one in models]
     sections = [
         Section(
             "Starter models",
@@ -148,64 +122,50 @@ def _starter_sections(folder: Path, seed: int) -> list[Section]:
             command=f"sketchrnn models --temperature {STARTER_TEMPERATURE:g} --seed {seed}",
         )
     ]
+
+    def saved(sketches: Sequence[Sketch], name: str) -> list[str]:
+        """Files to begin with."""
+        files = [folder / "starter-drawings" / f"{name}-{i}.svg" for i in range(len(sketches))]
+        for file, sketch in zip(files, sketches, strict=True):
+            sketch.save(file)
+        return [str(file) for file in files]
+
     for model in models:
         if model.conditional and len(model.facts.classes) > 1:
-            sections.append(_grid_section(model, folder, seed))
-    unconditional = next((one for one in models if not one.conditional), None)
-    if unconditional:
-        sections += _completion_sections(unconditional, folder, seed)
+            corners = model.generate(4, temperature=0.1, seed=seed)
+            files = " ".join(saved(corners, model.name))
+            sections.append(
+                Section(
+                    f"Between four drawings of {model.name}",
+                    "Each drawing is a vector z for the model; here is what it draws between four"
+                    " of them.",
+                    grid_sheet(corners, model.grid(corners, GRID, GRID, seed=seed)).to_svg(),
+                    command=f"sketchrnn interpolate {model.name} {files} --seed {seed}",
+                )
+            )
+    model = next(one for one in models if not one.conditional)
+    begun = [Sketch(one.polylines[:1], one.label) for one in model.generate(10 * PARTS, **chance)]
+    # neither a mere dash, nor so much that nothing is left to draw
+    parts = [part for part in begun if 8 <= part.point_count <= model.N_max // 3][:PARTS]
+    if parts:
+        first, *_ = saved(parts, model.name)
+        completed = [("", part, model.complete(part, SHOWN, **chance)) for part in parts]
+        sections.append(
+            Section(
+                "Finished for you",
+                f"{model.name} goes on where a drawing stops: the part in the frame is given, the"
+                " rest is its own.",
+                completion_sheet(completed).to_svg(),
+                command=f"sketchrnn complete {model.name} {first} --seed {seed}",
+            )
+        )
     return sections
 
 
-def _grid_section(model: Model, folder: Path, seed: int) -> Section:
-    """A grid between four drawings that the model drew itself."""
-    corners = model.generate(4, temperature=0.1, seed=seed)
-    files = _saved(corners, folder, model.name)
-    return Section(
-        f"Between four drawings of {model.name}",
-        "Each drawing is a vector z for the model; here is what it draws between four of them.",
-        grid_sheet(corners, model.grid(corners, GRID, GRID, seed=seed)).to_svg(),
-        command=f"sketchrnn interpolate {model.name} {' '.join(files)} --seed {seed}",
-    )
-
-
-def _completion_sections(model: Model, folder: Path, seed: int) -> list[Section]:
-    """Completions of the first strokes of drawings by the model."""
-    drawn = model.generate(10 * PARTS, temperature=STARTER_TEMPERATURE, seed=seed)
-    begun = [Sketch(one.polylines[:1], one.label) for one in drawn]
-    # neither a mere dash, nor so much that nothing is left to draw
-    parts = [part for part in begun if 8 <= part.point_count <= model.N_max // 3][:PARTS]
-    if not parts:
-        return []
-    files = _saved(parts, folder, model.name)
-    rows = [
-        ("", part, model.complete(part, SHOWN, temperature=STARTER_TEMPERATURE, seed=seed))
-        for part in parts
-    ]
-    return [
-        Section(
-            "Finished for you",
-            f"{model.name} goes on where a drawing stops: the part in the frame is given, the rest"
-            " is its own.",
-            completion_sheet(rows).to_svg(),
-            command=f"sketchrnn complete {model.name} {files[0]} --seed {seed}",
-        )
-    ]
-
-
-def _saved(sketches: Sequence[Sketch], folder: Path, name: str) -> list[str]:
-    """Write each as an SVG, to begin with; gives the files."""
-    files = [folder / STARTER_DRAWINGS / f"{name}-{i}.svg" for i in range(len(sketches))]
-    for file, sketch in zip(files, sketches, strict=True):
-        sketch.save(file)
-    return [str(file) for file in files]
-
-
 def _sections(
-    dataset: Dataset, model: Model, run: Path, sources: list[str], left_out: int, seed: int
+    dataset: Dataset, model: Model, run: Path, data: str, left_out: int, seed: int
 ) -> list[Section]:
     """What the new model learned from, what it draws, and how well it learned."""
-    data = " ".join(sources)
     split = "test" if len(dataset.test) else "valid"
     inputs = dataset.choose(split, 6, model.N_max, seed)
     taus = " ".join(f"{tau:g}" for tau in TEMPERATURES)
@@ -245,7 +205,7 @@ def _sections(
             "L_R is the negative log density of the true points, so it may fall below zero. L_KL,"
             " times the numbers in z, is how many nats z tells of a drawing." + problem,
             curves,
-            table=_loss_table(dataset, model, run, split),
+            table=_loss_table(evaluate(model, dataset, split)),
             command=f"sketchrnn evaluate {run} {data} --split {split}",
         ),
     ]
@@ -270,20 +230,19 @@ def _interpolation_sheet(dataset: Dataset, model: Model, split: str, seed: int) 
     in_turn = [one for turn in zip_longest(*by_class.values()) for one in turn if one is not None]
     return SketchSheet(
         [
-            list(model.interpolate(first, last, STEPS, temperature=0.05, seed=seed))
+            model.interpolate(first, last, STEPS, temperature=0.05, seed=seed)
             for first, last in pairwise(islice(cycle(in_turn), INTERPOLATIONS + 1))
         ]
     )
 
 
-def _loss_table(dataset: Dataset, model: Model, run: Path, split: str) -> list[list[str]]:
-    summary = evaluate_split(model, dataset, split, TrainingConfig.of_run(run).KL_min)
+def _loss_table(summary: dict[str, Any]) -> list[list[str]]:
     rows = [["loss", "mean", "standard error"]]
     for name in ("L_R", "L_s", "L_p", "L_KL", "nats_per_drawing"):
         numbers = (f"{summary[name][part]:.3f}" for part in ("mean", "stderr"))
         rows.append([name.replace("_per_", " a "), *numbers])
     facts = (
-        f"{summary['n']} {split} drawings, N_max {summary['N_max']}, mean length"
+        f"{summary['n']} {summary['split']} drawings, N_max {summary['N_max']}, mean length"
         f" {summary['mean_length']:.1f}, scale {summary['scale']:.4g}"
     )
     return [*rows, [facts, "", ""]]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sketchrnn import strokes
 from sketchrnn.data.simplify import fewest_rows
-from sketchrnn.drawing.base import Latent, SketchList, check_count, check_temperature
+from sketchrnn.drawing.base import SketchList, check_count, check_temperature
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.likelihood import likelihood
@@ -148,8 +148,16 @@ def complete(
     if pen not in get_args(PenChoice):
         raise SketchRNNError(f"the pen goes on auto, down or up, got {pen!r}")
     seed = choose_seed(seed)
-    prefix = _rows(model, part, pen)
-    vectors = _latents(model, part, n, z, seed)
+    prefix = None
+    if part.point_count > 1 or pen == "up":
+        _check_rows(model, len(part.to_stroke3()), f"{len(part.to_stroke3()) + 1} points")
+        prefix = model._to_batch([part], 0)[0][0].numpy(force=True)  # scaled stroke-5 [K, 5]
+    if isinstance(z, str):
+        model.need_encoder("z")
+        if z != "part":
+            raise SketchRNNError(f'z must be "part" or an array of numbers, got {z!r}')
+        z = model.encode(part)
+    vectors = model._latents(z, n, seed)
     z_nZ = None if vectors is None else torch.tensor(vectors, device=model._device)
     if prefix is None:
         lifted = [False] * n  # as every drawing begins
@@ -235,29 +243,6 @@ def _check_rows(model: Coder, rows: int, what: str) -> None:
             f"the part has {what}; {model.name} draws at most {model.N_max + 1}: give it at most"
             f" {model.N_max}, simplified if need be"
         )
-
-
-def _rows(model: Coder, part: Sketch, pen: PenChoice) -> npt.NDArray[np.float32] | None:
-    """The part as scaled stroke-5 rows [K, 5]; None for one point that a stroke goes on from."""
-    if part.point_count == 1 and pen != "up":
-        return None
-    rows = len(part.to_stroke3())
-    _check_rows(model, rows, f"{rows + 1} points")
-    x_1K5, _ = model._to_batch([part], 0)
-    prefix: npt.NDArray[np.float32] = x_1K5[0].cpu().numpy()
-    return prefix
-
-
-def _latents(
-    model: Coder, part: Sketch, n: int, z: npt.ArrayLike | Literal["part"] | None, seed: int
-) -> Latent | None:
-    """What each of the n drawings is drawn from [n, Z]; None for a decoder-only model."""
-    if isinstance(z, str):
-        model.need_encoder("z")
-        if z != "part":
-            raise SketchRNNError(f'z must be "part" or an array of numbers, got {z!r}')
-        z = model.encode(part)
-    return model._latents(z, n, seed)
 
 
 def _choose_pens(

@@ -75,7 +75,13 @@ def sample_strokes(
     """
     check_temperature(temperature)
     N_max = network.config.N_max
-    K = 0 if prefix is None else check_prefix(prefix, N_max)
+    K = 0 if prefix is None else len(prefix)
+    if prefix is not None and not 1 <= K < N_max:
+        raise SketchRNNError(
+            f"{K} rows are given; the model draws at most {N_max} in all: give it 1 to {N_max - 1}"
+        )
+    if prefix is not None and prefix[:, strokes.P3_END].any():
+        raise SketchRNNError("the given rows have ended already: nothing is left to draw")
     decoding, device = network.decoding, network.head.weight.device
     check_every = CPU_CHECK if device.type == "cpu" else GPU_CHECK
     streams = [
@@ -132,18 +138,6 @@ def sample_strokes(
                 active, streams = active[going], [streams[number] for number in going]
     network.train(was_training)
     return _cut(drawn, keep_one=prefix is None)
-
-
-def check_prefix(prefix: npt.NDArray[np.float32], N_max: int) -> int:
-    """K, if the rows [K, 5] leave something to draw. Raises SketchRNNError otherwise."""
-    K = len(prefix)
-    if not 1 <= K < N_max:
-        raise SketchRNNError(
-            f"{K} rows are given; the model draws at most {N_max} in all: give it 1 to {N_max - 1}"
-        )
-    if prefix[:, strokes.P3_END].any():
-        raise SketchRNNError("the given rows have ended already: nothing is left to draw")
-    return K
 
 
 def before_last(

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from sketchrnn.model.config import (
     CELL_NAMES,
+    DECODER_NAMES,
     FORGET_BIAS,
     GATES,
     LAYER_NORM_EPSILON,
@@ -253,6 +254,7 @@ def register_cell(name: str, build: Build) -> None:
     """
     _BUILDERS[name] = build
     CELL_NAMES.append(name)
+    DECODER_NAMES.append(name)
 
 
 def build_cell(name: str, input_size: int, hidden_size: int, config: ModelConfig) -> Cell:

@@ -9,7 +9,7 @@ from sketchrnn.errors import SketchRNNError
 
 # The cells by the names that configs have for them; `model.cells.register_cell` adds others.
 CELL_NAMES = ["lstm", "layer_norm", "hyper"]
-DECODER_NAMES: list[str] = []  # decoders that are no cell; see `model.decoder.register_decoder`
+DECODER_NAMES = [*CELL_NAMES]  # and decoders that are no cell (`model.decoder.register_decoder`)
 
 # Of the mathematics, the same for every model; here, since drawing without PyTorch needs them too.
 POINT = 5  # numbers in a stroke-5 row
@@ -44,7 +44,7 @@ class ModelConfig:
         default="lstm", metadata={"help": "cell of both encoder directions", "choices": CELL_NAMES}
     )
     decoder_cell: str = field(
-        default="lstm", metadata={"help": "cell of the decoder", "choices": CELL_NAMES}
+        default="lstm", metadata={"help": "cell of the decoder", "choices": DECODER_NAMES}
     )
     encoder_size: int = field(
         default=256, metadata={"help": "hidden units of each encoder direction"}
@@ -56,8 +56,8 @@ class ModelConfig:
     hyper_embedding: int = field(default=32, metadata={"help": "a HyperLSTM's embedding N_z"})
 
     def __post_init__(self) -> None:
-        for name, others in (("encoder_cell", []), ("decoder_cell", DECODER_NAMES)):
-            if getattr(self, name) not in (known := CELL_NAMES + others):
+        for name, known in (("encoder_cell", CELL_NAMES), ("decoder_cell", DECODER_NAMES)):
+            if getattr(self, name) not in known:
                 raise SketchRNNError(
                     f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(known)}"
                 )

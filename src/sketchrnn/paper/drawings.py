@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
 
 from sketchrnn.api import Model
-from sketchrnn.data.formats.records import Given
 from sketchrnn.data.places import is_data
 from sketchrnn.data.sources import doodles_source, read_source
-from sketchrnn.drawing.inputs import TYPICAL_AMONG, fitted, read_given
+from sketchrnn.drawing.inputs import TYPICAL_AMONG, fitted, fitted_part, read_given
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.paper.trials import say
 from sketchrnn.sketch import Polyline, Sketch
 
 PART = 0.4  # of the points of a drawing, that figure 7 leaves
 APART = 5  # ranks between two typical drawings of a figure, at most: the most typical look alike
-
-
-class Wish(NamedTuple):
-    """A drawing that a figure would have: the `number`-th from 0 of the typical ones of a class."""
-
-    class_name: str
-    number: int
-
 
 # Of which classes of a model a figure would have drawings, in turn; how many, None: as many as are
 # asked for; and how many classes that takes.
@@ -43,14 +36,13 @@ WISHES: dict[str, tuple[slice, int | None, int]] = {
 }
 
 
-def wishes(figure: str, classes: Sequence[str], others: Sequence[str], n: int) -> list[Wish]:
-    """The drawings that a figure would have.
+def wishes(
+    figure: str, classes: Sequence[str], available: Mapping[str, int], n: int
+) -> list[tuple[str, int]]:
+    """The drawings that a figure would have: classes, and ranks among the typical ones of each.
 
-    Args:
-        figure: its name.
-        classes: what the models have learnt.
-        others: classes that are there beside these.
-        n: how many inputs, for figures that have any number of them.
+    The ranks are `APART` where there are enough drawings of the class (`available`); n is the
+    number of inputs, for figures that have any number of them.
 
     Raises:
         SketchRNNError: not enough classes.
@@ -61,27 +53,21 @@ def wishes(figure: str, classes: Sequence[str], others: Sequence[str], n: int) -
             f"{figure} needs drawings of {needed} classes, and the model has learnt"
             f" {', '.join(classes)}: take another model, or name the drawings with --data"
         )
-    own = classes[of]
     if count is None:
         count = 2 * n if figure == "suppl9" else n  # pairs, which `hybrid` joins
-    found = [Wish(own[number % len(own)], number // len(own)) for number in range(count)]
-    return [*found, *(Wish(name, 0) for name in others[:1])] if figure == "fig5" else found
-
-
-def ranks(wished: Sequence[Wish], available: Mapping[str, int]) -> list[int]:
-    """The rank among the typical drawings of its class that each wish gets, `APART` where it can.
-
-    Args:
-        wished: of `wishes`.
-        available: how many drawings of each class there are.
-    """
-    count = {name: 1 + max(n for other, n in wished if other == name) for name, _ in wished}
-    return [number * max(1, min(APART, available[name] // count[name])) for name, number in wished]
+    own = classes[of]
+    in_turn = [own[number % len(own)] for number in range(count)]
+    times = Counter(in_turn)
+    return [
+        (name, number // len(own) * max(1, min(APART, available[name] // times[name])))
+        for number, name in enumerate(in_turn)
+    ]
 
 
 def figure_inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[Sketch]:
     """The drawings that are named, or those that the figure would have of the data files."""
-    figure, named = arguments.what, [spec for spec in arguments.data if not is_data(spec)]
+    figure, as_is = arguments.what, arguments.as_is
+    named = [spec for spec in arguments.data if not is_data(spec)]
     if named and len(named) < len(arguments.data):
         whole = next(spec for spec in arguments.data if is_data(spec))
         raise SketchRNNError(
@@ -96,32 +82,16 @@ def figure_inputs(arguments: argparse.Namespace, model: Model, n: int) -> list[S
         if foreign:  # its units are not the model's
             found[-1] = replace(found[-1], outside=True)
     if figure == "fig7":
-        return [_part(given, model, as_is=arguments.as_is) for given in found]
-    as_is = bool(named) and arguments.as_is
-    sketches = [fitted(model, given, as_is=as_is).sketch for given in found]
+        parts = [fitted_part(model, given, as_is=as_is, share=None).sketch for given in found]
+        return [
+            beginning(part, round(PART * part.point_count)) if given.ended else part
+            for part, given in zip(parts, found, strict=True)
+        ]
+    sketches = [fitted(model, given, as_is=bool(named) and as_is).sketch for given in found]
     if figure == "suppl9" and not named:
         pairs = zip(sketches[::2], sketches[1::2], strict=True)
         return [hybrid(first, second, model.N_max) for first, second in pairs]
     return sketches
-
-
-def figure_analogies(
-    arguments: argparse.Namespace, model: Model
-) -> list[tuple[Sketch, Sketch, Sketch]]:
-    """A, B and C of each --analogy."""
-    found = []
-    for specs in getattr(arguments, "analogy", []):
-        given = read_given(model, specs)
-        a, b, c = (fitted(model, one, as_is=arguments.as_is).sketch for one in given)
-        found.append((a, b, c))
-    return found
-
-
-def _part(given: Given, model: Model, *, as_is: bool) -> Sketch:
-    """What is to be completed: the beginning of a whole drawing, or an unfinished one."""
-    if given.outside and not as_is:
-        return model.fit_part(given.sketch).sketch
-    return beginning(given.sketch) if given.ended else given.sketch
 
 
 def _typical(arguments: argparse.Namespace, model: Model, n: int) -> tuple[list[str], bool]:
@@ -146,29 +116,24 @@ def _typical(arguments: argparse.Namespace, model: Model, n: int) -> tuple[list[
             available.setdefault(name, min(int((labels == label).sum()), TYPICAL_AMONG // 2))
     learnt = model.facts.classes
     classes = [name for name in learnt if name in places] or list(places)
-    others = [name for name in places if name not in learnt]
-    foreign = arguments.what == "fig5" and not others
-    if foreign:  # the package can draw something else itself
-        others = [next(name for name in ("house", "fish", "flower") if name not in learnt)]
-        places[others[0]], available[others[0]] = "doodles:60", 1
-    wished = wishes(arguments.what, classes, others, n)
-    specs = [
-        f"{places[name]}#{name}/typical:{rank}"
-        for (name, _), rank in zip(wished, ranks(wished, available), strict=True)
-    ]
-    if foreign:  # it need not be typical, and has no other units than its own
-        specs[-1] = f"{places[others[0]]}#train/{others[0]}/0"
-    return specs, foreign
+    wished = wishes(arguments.what, classes, available, n)
+    specs = [f"{places[name]}#{name}/typical:{rank}" for name, rank in wished]
+    if arguments.what != "fig5":
+        return specs, False
+    if other := next((name for name in places if name not in learnt), None):
+        return [*specs, f"{places[other]}#{other}/typical:0"], False
+    # The package can draw something else itself. It need not be typical.
+    other = next(name for name in ("house", "fish", "flower") if name not in learnt)
+    return [*specs, f"doodles:60#train/{other}/0"], True
 
 
-def beginning(sketch: Sketch, share: float = PART) -> Sketch:
-    """The first points of a drawing: that share of them, two at least."""
-    left = max(2, round(share * sketch.point_count))
+def beginning(sketch: Sketch, points: int) -> Sketch:
+    """The first points of a drawing, two at least."""
+    left = max(2, points)
     lines: list[Polyline] = []
     for line in sketch.polylines:
-        if left <= 0:
-            break
-        lines.append(line[:left])
+        if left > 0:
+            lines.append(line[:left])
         left -= len(line)
     return Sketch.from_polylines(lines, sketch.label)
 
@@ -193,11 +158,5 @@ def hybrid(first: Sketch, second: Sketch, N_max: int) -> Sketch:
 
 def _half(lines: Sequence[Polyline]) -> list[Polyline]:
     """Whole strokes from the first on, up to about half of the points; at least one."""
-    points = sum(map(len, lines))
-    kept, count = [lines[0]], len(lines[0])
-    for line in lines[1:]:
-        if count + len(line) > points / 2:
-            break
-        kept.append(line)
-        count += len(line)
-    return kept
+    totals = list(accumulate(map(len, lines)))
+    return list(lines[: max(1, bisect_right(totals, totals[-1] / 2))])

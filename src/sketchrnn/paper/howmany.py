@@ -21,11 +21,11 @@ from sketchrnn.data.prepare_config import PrepareConfig
 from sketchrnn.data.sources import read_sources
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
-from sketchrnn.paper.commands import Recipe
 from sketchrnn.paper.trials import (
     NONE,
     RUNS,
     Experiment,
+    Recipe,
     Trial,
     TrialData,
     limited,
@@ -36,8 +36,8 @@ from sketchrnn.paper.trials import (
 from sketchrnn.runs import find_run, read_config
 from sketchrnn.training.config import PRESETS
 
-COUNTS = (100, 300, 1000, 3000, 7000)
-MARKDOWN = "howmany.md"
+COPIES_MADE = PrepareConfig(copies=9, mirror=True, turn=10, stretch=0.1)
+SEED = 0  # of the selections and the copies
 
 # What is done to the training drawings. The numbers of the batches' augmentation are the preset's.
 WAYS = {
@@ -46,16 +46,16 @@ WAYS = {
     "copies": "the same, and with nine copies of each made when preparing",
     "tuned": "as usual, but beginning with the weights of another model",
 }
-PLAIN, USUAL, COPIES, TUNED = WAYS
-COPIES_MADE = PrepareConfig(copies=9, mirror=True, turn=10, stretch=0.1)
 
 
 def run(arguments: argparse.Namespace) -> bool:
     """Make the table; whether it came to its end."""
     data = limited(read_sources(arguments.data), arguments.recipe.max_points)
-    ways = arguments.ways or [way for way in WAYS if way != TUNED or arguments.begin_with]
-    counts, begin_with = arguments.counts or COUNTS, arguments.begin_with
-    experiment = how_many(arguments.output, data, arguments.recipe, counts, ways, begin_with)
+    begin_with = arguments.begin_with
+    ways = arguments.ways or [way for way in WAYS if way != "tuned" or begin_with]
+    experiment = how_many(
+        arguments.output, data, arguments.recipe, arguments.counts, ways, begin_with
+    )
     return run_experiment(experiment, arguments)
 
 
@@ -63,24 +63,19 @@ def how_many(
     out: Path,
     data: Dataset,
     recipe: Recipe,
-    counts: Sequence[int] = COUNTS,
-    ways: Sequence[str] = (PLAIN, USUAL, COPIES),
+    counts: Sequence[int],
+    ways: Sequence[str],
     begin_with: str | None = None,
 ) -> Experiment:
-    """The experiment.
+    """The experiment: for each way, models of so many training drawings.
 
-    Args:
-        out: the folder; what it holds already stays as it is.
-        data: the drawings, without those that are too long (`trials.limited`).
-        recipe: of all models.
-        counts: of training drawings.
-        ways: see `WAYS`.
-        begin_with: the model whose weights, cells and sizes the way "tuned" has.
+    What the folder holds already stays as it is. `data` has no drawings that are too long
+    (`trials.limited`); the weights, cells and sizes of "tuned" are those of `begin_with`.
 
     Raises:
         SketchRNNError: a count that is over what there is, or no model to begin with.
     """
-    if TUNED in ways and begin_with is None:
+    if "tuned" in ways and begin_with is None:
         raise SketchRNNError("tuned models begin with the weights of another; name it")
     for count in counts:
         if not 1 <= count <= len(data.train):
@@ -88,55 +83,44 @@ def how_many(
                 f"{data.name}: there are {len(data.train):,} training drawings;"
                 f" a table cannot have a row of {count:,}"
             )
-    trials = [trial_of(out, way, count, recipe, begin_with) for way in ways for count in counts]
+    trials = []
+    for way in ways:
+        own, weights = recipe, None
+        if way == "plain":
+            plain = replace(recipe.training, augment_scale=0.0, drop_probability=0.0)
+            own = replace(recipe, training=plain)
+        if way == "tuned":
+            weights = str(begin_with)
+            shape = vars(read_config(find_run(weights)).model)
+            model = {name: value for name, value in shape.items() if name != "N_max"}
+            rate = PRESETS["few"].training.learning_rate  # what they know is lost at higher ones
+            own = replace(
+                recipe, model=model, training=replace(recipe.training, learning_rate=rate)
+            )
+        for count in counts:
+            title, folder = f"{count:,} drawings, {way}", out / RUNS / way / str(count)
+            trials.append(Trial(title, str(count), way, folder, own, weights))
     return Experiment(
         trials=trials,
         others=(),
         data=lambda trial: TrialData(selection(data, trial.column, int(trial.row)), data),
         write=lambda: write_table(out, data, trials),
-        max_points=recipe.max_points,
     )
 
 
-def trial_of(out: Path, way: str, count: int, recipe: Recipe, begin_with: str | None) -> Trial:
-    """One model of the table."""
-    model, training = recipe.model, recipe.training
-    if way == PLAIN:
-        training = replace(training, augment_scale=0.0, drop_probability=0.0)
-    if way == TUNED:
-        model = {**vars(read_config(find_run(str(begin_with))).model)}
-        del model["N_max"]
-        few = PRESETS["few"].training  # what the weights know is lost at higher rates
-        training = replace(training, learning_rate=few.learning_rate)
-    return Trial(
-        f"{count:,} drawings, {way}",
-        str(count),
-        way,
-        out / RUNS / way / str(count),
-        model,
-        training,
-        begin_with if way == TUNED else None,
-    )
-
-
-def selection(data: Dataset, way: str, count: int, seed: int = 0) -> Dataset:
-    """What a model learns from."""
+def selection(data: Dataset, way: str, count: int) -> Dataset:
+    """What a model learns from: some training drawings, and behind them the copies of each."""
     train = data.train
-    order = np.random.default_rng(seed).permutation(len(train))
+    order = np.random.default_rng(SEED).permutation(len(train))
     longest = int(np.argmax(train.lengths))
     order = np.concatenate([[longest], order[order != longest]])  # so that N_max is the same
     chosen = train.select(order[:count])
-    if way == COPIES:
-        chosen = _with_copies(chosen, seed)
+    if way == "copies":
+        rng = np.random.default_rng(SEED)
+        made = [copy for rows in chosen for copy in copies_of(rows, COPIES_MADE, rng)]
+        labels = np.concatenate([chosen.labels, np.repeat(chosen.labels, COPIES_MADE.copies)])
+        chosen = Drawings.from_arrays([*chosen, *made], labels)
     return replace(data, train=chosen, stored_scale=data.scale)
-
-
-def _with_copies(train: Drawings, seed: int) -> Drawings:
-    """The drawings, and behind them copies of each."""
-    rng = np.random.default_rng(seed)
-    made = [copy for rows in train for copy in copies_of(rows, COPIES_MADE, rng)]
-    labels = np.concatenate([train.labels, np.repeat(train.labels, COPIES_MADE.copies)])
-    return Drawings.from_arrays([*train, *made], labels)
 
 
 def write_table(out: Path, data: Dataset, trials: Sequence[Trial]) -> str:
@@ -158,5 +142,5 @@ def write_table(out: Path, data: Dataset, trials: Sequence[Trial]) -> str:
         f" {test.lengths.mean():.1f}, scale {data.scale:.4g})\n\n{table}\n"
         + "".join(f"- {way}: {WAYS[way]}\n" for way in ways)
     )
-    write_text(out / MARKDOWN, markdown)
+    write_text(out / "howmany.md", markdown)
     return markdown

@@ -16,16 +16,18 @@ import numpy as np
 from sketchrnn import devices
 from sketchrnn.api import Model, load
 from sketchrnn.drawing.base import check_count
+from sketchrnn.drawing.inputs import read_inputs
 from sketchrnn.drawing.sheets import (
     analogy_sheet,
     completion_sheet,
     grid_sheet,
+    interpolation_sheet,
     reconstruction_sheet,
 )
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.colors import PALETTE, blend
-from sketchrnn.figures.sheet import INK, SketchSheet
-from sketchrnn.paper.drawings import figure_analogies, figure_inputs
+from sketchrnn.figures.colors import blend
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.paper.drawings import WISHES, figure_inputs
 from sketchrnn.paper.panels import Panels
 from sketchrnn.paper.trials import say
 from sketchrnn.seeds import choose_seed
@@ -41,22 +43,20 @@ class Request:
     """What a figure is drawn from.
 
     Attributes:
-        models: at least one.
-        labels: one a model.
+        models, labels: at least one, and a label for each.
         inputs: drawings in the training drawings' units.
-        n: drawings of a kind; what that is depends on the figure.
-        temperatures: one, or a ladder.
-        seed: of all that is drawn.
         analogies: (A, B, C) each.
+        n: drawings of a kind; what that is depends on the figure.
+        temperatures, seed: of all that is drawn.
     """
 
     models: Sequence[Model]
     labels: Sequence[str]
     inputs: Sequence[Sketch]
+    analogies: Sequence[Sequence[Sketch]]
     n: int
     temperatures: Sequence[float]
     seed: int
-    analogies: Sequence[tuple[Sketch, Sketch, Sketch]] = ()
 
     @property
     def chance(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> bool:
     """Draw the figure that is named."""
     figure = arguments.what
     draw, needs_encoder = LAYOUTS[figure]
-    n = check_count(getattr(arguments, "n", 1))
+    n = check_count(arguments.n)
     seed, device = choose_seed(arguments.seed), devices.choose_device(arguments.device)
     if device.type == "cpu":
         devices.prepare_cpu()
@@ -89,11 +89,13 @@ def run(arguments: argparse.Namespace) -> bool:
     if needs_encoder:
         for model in models:
             model.need_encoder(figure)
-    inputs = figure_inputs(arguments, models[0], n) if hasattr(arguments, "data") else []
-    analogies = figure_analogies(arguments, models[0])
+    inputs = figure_inputs(arguments, models[0], n) if figure in WISHES else []
+    analogies = [
+        [one.sketch for one in read_inputs(models[0], specs, as_is=arguments.as_is)]
+        for specs in arguments.analogy
+    ]
     labels = labels_of(arguments.model, models, of_classes=not needs_encoder)
-    request = Request(models, labels, inputs, n, arguments.temperature, seed, analogies)
-    panels = draw(request)
+    panels = draw(Request(models, labels, inputs, analogies, n, arguments.temperature, seed))
     if arguments.output == "-":
         sys.stdout.write(panels.to_svg())
         say(f"seed {seed}")
@@ -109,16 +111,17 @@ def labels_of(names: Sequence[str], models: Sequence[Model], *, of_classes: bool
     Raises:
         SketchRNNError: a model is named twice.
     """
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise SketchRNNError(f"{twice} is named twice; models are compared with others")
+    for name in names:
+        if names.count(name) > 1:
+            raise SketchRNNError(f"{name} is named twice; models are compared with others")
     own = [model.name for model in models]
     if len(models) == 1:
         return own
-    w_KL = [
-        _w_KL_text(TrainingConfig.of_run(name).w_KL) if model.conditional else "decoder-only"
-        for name, model in zip(names, models, strict=True)
-    ]
+    w_KL = []
+    for name, model in zip(names, models, strict=True):
+        weight = TrainingConfig.of_run(name).w_KL if model.conditional else 0.0
+        short = f"{weight:.2f}" if round(weight, 2) == weight else f"{weight:g}"
+        w_KL.append(f"w_KL {short}" if model.conditional else "decoder-only")
     classes = [", ".join(model.facts.classes) for model in models]
     for labels in (classes, w_KL, own) if of_classes else (w_KL, classes, own):
         if len(set(labels)) == len(models):
@@ -126,21 +129,17 @@ def labels_of(names: Sequence[str], models: Sequence[Model], *, of_classes: bool
     return list(names)
 
 
-def _w_KL_text(weight: float) -> str:
-    return f"w_KL {weight:.2f}" if round(weight, 2) == weight else f"w_KL {weight:g}"
-
-
 def ladder(request: Request) -> Panels:
     """Figure 3: drawings of each model at rising temperatures, from cold blue to warm red."""
-    shares = np.linspace(0, 1, len(request.temperatures)).tolist()
+    temperatures = request.temperatures
     sheets = [
         SketchSheet(
-            [
-                model.generate(request.n, temperature=temperature, seed=request.seed)
-                for temperature in request.temperatures
+            [model.generate(request.n, temperature=t, seed=request.seed) for t in temperatures],
+            row_labels=[f"τ = {t:g}" for t in temperatures],
+            colors=[
+                [blend((COLD, WARM), (1 - share, share))] * request.n
+                for share in np.linspace(0, 1, len(temperatures)).tolist()
             ],
-            row_labels=[f"τ = {t:g}" for t in request.temperatures],
-            colors=[[blend((COLD, WARM), (1 - share, share))] * request.n for share in shares],
             title=label,
         )
         for model, label in zip(request.models, request.labels, strict=True)
@@ -157,31 +156,30 @@ def reconstructions(request: Request) -> Panels:
 def ways_and_analogies(request: Request) -> Panels:
     """Figure 6: left between two drawings, for models of several w_KL; right analogies."""
     first, last = request.exactly(2, "figure 6 goes from one drawing to another")
-    rows = [model.interpolate(first, last, request.n, **request.chance) for model in request.models]
-    shares = np.linspace(0, 1, request.n).tolist()
-    colors = [INK, *(blend(PALETTE[:2], (1 - share, share)) for share in shares), INK]
-    left = SketchSheet(
-        [[first, *row, last] for row in rows],
-        colors=[colors] * len(rows),
-        framed=[[True, *[False] * request.n, True]] * len(rows),
-        row_labels=request.labels if len(rows) > 1 else None,
-    )
-    equations = [
-        analogy_sheet(
-            *terms,
-            [request.models[0].analogy(*terms, **request.chance)],
-            request.temperatures[:1],
+    model, temperature = request.models[0], request.temperatures[:1]
+    ways = [
+        interpolation_sheet(
+            first, last, [one.interpolate(first, last, request.n, **request.chance)], temperature
         )
-        for terms in request.analogies
+        for one in request.models
     ]
-    if not equations:
-        return Panels([left])
-    right = SketchSheet(
-        [row for sheet in equations for row in sheet.rows],
-        operators=equations[0].operators,
-        colors=[row for sheet in equations for row in sheet.colors],
+    equations = [
+        analogy_sheet(a, b, c, [model.analogy(a, b, c, **request.chance)], temperature)
+        for a, b, c in request.analogies
+    ]
+    labels = request.labels if len(ways) > 1 else None
+    return Panels([_stacked(ways, labels), *([_stacked(equations)] if equations else [])])
+
+
+def _stacked(sheets: Sequence[SketchSheet], row_labels: Sequence[str] | None = None) -> SketchSheet:
+    """Sheets of one row each as one sheet."""
+    return SketchSheet(
+        [row for sheet in sheets for row in sheet.rows],
+        colors=[row for sheet in sheets for row in sheet.colors],
+        framed=[row for sheet in sheets for row in sheet.framed] or None,
+        operators=sheets[0].operators or None,
+        row_labels=row_labels,
     )
-    return Panels([left, right])
 
 
 def completions(request: Request) -> Panels:
@@ -205,11 +203,11 @@ def variations(request: Request) -> Panels:
     (given,) = request.exactly(1, "figure 8 varies one drawing")
     side = max(3, round((request.n + 1) ** 0.5))
     middle = (side // 2) * side + side // 2
-    framed = [at == middle for at in range(side**2)]
 
     def sheet(model: Model, title: str | None) -> SketchSheet:
-        like = list(model.vary(given, side**2 - 1, **request.chance))
+        like = model.vary(given, side**2 - 1, **request.chance)
         like.insert(middle, given)
+        framed = [one is given for one in like]
         return SketchSheet.grid(like, side, framed=framed, title=title)
 
     return request.each_model(sheet)
@@ -252,24 +250,19 @@ def coherence(request: Request) -> Panels:
     strong w_KL a drawing of one class, under a weak one its parts as they are.
     """
     several = len(request.temperatures) > 1
-    labels = [
-        label + (f", τ = {t:g}" if several else "")
-        for label in request.labels
-        for t in request.temperatures
-    ]
-    rows = [
-        [
-            one,
-            *(
-                model.reconstruct(one, temperature=t, seed=request.seed)[0]
-                for model in request.models
-                for t in request.temperatures
-            ),
-        ]
-        for one in request.inputs
-    ]
-    framed = [[True, *[False] * len(labels)]] * len(rows)
-    return Panels([SketchSheet(rows, column_labels=["input", *labels], framed=framed)])
+    columns, labels = [list(request.inputs)], ["input"]
+    for model, label in zip(request.models, request.labels, strict=True):
+        for t in request.temperatures:
+            columns.append(
+                [
+                    model.reconstruct(one, temperature=t, seed=request.seed)[0]
+                    for one in request.inputs
+                ]
+            )
+            labels.append(label + (f", τ = {t:g}" if several else ""))
+    framed = [[True, *[False] * (len(labels) - 1)]] * len(request.inputs)
+    rows = list(zip(*columns, strict=True))
+    return Panels([SketchSheet(rows, column_labels=labels, framed=framed)])
 
 
 # How a figure is drawn, and whether its models must have an encoder.

@@ -17,12 +17,7 @@ _SIZE = re.compile(r'<svg [^>]*?width="([0-9.]+)" height="([0-9.]+)"')
 
 
 class Panels:
-    """Sheets in rows of `columns`, each at its own size; a figure of the paper.
-
-    Args:
-        sheets: at least one.
-        columns: sheets a row; None: all in one.
-    """
+    """A figure: sheets in rows of `columns` (None: all in one row), each at its own size."""
 
     def __init__(self, sheets: Sequence[SketchSheet], columns: int | None = None) -> None:
         if not sheets:
@@ -32,12 +27,28 @@ class Panels:
 
     def to_svg(self) -> str:
         """One SVG document, the sheets as documents within it."""
-        return self._render()[0]
+        svgs = [sheet.to_svg() for sheet in self.sheets]
+        parts: list[str] = []
+        width = y = 0.0
+        for first in range(0, len(svgs), self.columns):
+            x = height = 0.0
+            for svg in svgs[first : first + self.columns]:
+                own_width, own_height = _size(svg)
+                place = f'<svg x="{number(x, 2)}" y="{number(y, 2)}" '
+                parts.append(svg.replace("<svg ", place, 1))
+                x, height = x + own_width, max(height, own_height)
+            width, y = max(width, x), y + height
+        w, h = number(width, 2), number(y, 2)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
+            f' width="{w}" height="{h}">\n<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
+            f"{''.join(parts)}</svg>\n"
+        )
 
     def to_png(self) -> bytes:
         """A PNG with two pixels for each px of the SVG."""
-        svg, width = self._render()
-        return svg_to_png(svg, min(round(2 * width), LARGEST_WIDTH_PX))
+        svg = self.to_svg()
+        return svg_to_png(svg, min(round(2 * _size(svg)[0]), LARGEST_WIDTH_PX))
 
     def to_json(self) -> dict[str, Any]:
         """`{"panels": [...]}`, each as `SketchSheet.to_json`."""
@@ -47,24 +58,9 @@ class Panels:
         """Write .svg, .png or .json, by the ending of `path`; whole, or not at all."""
         registry.save(self, path, "figure")
 
-    def _render(self) -> tuple[str, float]:
-        """The SVG document and its width."""
-        svgs = [sheet.to_svg() for sheet in self.sheets]
-        parts: list[str] = []
-        width = y = 0.0
-        for first in range(0, len(svgs), self.columns):
-            x = height = 0.0
-            for svg in svgs[first : first + self.columns]:
-                size = _SIZE.match(svg)
-                assert size is not None  # `SketchSheet` writes them so
-                place = f'<svg x="{number(x, 2)}" y="{number(y, 2)}" '
-                parts.append(svg.replace("<svg ", place, 1))
-                x, height = x + float(size[1]), max(height, float(size[2]))
-            width, y = max(width, x), y + height
-        w, h = number(width, 2), number(y, 2)
-        svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
-            f' width="{w}" height="{h}">\n<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
-            f"{''.join(parts)}</svg>\n"
-        )
-        return svg, width
+
+def _size(svg: str) -> tuple[float, float]:
+    """Width and height in px."""
+    found = _SIZE.match(svg)
+    assert found is not None  # all that is written here has them
+    return float(found[1]), float(found[2])

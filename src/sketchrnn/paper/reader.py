@@ -48,6 +48,8 @@ TRAIN_SEED, TEST_SEED = 71_001, 71_002  # of the doodles that it learns from, an
 READER = "reader.safetensors"
 RECIPE = 1  # one more whenever what a reader learns, or how, changes
 
+Numbers = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -59,41 +61,28 @@ class Reading:
             nothing to go by where the factor does not apply to the drawing.
     """
 
-    probabilities: npt.NDArray[np.float64]
-    values: npt.NDArray[np.float64]
-
-    @property
-    def classes(self) -> npt.NDArray[np.int64]:
-        """[B] the most probable of the kinds and "none"."""
-        return np.asarray(self.probabilities.argmax(axis=1))
+    probabilities: Numbers
+    values: Numbers
 
     @property
     def names(self) -> list[str]:
-        """The same in words, B of them."""
-        return [(*ANIMALS, "none")[number] for number in self.classes]
+        """The most probable of the kinds and "none", B of them."""
+        return [(*ANIMALS, "none")[number] for number in self.probabilities.argmax(axis=1)]
 
     @property
     def accepted(self) -> npt.NDArray[np.bool_]:
         """[B] whether a drawing is taken for a good one of any kind."""
-        return np.asarray(self.classes != NONE)
+        return np.asarray(self.probabilities.argmax(axis=1) != NONE)
 
-    @property
-    def pig(self) -> npt.NDArray[np.float64]:
-        """[B] the probability of a pig's head rather than a cat's, whatever else is wrong."""
-        return self._share([2, 3])
+    def share(self, kinds: Sequence[str]) -> Numbers:
+        """[B] the probability of these kinds among the four, whatever else is wrong."""
+        chosen = [ANIMALS.index(kind) for kind in kinds]
+        of_all = self.probabilities[:, :NONE].sum(axis=1)
+        return np.asarray(self.probabilities[:, chosen].sum(axis=1) / of_all)
 
-    @property
-    def body(self) -> npt.NDArray[np.float64]:
-        """[B] the probability of a body rather than none, whatever else is wrong."""
-        return self._share([1, 3])
-
-    def factor(self, name: str) -> npt.NDArray[np.float64]:
+    def factor(self, name: str) -> Numbers:
         """[B] one of the values."""
         return self.values[:, FACTORS.index(name)]
-
-    def _share(self, kinds: Sequence[int]) -> npt.NDArray[np.float64]:
-        of_all = self.probabilities[:, :NONE].sum(axis=1)
-        return np.asarray(self.probabilities[:, kinds].sum(axis=1) / of_all)
 
 
 class Reader(nn.Module):
@@ -147,7 +136,7 @@ def pictures(sketches: Sequence[Sketch]) -> Tensor:
     return torch.from_numpy(np.minimum(ink, 1).astype(np.float32)).view(-1, 1, SIDE, SIDE)
 
 
-def _points_along(sketch: Sketch) -> npt.NDArray[np.float64]:
+def _points_along(sketch: Sketch) -> Numbers:
     """Points at most half a unit apart along all strokes [n, 2]."""
     starts = np.concatenate([line[:-1] if len(line) > 1 else line for line in sketch.polylines])
     ends = np.concatenate([line[1:] if len(line) > 1 else line for line in sketch.polylines])
@@ -158,19 +147,18 @@ def _points_along(sketch: Sketch) -> npt.NDArray[np.float64]:
     return np.asarray(np.repeat(starts, counts, axis=0) + share[:, None] * spread)
 
 
-def truth_of(drawn: Sequence[Doodle]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Kinds [B] and values [B, F] (see `Reading`) of animals; NaN where a factor does not apply."""
-    kinds = np.array([ANIMALS.index(str(one.sketch.label)) for one in drawn])
+def values_of(drawn: Sequence[Doodle]) -> Numbers:
+    """The true values [B, F] (see `Reading`) of animals; NaN where a factor does not apply."""
     values = np.full((len(drawn), len(FACTORS)), np.nan)
     for row, one in zip(values, drawn, strict=True):
         for column, name in enumerate(FACTORS):
             if name in RANGES[str(one.sketch.label)]:
                 span = RANGES_OF[name]
                 row[column] = (one.factors[name] - span.low) / (span.high - span.low)
-    return kinds, values
+    return values
 
 
-def bad_drawings(count: int, seed: int, ways: Sequence[str] = tuple(WAYS)) -> list[Sketch]:
+def bad_drawings(count: int, seed: int, ways: Sequence[str]) -> list[Sketch]:
     """Animals spoilt in those ways, equally often."""
     good = [one.sketch for one in doodles(count + 3, seed, ANIMALS)]
     rng = np.random.default_rng(seed)
@@ -180,30 +168,29 @@ def bad_drawings(count: int, seed: int, ways: Sequence[str] = tuple(WAYS)) -> li
     return spoilt(pairs, seed, ways)
 
 
-def train_reader(count: int = COUNT, epochs: int = EPOCHS, *, seed: int = TRAIN_SEED) -> Reader:
+def train_reader(count: int = COUNT, epochs: int = EPOCHS) -> Reader:
     """Train a reader on `count` animals and half as many bad drawings, in less than a minute.
 
     Half of the animals are drawn by a looser hand, so that small slips of a model are forgiven.
     """
-    good = list(doodles(count, seed, ANIMALS))
-    rng = np.random.default_rng(seed)
+    good = list(doodles(count, TRAIN_SEED, ANIMALS))
+    rng = np.random.default_rng(TRAIN_SEED)
     sketches = [
         loosened(one.sketch, rng, *rng.uniform(0, (LOOSE_STROKES_PX, LOOSE_POINTS_PX)))
         if rng.random() < 0.5
         else one.sketch
         for one in good
     ]
-    sketches += bad_drawings(count // 2 - count // 16, seed + 1)
-    sketches += [one.sketch for one in doodles(count // 16, seed, OTHERS)]
-    kinds, values = truth_of(good)
+    sketches += bad_drawings(count // 2 - count // 16, TRAIN_SEED + 1, list(WAYS))
+    sketches += [one.sketch for one in doodles(count // 16, TRAIN_SEED, OTHERS)]
     kind_B = torch.full((len(sketches),), NONE)
-    kind_B[: len(good)] = torch.from_numpy(kinds)
+    kind_B[: len(good)] = torch.tensor([ANIMALS.index(str(one.sketch.label)) for one in good])
     value_BF = torch.full((len(sketches), len(FACTORS)), math.nan)
-    value_BF[: len(good)] = torch.from_numpy(values)
+    value_BF[: len(good)] = torch.from_numpy(values_of(good))
     picture_B1SS = pictures(sketches)
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(TRAIN_SEED)
         reader = Reader()
         batches = len(sketches) // BATCH
         optimizer = torch.optim.AdamW(reader.parameters(), weight_decay=0.01)
@@ -267,24 +254,22 @@ class Examined:
     errors: Mapping[str, float]
 
 
-def examine(
-    reader: Reader, drawings: int = 2000, bad: int = 300, *, seed: int = TEST_SEED
-) -> Examined:
+def examine(reader: Reader, drawings: int = 2000, bad: int = 300) -> Examined:
     """Measure a reader on that many animals, and on `bad` bad drawings of each sort."""
-    good = list(doodles(drawings, seed, ANIMALS))
-    kinds, values = truth_of(good)
+    good = list(doodles(drawings, TEST_SEED, ANIMALS))
     reading = reader.read([one.sketch for one in good])
-    refused = {way: bad_drawings(bad, seed + 1, [way]) for way in WAYS}
-    refused["other doodles"] = [one.sketch for one in doodles(bad, seed, OTHERS)]
+    right = [one.sketch.label == name for one, name in zip(good, reading.names, strict=True)]
+    refused = {way: bad_drawings(bad, TEST_SEED + 1, [way]) for way in WAYS}
+    refused["other doodles"] = [one.sketch for one in doodles(bad, TEST_SEED, OTHERS)]
     correlations, errors = {}, {}
-    for name, truth in zip(FACTORS, values.T, strict=True):
+    for name, truth in zip(FACTORS, values_of(good).T, strict=True):
         known = ~np.isnan(truth)
         truth, read = truth[known], reading.factor(name)[known]
         correlations[name] = float(np.corrcoef(truth, read)[0, 1])
         errors[name] = float(np.sqrt(np.mean((read - truth) ** 2)))
     return Examined(
         drawings,
-        float((reading.classes == kinds).mean()),
+        sum(right) / drawings,
         {way: float(reader.read(sketches).accepted.mean()) for way, sketches in refused.items()},
         correlations,
         errors,

@@ -6,10 +6,9 @@ the 255 px box's units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import BOX_PX
@@ -18,13 +17,9 @@ Way = Callable[[Sketch, Sketch, np.random.Generator], Sketch]
 
 
 def loosened(sketch: Sketch, rng: np.random.Generator, strokes_px: float, px: float) -> Sketch:
-    """The same drawing by a looser hand: each stroke moved, and each point.
+    """The same drawing by a looser hand: each stroke moved, and each point beside its stroke.
 
-    Args:
-        sketch: a drawing.
-        rng: chooses how.
-        strokes_px: standard deviation of the way that a stroke is moved, in x and in y.
-        px: that of a point, beside its stroke.
+    By how much: standard deviations in x and in y.
     """
     return Sketch.from_polylines(
         line + rng.normal(0, strokes_px, 2) + rng.normal(0, px, line.shape)
@@ -55,12 +50,12 @@ def _drifted(sketch: Sketch, _: Sketch, rng: np.random.Generator) -> Sketch:
 
 
 def _scribble(_: Sketch, __: Sketch, rng: np.random.Generator) -> Sketch:
-    def stroke() -> npt.NDArray[np.float64]:
+    lines = []
+    for _stroke in range(rng.integers(2, 13)):
         turns = np.cumsum(rng.normal(0, rng.uniform(0.2, 1.2), rng.integers(3, 20)))
         steps = rng.uniform(5, 40) * np.column_stack([np.cos(turns), np.sin(turns)])
-        return np.asarray(rng.uniform(0, BOX_PX, 2) + np.cumsum(steps, axis=0))
-
-    return Sketch.from_polylines(stroke() for _ in range(rng.integers(2, 13)))
+        lines.append(rng.uniform(0, BOX_PX, 2) + np.cumsum(steps, axis=0))
+    return Sketch.from_polylines(lines)
 
 
 WAYS: dict[str, Way] = {
@@ -73,12 +68,9 @@ WAYS: dict[str, Way] = {
 }
 
 
-def spoilt(
-    good: Iterable[tuple[Sketch, Sketch]], seed: int, ways: Iterable[str] = WAYS
-) -> list[Sketch]:
+def spoilt(good: Iterable[tuple[Sketch, Sketch]], seed: int, ways: Sequence[str]) -> list[Sketch]:
     """One bad drawing a pair of good ones of different kinds, the ways taking turns."""
-    names = list(ways)
     return [
-        WAYS[names[number % len(names)]](first, second, np.random.default_rng([seed, number]))
+        WAYS[ways[number % len(ways)]](first, second, np.random.default_rng([seed, number]))
         for number, (first, second) in enumerate(good)
     ]

@@ -17,15 +17,22 @@ from sketchrnn.data.facts import describe
 from sketchrnn.data.sources import read_sources
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
-from sketchrnn.paper.commands import Recipe
-from sketchrnn.paper.orders import COMPARISONS, Verdict, verdicts
-from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, TABLE_1, printed_row
+from sketchrnn.paper.printed import (
+    COLUMNS,
+    COMPARISONS,
+    DECODER_ONLY,
+    TABLE_1,
+    Verdict,
+    printed_row,
+    verdicts,
+)
 from sketchrnn.paper.trials import (
     FACTS,
     LOSSES,
     NONE,
     RUNS,
     Experiment,
+    Recipe,
     Trial,
     TrialData,
     TrialResult,
@@ -55,12 +62,9 @@ def run(arguments: argparse.Namespace) -> bool:
 
 
 def table_1(out: Path, files_of: Mapping[str, Sequence[Path]], recipe: Recipe) -> Experiment:
-    """The experiment.
+    """The experiment, with the files of each data set to make (`find_data`).
 
-    Args:
-        out: the folder; what it holds already stays as it is.
-        files_of: the files of each data set to make (`find_data`).
-        recipe: the same as in the calls before.
+    What the folder holds already stays as it is; the recipe must be the same as before.
     """
     read: dict[str, TrialData] = {}
 
@@ -69,33 +73,24 @@ def table_1(out: Path, files_of: Mapping[str, Sequence[Path]], recipe: Recipe) -
             read.clear()  # the four models of a data set come one after the other
             sources = tuple(str(file.resolve()) for file in files_of[trial.row])
             whole = read_sources(sources)
-            read[trial.row] = TrialData(limited(whole, recipe.max_points), whole, sources)
-            _check_drawings(trials_of(out, trial.row), read[trial.row])
+            data = TrialData(limited(whole, recipe.max_points), whole, sources)
+            fingerprint = describe(data.train, (), None).fingerprint
+            for one in trials_of(out, trial.row):
+                if one.is_begun and read_config(one.run).data.fingerprint != fingerprint:
+                    raise SketchRNNError(
+                        f"{one.run}: was trained on other drawings than those of"
+                        f" {', '.join(sources)}; give the same files, or another folder"
+                    )
+            read[trial.row] = data
         return read[trial.row]
 
+    others = [name for name in known_datasets(out) if name not in files_of]
     return Experiment(
         trials=[trial for name in files_of for trial in trials_of(out, name, recipe)],
-        others=[
-            trial
-            for name in known_datasets(out)
-            if name not in files_of
-            for trial in trials_of(out, name, recipe)
-        ],
+        others=[trial for name in others for trial in trials_of(out, name, recipe)],
         data=data_of,
         write=lambda: write_table(out),
-        max_points=recipe.max_points,
     )
-
-
-def _check_drawings(row: Sequence[Trial], data: TrialData) -> None:
-    """Raise SketchRNNError if a model of the data set was begun with other drawings than these."""
-    fingerprint = describe(data.train, (), None).fingerprint
-    for trial in row:
-        if trial.is_begun and read_config(trial.run).data.fingerprint != fingerprint:
-            raise SketchRNNError(
-                f"{trial.run}: was trained on other drawings than those of"
-                f" {', '.join(data.sources)}; give the same files, or another folder"
-            )
 
 
 def column_title(column: str) -> str:
@@ -106,19 +101,15 @@ def column_title(column: str) -> str:
 def trials_of(out: Path, dataset: str, recipe: Recipe | None = None) -> list[Trial]:
     """The four models of a data set; a recipe is needed to make them, not to read them."""
     recipe = recipe or Recipe()
-    return [
-        Trial(
-            f"{dataset}, {column_title(column)}",
-            dataset,
-            column,
-            out / RUNS / dataset / column,
-            {**recipe.model, "conditional": column != DECODER_ONLY},
-            recipe.training
-            if column == DECODER_ONLY
-            else replace(recipe.training, w_KL=float(column)),
-        )
-        for column in COLUMNS
-    ]
+    trials = []
+    for column in COLUMNS:
+        model, training = {**recipe.model, "conditional": column != DECODER_ONLY}, recipe.training
+        if column != DECODER_ONLY:
+            training = replace(training, w_KL=float(column))
+        own = replace(recipe, model=model, training=training)
+        title, run = f"{dataset}, {column_title(column)}", out / RUNS / dataset / column
+        trials.append(Trial(title, dataset, column, run, own))
+    return trials
 
 
 def known_datasets(out: Path) -> list[str]:
@@ -141,14 +132,10 @@ def read_results(out: Path) -> Results:
 def find_data(
     folder: Path, names: Sequence[str] | None = None
 ) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:
-    """The data files of data sets: class names joined by "+", one file a class.
+    """The data files of data sets: class names joined by "+", one file a class: pig.npz.
 
-    Args:
-        folder: holds files named after their class, such as pig.npz.
-        names: the data sets; None: those of the paper whose files are all there.
-
-    Returns:
-        the files of each data set, and, with `names` None, which classes the others lack.
+    Without `names`, of those of the paper whose files are all there; then also, by data set, which
+    classes the others lack.
 
     Raises:
         SketchRNNError: no such folder, a name that is none, a file that is not there or there
@@ -165,17 +152,17 @@ def find_data(
                 raise SketchRNNError(
                     f"{name!r} is no data set: name different classes, joined by +: pig+face"
                 )
-        files = {one: _data_file(folder, one) for one in classes}
-        if lacking := [one for one, file in files.items() if file is None]:
+        files = [file for one in classes for file in _data_files(folder, one)]
+        lacking = [one for one in classes if not _data_files(folder, one)]
+        if lacking and names is not None:
+            raise SketchRNNError(
+                f"{folder}: there is no data file of {lacking[0]!r} for {name};"
+                f" looked for {lacking[0]}{f', {lacking[0]}'.join(DATA_ENDINGS)}"
+            )
+        if lacking:
             missing[name] = lacking
         else:
-            found[name] = [file for file in files.values() if file is not None]
-    if names is not None and missing:
-        name, lacking = next(iter(missing.items()))
-        raise SketchRNNError(
-            f"{folder}: there is no data file of {lacking[0]!r} for {name};"
-            f" looked for {lacking[0]}{f', {lacking[0]}'.join(DATA_ENDINGS)}"
-        )
+            found[name] = files
     if not found:
         raise SketchRNNError(
             f"{folder}: holds all files of none of the paper's data sets; name others with"
@@ -184,14 +171,15 @@ def find_data(
     return found, missing
 
 
-def _data_file(folder: Path, name: str) -> Path | None:
+def _data_files(folder: Path, name: str) -> list[Path]:
+    """The one file of a class, if there is one."""
     files = [folder / (name + ending) for ending in DATA_ENDINGS]
     files = [file for file in files if file.is_file()]
     if len(files) > 1:
         raise SketchRNNError(
             f"{folder}: has both {files[0].name} and {files[1].name}; leave the one that is meant"
         )
-    return files[0] if files else None
+    return files
 
 
 # As Markdown and as CSV ---------------------------------------------------------------------------
@@ -235,9 +223,17 @@ were prepared alike: it names neither N_max nor scale.
 def write_table(out: Path) -> str:
     """Write table1.md and table1.csv of what is finished; returns the Markdown."""
     results = read_results(out)
-    markdown = to_markdown(results)
+    lines = list(_lines(results))
+    markdown = _to_markdown(results, lines)
     write_text(out / MARKDOWN, markdown)
-    write_text(out / CSV, to_csv(results))
+
+    losses = [name + part for name in LOSSES for part in ("", "_stderr")]
+    header = ["dataset", "model", "w_KL", *losses, "paper_L_R", "paper_L_KL", *FACTS]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(line for line in lines if "steps" in line)
+    write_text(out / CSV, text.getvalue())
     return markdown
 
 
@@ -257,59 +253,40 @@ def _lines(results: Results) -> Iterator[dict[str, Any]]:
             yield {name: value for name, value in line.items() if value is not None}
 
 
-def _filled(template: str, line: Mapping[str, Any], otherwise: str = NONE) -> str:
-    try:
-        return template.format(**line)
-    except KeyError:
-        return otherwise
+def _filled(columns: Mapping[str, str], line: Mapping[str, Any], otherwise: str) -> list[str]:
+    """A row of cells; `otherwise` where a cell's numbers are not known."""
+    row = []
+    for template in columns.values():
+        try:
+            row.append(template.format(**line))
+        except KeyError:
+            row.append(otherwise)
+    return row
 
 
-def to_markdown(results: Results) -> str:
+def _to_markdown(results: Results, lines: Sequence[Mapping[str, Any]]) -> str:
     """The whole of it: losses, what they were measured on, and whether the paper's orders hold."""
     title = "# Table 1: ours beside the paper's\n"
     if not results:
         return f"{title}\nNo cell is finished yet.\n"
-    lines = list(_lines(results))
-    losses = [[_filled(template, line) for template in LOSS_COLUMNS.values()] for line in lines]
+    # all models of a data set have the same facts
     finished = {line["dataset"]: line for line in lines if "steps" in line}.values()
-    facts = [  # all models of a data set have the same
-        [_filled(template, line, "unknown") for template in FACT_COLUMNS.values()]
-        for line in finished
-    ]
-    found = {name: verdicts_of(row) for name, row in results.items()}
+    found = {
+        name: verdicts({column: result.losses for column, result in row.items()})
+        for name, row in results.items()
+    }
     parts = [
         title,
-        markdown_table(list(LOSS_COLUMNS), losses, left=2),
+        markdown_table(list(LOSS_COLUMNS), [_filled(LOSS_COLUMNS, one, NONE) for one in lines], 2),
         NOTES,
-        markdown_table(list(FACT_COLUMNS), facts),
+        markdown_table(
+            list(FACT_COLUMNS), [_filled(FACT_COLUMNS, one, "unknown") for one in finished]
+        ),
         "## Do the two orders of the paper hold in our numbers?\n",
         "Differences are taken drawing by drawing; those within two standard errors are marked.\n",
         "".join(f"- {name}: {_summary(compared)}.\n" for name, compared in found.items()),
     ]
-    return "\n".join([*parts, _orders(found)] if any(found.values()) else parts)
-
-
-def verdicts_of(row: Mapping[str, TrialResult]) -> list[Verdict]:
-    """How the finished models of a data set compare, on L_R over N_max and the raw L_KL."""
-    L_R, L_KL = (
-        {column: one.losses[name] for column, one in row.items() if name in one.losses}
-        for name in ("L_R", "L_KL")
-    )
-    return verdicts(L_R, L_KL)
-
-
-def _summary(found: Sequence[Verdict]) -> str:
-    text = f"{sum(verdict.holds for verdict in found)} of {len(found)} comparisons hold"
-    if unsure := sum(not verdict.sure for verdict in found):
-        text += f", {unsure} of the {len(found)} are within two standard errors"
-    if len(found) < COMPARISONS:
-        text += f"; {COMPARISONS - len(found)} more wait for cells that are not finished"
-    return text
-
-
-def _orders(found: Mapping[str, Sequence[Verdict]]) -> str:
-    header = ("data set", "the paper's order", "first", "second", "difference", "holds")
-    rows = [
+    orders = [
         (
             name,
             verdict.claim,
@@ -322,15 +299,16 @@ def _orders(found: Mapping[str, Sequence[Verdict]]) -> str:
         for name, compared in found.items()
         for verdict in compared
     ]
-    return markdown_table(header, rows, left=2)
+    if orders:
+        header = ("data set", "the paper's order", "first", "second", "difference", "holds")
+        parts.append(markdown_table(header, orders, left=2))
+    return "\n".join(parts)
 
 
-def to_csv(results: Results) -> str:
-    """A line a finished model, with all digits; what does not exist is empty."""
-    losses = [name + part for name in LOSSES for part in ("", "_stderr")]
-    header = ["dataset", "model", "w_KL", *losses, "paper_L_R", "paper_L_KL", *FACTS]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, header, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(line for line in _lines(results) if "steps" in line)
-    return text.getvalue()
+def _summary(found: Sequence[Verdict]) -> str:
+    text = f"{sum(verdict.holds for verdict in found)} of {len(found)} comparisons hold"
+    if unsure := sum(not verdict.sure for verdict in found):
+        text += f", {unsure} of the {len(found)} are within two standard errors"
+    if len(found) < COMPARISONS:
+        text += f"; {COMPARISONS - len(found)} more wait for cells that are not finished"
+    return text

@@ -93,8 +93,10 @@ def _svg(results: Results, curves: Mapping[str, Points], dataset: str) -> str:
         for axes in (left, right):
             axes.grid()
             axes.set_axisbelow(True)
+        left.set_title("Test split: $L_R$ against $L_{KL}$, each point a $w_{KL}$")
         _draw_trade_off(left, results)
-        _draw_curves(right, curves, dataset)
+        right.set_title(f"{dataset}: $L_R$ of the validation split")
+        _draw_curves(right, curves)
         right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -102,13 +104,14 @@ def _svg(results: Results, curves: Mapping[str, Points], dataset: str) -> str:
 
 
 def _draw_trade_off(axes: Axes, results: Results) -> None:
-    axes.set_title("Test split: $L_R$ against $L_{KL}$, each point a $w_{KL}$")
     for number, (dataset, row) in enumerate(results.items()):
         points = trade_off(row)
         if not points:
             continue
         _, L_KL, L_R = zip(*points, strict=True)
-        color = _color(number, len(results))
+        # the palette's own colours for up to four lines, else steps between them
+        at = number * (len(PALETTE) - 1) / (max(len(PALETTE), len(results)) - 1)
+        color = blend(PALETTE, [max(0.0, 1 - abs(at - i)) for i in range(len(PALETTE))])
         axes.plot(L_KL, L_R, color=color, linewidth=1.3, marker="o", markersize=4, label=dataset)
         for name, x, y in points:
             axes.annotate(name, (x, y), (5, 4), textcoords="offset points", color=color, fontsize=7)
@@ -119,8 +122,7 @@ def _draw_trade_off(axes: Axes, results: Results) -> None:
         axes.legend(loc="upper right", fontsize=7.5)
 
 
-def _draw_curves(axes: Axes, curves: Mapping[str, Points], dataset: str) -> None:
-    axes.set_title(f"{dataset}: $L_R$ of the validation split")
+def _draw_curves(axes: Axes, curves: Mapping[str, Points]) -> None:
     for column, (steps, losses) in curves.items():
         alone = column == DECODER_ONLY
         axes.plot(
@@ -140,12 +142,3 @@ def _draw_curves(axes: Axes, curves: Mapping[str, Points], dataset: str) -> None
     axes.set_xlabel("step")
     axes.margins(x=0.02)
     axes.legend(loc="upper right", fontsize=7.5, labelcolor=QUIET)
-
-
-def _color(number: int, count: int) -> str:
-    """The palette's own colours for up to four lines, else steps between them."""
-    if count <= len(PALETTE):
-        return PALETTE[number]
-    at = number * (len(PALETTE) - 1) / (count - 1)
-    first = min(int(at), len(PALETTE) - 2)
-    return blend(PALETTE[first : first + 2], [first + 1 - at, at - first])

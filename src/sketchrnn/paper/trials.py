@@ -11,24 +11,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
+from statistics import fmean
+from typing import Any, NamedTuple
 
 from sketchrnn import devices
 from sketchrnn.api import load
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text
-from sketchrnn.model.config import BackendName, ModelConfig
-from sketchrnn.paper.orders import MeanLoss
+from sketchrnn.model.config import ModelConfig
+from sketchrnn.paper.printed import MeanLoss
 from sketchrnn.runs import CONFIG, LOG, read_config
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
-from sketchrnn.training.logs import Record, read_log
+from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import STOPPED, need_validation, train
 from sketchrnn.training.terminal import StopSignals, TrainingProgress
 
@@ -44,24 +43,29 @@ FACTS = (
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One model of an experiment.
+class Recipe:
+    """How the models of an experiment are made: fields of ModelConfig but N_max, which is of the
+    drawings, the numbers of the training, and the most points of a drawing that is not left out.
+    """
 
-    Attributes:
-        title: what to call it.
-        row, column: its place in the table.
-        run: its run folder.
-        model: fields of ModelConfig, without N_max.
-        training: the numbers of its training.
-        begin_with: the model whose weights it begins with.
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    max_points: int | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model of an experiment, in a row and a column of its table.
+
+    Its recipe is that of the experiment, and what is its own; it may begin with the weights of
+    another model.
     """
 
     title: str
     row: str
     column: str
     run: Path
-    model: Mapping[str, Any] = field(default_factory=dict)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
+    recipe: Recipe
     begin_with: str | None = None
 
     @property
@@ -81,8 +85,7 @@ class Trial:
         return (self.run / TEST).exists()
 
 
-@dataclass(frozen=True)
-class TrialData:
+class TrialData(NamedTuple):
     """What a model is trained on, what its test split is measured of, and the files of both."""
 
     train: Dataset
@@ -99,92 +102,76 @@ class Experiment:
         others: models in the folder beside these; the settings of all must be the same.
         data: the drawings of a model.
         write: writes what is finished; returns it as Markdown.
-        max_points: noted in the runs.
     """
 
     trials: Sequence[Trial]
     others: Sequence[Trial]
     data: Callable[[Trial], TrialData]
     write: Callable[[], str]
-    max_points: int | None = None
 
 
 def run_experiment(experiment: Experiment, arguments: argparse.Namespace) -> bool:
-    """Make what is left of an experiment, showing how it goes; whether it came to its end."""
-    device = devices.choose_device(arguments.device)
-    if device.type == "cpu":
-        devices.prepare_cpu()
-    with StopSignals() as stop:
-        for trial, records in make_trials(experiment, device, arguments.backend, stop):
-            left = sum(not one.is_done for one in experiment.trials)
-            done = len(experiment.trials) - left
-            minutes = _minutes_each(experiment, trial.training)
-            time = f", about {left * minutes:.0f} minutes" if minutes else ""
-            say(f"{trial.title}: {done} cells done, {left} left{time}")
-            with TrainingProgress(trial.training) as progress:
-                progress.explained = done > 0  # once is enough
-                for record in records:
-                    progress.show(record)
-    print(experiment.write(), end="")
-    finished = all(trial.is_done for trial in experiment.trials)
-    if not finished:
-        say("stopped before the end; the same command goes on with what is left")
-    return finished
+    """Train and measure what is left, print the table, and say whether it came to its end.
 
-
-def make_trials(
-    experiment: Experiment,
-    device: torch.device,
-    backend: BackendName = "auto",
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Trial, Iterator[Record]]]:
-    """Train and measure what is left, one after the other; the table is written after each.
-
-    Yields each model that is to be trained and the records of its training, all of which must be
-    taken: then it is measured.
+    The table is written after each model.
 
     Raises:
         SketchRNNError: other settings or drawings than before, or a training that fails.
     """
-    for trial in [*experiment.others, *experiment.trials]:
+    device = devices.choose_device(arguments.device)
+    if device.type == "cpu":
+        devices.prepare_cpu()
+    every = [*experiment.others, *experiment.trials]
+    for trial in every:
         if trial.is_begun:
-            _check_settings(trial, experiment.max_points)
+            _check_settings(trial)
     left = [trial for trial in experiment.trials if not trial.is_done]
-    for trial in left:
-        data = experiment.data(trial)
-        if not trial.is_trained:
-            yield (
-                trial,
-                train(
+    with StopSignals() as should_stop:
+        while left and not should_stop():
+            trial, recipe = left[0], left[0].recipe
+            data = experiment.data(trial)
+            if not trial.is_trained:
+                done = len(experiment.trials) - len(left)
+                minutes = [read_result(one).facts["minutes"] for one in every if one.is_done]
+                each = fmean(minutes or [recipe.training.max_minutes])  # 0: unknown
+                time = f", about {len(left) * each:.0f} minutes" if each else ""
+                say(f"{trial.title}: {done} cells done, {len(left)} left{time}")
+                records = train(
                     trial.run,
                     data.train,
-                    ModelConfig(N_max=data.train.N_max, **trial.model),
-                    trial.training,
+                    ModelConfig(N_max=data.train.N_max, **recipe.model),
+                    recipe.training,
                     device=device,
-                    backend=backend,
+                    backend=arguments.backend,
                     sources=data.sources,
-                    max_points=experiment.max_points,
+                    max_points=recipe.max_points,
                     resume=trial.is_begun,
                     begin_with=trial.begin_with,
                     should_stop=should_stop,
-                ),
-            )
-        if not trial.is_trained:
-            return  # it was stopped
-        _measure(trial, data.test, device)
-        experiment.write()
-        if should_stop() and trial is not left[-1]:
-            return
-    if not left:
-        experiment.write()
+                )
+                with TrainingProgress(recipe.training) as progress:
+                    progress.explained = done > 0  # once is enough
+                    for record in records:
+                        progress.show(record)
+            if not trial.is_trained:
+                break  # it was stopped
+            model, KL_min = load(trial.run, device=str(device)), recipe.training.KL_min
+            summary = evaluate_split(model, data.test, "test", KL_min, each=("L_R", "L_KL"))
+            write_text(trial.run / TEST, json.dumps(summary, indent=2) + "\n")
+            experiment.write()
+            left.pop(0)
+    print(experiment.write(), end="")
+    if left:
+        say("stopped before the end; the same command goes on with what is left")
+    return not left
 
 
-def _check_settings(trial: Trial, max_points: int | None) -> None:
+def _check_settings(trial: Trial) -> None:
     """Raise SketchRNNError if a model was begun with other settings than those of now."""
-    stored = read_config(trial.run)
+    stored, recipe = read_config(trial.run), trial.recipe
     before = asdict(stored.model) | asdict(TrainingConfig.of_run(trial.run))
-    now = asdict(ModelConfig(N_max=stored.model.N_max, **trial.model)) | asdict(trial.training)
-    before["max_points"], now["max_points"] = stored.data.max_points, max_points
+    now = asdict(ModelConfig(N_max=stored.model.N_max, **recipe.model)) | asdict(recipe.training)
+    before["max_points"], now["max_points"] = stored.data.max_points, recipe.max_points
     for name, value in now.items():
         if before[name] != value:
             raise SketchRNNError(
@@ -194,30 +181,11 @@ def _check_settings(trial: Trial, max_points: int | None) -> None:
             )
 
 
-def _minutes_each(experiment: Experiment, training: TrainingConfig) -> float:
-    """What a model may take: as long as the finished ones did, or as it is given; 0: unknown."""
-    every = [*experiment.others, *experiment.trials]
-    done = [read_result(trial).facts["minutes"] for trial in every if trial.is_done]
-    return sum(done) / len(done) if done else training.max_minutes
+class TrialResult(NamedTuple):
+    """What a finished model says: `LOSSES` (a decoder-only one has no L_KL) and `FACTS` by name.
 
-
-def _measure(trial: Trial, data: Dataset, device: torch.device) -> None:
-    """Write test.json: the best weights on the test split, as `sketchrnn evaluate` does it."""
-    model = load(trial.run, device=str(device))
-    KL_min = TrainingConfig.of_run(trial.run).KL_min
-    summary = evaluate_split(model, data, "test", KL_min, each=("L_R", "L_KL"))
-    write_text(trial.run / TEST, json.dumps(summary, indent=2) + "\n")
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """What a finished model says.
-
-    Attributes:
-        losses: by name (`LOSSES`); the decoder-only model has no L_KL.
-        facts: of the drawings, the model and its training, by name (`FACTS`); mean_length is that
-            of the test drawings, left_out counts those over N_max, and z_size is 0 for a
-            decoder-only model.
+    mean_length is that of the test drawings, left_out counts those over N_max, and z_size is 0 for
+    a decoder-only model.
     """
 
     losses: Mapping[str, MeanLoss]

@@ -14,10 +14,9 @@ steps of an interpolation, Z latent.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +29,9 @@ from sketchrnn.drawing.latent import analogy, path
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
+from sketchrnn.paper.drawings import beginning
 from sketchrnn.paper.layouts import labels_of
-from sketchrnn.paper.reader import ANIMALS, RANGES_OF, Examined, Reading, examine, get_reader
+from sketchrnn.paper.reader import ANIMALS, RANGES_OF, Examined, Reader, examine, get_reader
 from sketchrnn.paper.trials import markdown_table, say
 from sketchrnn.seeds import choose_seed
 from sketchrnn.sketch import Sketch
@@ -67,42 +67,17 @@ WRONG = "#c0392b"  # the colour of those that the reader takes for something els
 
 MARKDOWN, SHEET = "truth.md", "truth.svg"
 
-
-class Reads(Protocol):
-    """What judges: a `Reader`, or in a test anything that reads as one."""
-
-    def read(self, sketches: Sequence[Sketch]) -> Reading:
-        """What it sees in the drawings."""
-
-
-class Draws(Protocol):
-    """What is measured: a `Model`, or in a test anything that encodes and decodes as one."""
-
-    def encode(self, sketches: list[Sketch], /) -> npt.NDArray[np.float32]:
-        """Latent vectors of drawings [n, Z]."""
-
-    def decode(self, z: npt.ArrayLike, /, *, temperature: float, seed: int) -> Sequence[Sketch]:
-        """One drawing for each latent vector [n, Z]."""
-
-
-class Count(NamedTuple):
-    """How many of so many cases."""
-
-    hits: int
-    cases: int
-
-    @classmethod
-    def of(cls, flags: npt.ArrayLike) -> Count:
-        """Count what is true."""
-        return cls(int(np.sum(flags)), np.size(flags))
-
-    @property
-    def share(self) -> float:
-        """hits / cases."""
-        return self.hits / self.cases
-
-    def __str__(self) -> str:
-        return f"{self.hits} of {self.cases}"
+NOTES = f"""\
+All drawn at temperature {TEMPERATURE:g}. An analogy is right, and a reconstruction of the same
+kind, where the reader says just that kind, neither another nor "none". What is taken away in an
+analogy is the same animal as it is taken from, by the same hand, or another one (of three animals).
+A middle is accepted where the reader says anything but "none".
+Monotone: in {STEPS} steps no reading falls more than a tolerance below an earlier one, and the
+last is at least {LEAST_RISE:g} of the way above the first. Read are the probability of the other
+kind (tolerance {PROBABILITY_TOLERANCE:g}) and a factor, from its least to its largest value
+(tolerance {TOLERANCE_IN_ERRORS:g} times the reader's own error; ρ: mean rank correlation with the
+step).
+"""
 
 
 class ShownRow(NamedTuple):
@@ -114,77 +89,14 @@ class ShownRow(NamedTuple):
     wrong: Sequence[bool]
 
 
-class Analogy(NamedTuple):
-    """What came of one sum, and some of the drawings."""
+class Findings(NamedTuple):
+    """What was measured of a model: cells of the table with their titles, rows of the sheet."""
 
-    right: Count  # the reader takes them for the right kind, rather than another or "none"
-    factors: Count  # their head and body are the right ones, whatever else is wrong with them
-    apart: Count  # as `right`, where A and B are not the same animal either
-    row: ShownRow
+    cells: Sequence[tuple[str, str]]
+    rows: Sequence[ShownRow]
 
 
-class Interpolation(NamedTuple):
-    """What was read along the ways from one drawing to another, and one of the ways."""
-
-    monotone: Count  # along which it changes monotonically; see `monotone`
-    correlation: float  # Spearman's rank correlation with the step, the mean over all ways
-    row: ShownRow
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All that was measured of one model.
-
-    Attributes:
-        reconstructed: drawings that are still of their kind when encoded and decoded.
-        analogies, interpolations: by what they are.
-        middles: drawings half-way between two kinds that the reader accepts, by the crossing.
-        completions: given parts that come back with every point where it was.
-    """
-
-    reconstructed: Count
-    analogies: Mapping[str, Analogy]
-    interpolations: Mapping[str, Interpolation]
-    middles: Mapping[str, Count]
-    completions: Count
-
-    def lines(self) -> Iterator[tuple[str, object]]:
-        """Each number with what it is, as the table has them."""
-        yield "reconstruction of the same kind", self.reconstructed
-        for name, found in self.analogies.items():
-            yield name, found.right
-            yield "... by head and body alone", found.factors
-            yield "... of three animals", found.apart
-        for what, way in self.interpolations.items():
-            if what in CROSSINGS:
-                yield f"monotone from {what}", way.monotone
-            else:
-                yield f"monotone in `{what}`", f"{way.monotone} (ρ {way.correlation:.2f})"
-        for what, count in self.middles.items():
-            yield f"middle accepted, {what}", count
-        yield "completions that keep all points", self.completions
-
-    def rows(self) -> list[ShownRow]:
-        """Some drawings of each analogy and interpolation."""
-        ways = [one.row for one in self.interpolations.values()]
-        return [one.row for one in self.analogies.values()] + ways
-
-
-NOTES = f"""\
-All drawn at temperature {TEMPERATURE:g}. An analogy is right, and a reconstruction of the same
-kind, where the reader says just that kind, neither another nor "none". What is taken away in an
-analogy is the same animal as it is taken from, by the same hand, or another one (of three animals).
-A middle is accepted where the reader says anything but "none".
-Monotone: in {{steps}} steps no reading falls more than a tolerance below an earlier one, and the
-last is at least {LEAST_RISE:g} of the way above the first. Read are the probability of the other
-kind (tolerance {PROBABILITY_TOLERANCE:g}) and a factor, from its least to its largest value
-(tolerance {TOLERANCE_IN_ERRORS:g} times the reader's own error; ρ: mean rank correlation with the
-step).
-"""
-
-
-@dataclass(frozen=True)
-class TruthReport:
+class TruthReport(NamedTuple):
     """The reader's own accuracy, and what it found of each model, by name."""
 
     reader: Examined
@@ -192,15 +104,26 @@ class TruthReport:
 
     def to_markdown(self) -> str:
         """The reader in words, and a table of the models side by side."""
-        columns = [[cell for _, cell in found.lines()] for found in self.models.values()]
-        titles = [title for title, _ in next(iter(self.models.values())).lines()]
-        rows = list(zip(titles, *columns, strict=True))
-        table = markdown_table(["", *self.models], rows, left=1 + len(columns))
-        return f"{_about(self.reader)}\n{table}\n{NOTES.format(steps=STEPS)}"
+        reader = self.reader
+        accepts = ", ".join(f"{way} {share:.1%}" for way, share in reader.accepts.items())
+        reads = ", ".join(
+            f"`{name}` {value:.2f} ± {reader.errors[name]:.2f}"
+            for name, value in reader.correlations.items()
+        )
+        every = [found.cells for found in self.models.values()]
+        rows = [(same[0][0], *(cell for _, cell in same)) for same in zip(*every, strict=True)]
+        return (
+            f"The reader names {reader.accuracy:.2%} of {reader.drawings} unseen doodles rightly:"
+            " cat or pig, with or without a body.\n"
+            f"Of what is no good drawing of these it accepts: {accepts}.\n"
+            "Factors that it reads, correlation with the truth ± error as a part of the range:\n"
+            f"{reads}.\n\n{markdown_table(['', *self.models], rows, left=1 + len(every))}\n"
+            f"{NOTES}"
+        )
 
     def sheet(self) -> SketchSheet:
         """Analogies and interpolations of each model, with what the reader sees in them."""
-        shown = [(name, row) for name, found in self.models.items() for row in found.rows()]
+        shown = [(name, row) for name, found in self.models.items() for row in found.rows]
         return SketchSheet(
             [row.sketches for _, row in shown],
             row_labels=[f"{name}: {row.label}" for name, row in shown],
@@ -208,65 +131,35 @@ class TruthReport:
             colors=[[WRONG if wrong else None for wrong in row.wrong] for _, row in shown],
         )
 
-    def save(self, folder: Path) -> None:
-        """Write truth.md and truth.svg into a folder."""
-        write_text(folder / MARKDOWN, self.to_markdown())
-        self.sheet().save(folder / SHEET)
-
-
-def _about(reader: Examined) -> str:
-    accepts = ", ".join(f"{way} {share:.1%}" for way, share in reader.accepts.items())
-    reads = ", ".join(
-        f"`{name}` {value:.2f} ± {reader.errors[name]:.2f}"
-        for name, value in reader.correlations.items()
-    )
-    return (
-        f"The reader names {reader.accuracy:.2%} of {reader.drawings} unseen doodles rightly:"
-        " cat or pig, with or without a body.\n"
-        f"Of what is no good drawing of these it accepts: {accepts}.\n"
-        "Factors that it reads, correlation with the truth ± error as a part of the range:\n"
-        f"{reads}.\n"
-    )
-
 
 def run(arguments: argparse.Namespace) -> bool:
     """Measure the models that are named, write the report and print it."""
-    seed = choose_seed(arguments.seed)
+    seed, out = choose_seed(arguments.seed), arguments.output
     models = [load(name) for name in arguments.model]
-    for model in models:
-        model.need_encoder("truth")
     devices.prepare_cpu()
     labels = labels_of(arguments.model, models, of_classes=False)
-    out = arguments.output
     named = dict(zip(labels, models, strict=True))
     report = truth(named, out=out, seed=seed, cases=arguments.cases)
-    report.save(out)
+    write_text(out / MARKDOWN, report.to_markdown())
+    report.sheet().save(out / SHEET)
     print(report.to_markdown(), end="")
     say(f"wrote {out / MARKDOWN} and {out / SHEET}")
     return True
 
 
-def truth(
-    models: Mapping[str, Model], *, out: Path, seed: int = 0, cases: int = 100
-) -> TruthReport:
-    """Measure models against the truth.
+def truth(models: Mapping[str, Model], *, out: Path, seed: int, cases: int) -> TruthReport:
+    """Measure models, which have the names of the report, against the truth.
 
-    Args:
-        models: by the names that the report gives them, say "w_KL 0.5".
-        out: a folder; the reader is kept there, and trained if it is not there yet (a minute).
-        seed: of the drawings that the models are given, and of what they draw.
-        cases: of each thing that is counted.
+    The reader is kept in the folder `out`, and trained if it is not there yet (a minute).
 
     Raises:
-        SketchRNNError: no model, one that does not draw all four animals, or has no encoder; fewer
-            than 2 cases; a reader that is not good enough to judge.
+        SketchRNNError: one that does not draw all four animals, or has no encoder; fewer than 2
+            cases; a reader that is not good enough to judge.
     """
-    if not models:
-        raise SketchRNNError("there is no model to measure")
     if cases < 2:
         raise SketchRNNError(f"cases must be at least 2, got {cases}")
     for name, model in models.items():
-        model.need_encoder("measuring it against the truth")
+        model.need_encoder("truth")
         missing = [kind for kind in ANIMALS if kind not in model.facts.classes]
         if missing:
             raise SketchRNNError(
@@ -280,40 +173,47 @@ def truth(
             f"the reader reads {examined.accuracy:.1%} of unseen drawings right, and it takes"
             f" {LEAST_ACCURACY:.0%} to judge a model: remove it from {out} to train another"
         )
-    found = {name: measure(one, reader, examined, seed, cases) for name, one in models.items()}
+    errors = examined.errors
+    found = {name: measure(one, reader, errors, seed, cases) for name, one in models.items()}
     return TruthReport(examined, found)
 
 
-def measure(model: Model, reader: Reads, examined: Examined, seed: int, cases: int) -> Findings:
-    """Measure one model."""
+def measure(
+    model: Model, reader: Reader, errors: Mapping[str, float], seed: int, cases: int
+) -> Findings:
+    """Measure one model; `errors` are the reader's own, by factor."""
     drawn = [_drawing(ANIMALS[case % len(ANIMALS)], seed, 0, case) for case in range(cases)]
     again = reader.read(model.decode(model.encode(drawn), temperature=TEMPERATURE, seed=seed))
-    tolerances = dict.fromkeys(CROSSINGS, PROBABILITY_TOLERANCE)
-    tolerances |= {what: TOLERANCE_IN_ERRORS * examined.errors[what] for what in FACTORS}
-    pairs = {what: ends(what, cases, seed) for what in CROSSINGS}
-    return Findings(
-        Count.of([str(one.label) == kind for one, kind in zip(drawn, again.names, strict=True)]),
-        {name: analogies(model, reader, name, cases=cases, seed=seed) for name in ANALOGIES},
-        {
-            what: interpolation(
-                model,
-                reader,
-                what,
-                *(pairs[what] if what in pairs else twins(what, cases, seed)),
-                tolerance=tolerance,
-                seed=seed,
-            )
-            for what, tolerance in tolerances.items()
-        },
-        {what: middles(model, reader, *pair, seed=seed) for what, pair in pairs.items()},
-        completions(model, drawn, seed=seed),
-    )
+    same = [one.label == kind for one, kind in zip(drawn, again.names, strict=True)]
+    found = [analogies(model, reader, name, cases=cases, seed=seed) for name in ANALOGIES]
+    middle = []
+    for what in CROSSINGS:
+        pairs = ends(what, cases, seed)
+        found.append(interpolation(model, reader, what, *pairs, PROBABILITY_TOLERANCE, seed))
+        middle.append((f"middle accepted, {what}", middles(model, reader, *pairs, seed)))
+    for what in FACTORS:
+        tolerance = TOLERANCE_IN_ERRORS * errors[what]
+        pairs = twins(what, cases, seed)
+        found.append(interpolation(model, reader, what, *pairs, tolerance, seed))
+    cells = [
+        ("reconstruction of the same kind", _count(same)),
+        *(cell for one in found for cell in one.cells),
+        *middle,
+        ("completions that keep all points", completions(model, drawn, seed)),
+    ]
+    return Findings(cells, [row for one in found for row in one.rows])
 
 
-def analogies(model: Draws, reader: Reads, name: str, *, cases: int, seed: int) -> Analogy:
-    """Draw C + (B - A), and see which come out right.
+def _count(flags: npt.ArrayLike) -> str:
+    """How many of so many cases."""
+    return f"{np.sum(flags)} of {np.size(flags)}"
 
-    A and B are the same animal by the same hand, without and with a body; C is another one.
+
+def analogies(model: Model, reader: Reader, name: str, *, cases: int, seed: int) -> Findings:
+    """Draw C + (B - A), and see which come out right, and which at least by head and body.
+
+    A and B are the same animal by the same hand, without and with a body; C is another one. Then
+    that of three animals, where A and B are not the same either.
     """
     *terms, wanted = ANALOGIES[name]
 
@@ -327,70 +227,68 @@ def analogies(model: Draws, reader: Reads, name: str, *, cases: int, seed: int) 
     drawn = drawn_from((1, 1, 2))
     reading = reader.read(drawn)
     right = np.array(reading.names) == wanted
-    factors = (reading.pig > 0.5) == (wanted in (PIG_HEAD, PIG_BODY))
-    factors &= (reading.body > 0.5) == (wanted in (CAT_BODY, PIG_BODY))
+    pigs, bodies = (PIG_HEAD, PIG_BODY), (CAT_BODY, PIG_BODY)
+    factors = (reading.share(pigs) > 0.5) == (wanted in pigs)
+    factors &= (reading.share(bodies) > 0.5) == (wanted in bodies)
     apart = np.array(reader.read(drawn_from((1, 3, 2))).names) == wanted
     captions = [kind.replace("_", " ") for kind in reading.names[:SHOWN]]
     row = ShownRow(name, drawn[:SHOWN], captions, (~right)[:SHOWN].tolist())
-    return Analogy(Count.of(right), Count.of(factors), Count.of(apart), row)
+    cells = [
+        (name, _count(right)),
+        ("... by head and body alone", _count(factors)),
+        ("... of three animals", _count(apart)),
+    ]
+    return Findings(cells, [row])
 
 
 def interpolation(
-    model: Draws,
-    reader: Reads,
+    model: Model,
+    reader: Reader,
     what: str,
     firsts: Sequence[Sketch],
     lasts: Sequence[Sketch],
-    *,
     tolerance: float,
     seed: int,
-) -> Interpolation:
-    """Draw the ways from one drawing to another, and read along them what changes.
+) -> Findings:
+    """Draw the ways between C pairs of drawings, and read along them what changes, from 0 to 1.
 
-    Args:
-        model: draws; with the same random numbers at every step of a way.
-        reader: reads.
-        what: a crossing, of which the probability of the last kind is read, or a factor.
-        firsts, lasts: C drawings each; what is read rises from 0 to 1 between them.
-        tolerance: see `monotone`.
-        seed: of the random numbers.
+    `what` is a crossing, of which the probability of its last kinds is read, or a factor. All steps
+    of a way have the same random numbers.
     """
     z_TCZ = _between(model, firsts, lasts, STEPS)
     steps = [model.decode(z_CZ, temperature=TEMPERATURE, seed=seed) for z_CZ in z_TCZ]
     readings = [reader.read(drawn) for drawn in steps]
-    values_CT = np.column_stack([_value(reading, what) for reading in readings])
-    return Interpolation(
-        Count.of(monotone(values_CT, tolerance)),
-        float(rank_correlation(values_CT).mean()),
-        ShownRow(
-            what,
-            [drawn[0] for drawn in steps],
-            [f"{value:.2f}" for value in values_CT[0]],
-            [not reading.accepted[0] for reading in readings],
-        ),
+    if what in FACTORS:
+        values_CT = np.column_stack([reading.factor(what) for reading in readings])
+        title, correlation = f"in `{what}`", f" (ρ {rank_correlation(values_CT).mean():.2f})"
+    else:
+        kinds = [last for _, last in CROSSINGS[what]]
+        values_CT = np.column_stack([reading.share(kinds) for reading in readings])
+        title, correlation = f"from {what}", ""
+    row = ShownRow(
+        what,
+        [drawn[0] for drawn in steps],
+        [f"{value:.2f}" for value in values_CT[0]],
+        [not reading.accepted[0] for reading in readings],
     )
+    cell = _count(monotone(values_CT, tolerance)) + correlation
+    return Findings([(f"monotone {title}", cell)], [row])
 
 
 def middles(
-    model: Draws, reader: Reads, firsts: Sequence[Sketch], lasts: Sequence[Sketch], *, seed: int
-) -> Count:
+    model: Model, reader: Reader, firsts: Sequence[Sketch], lasts: Sequence[Sketch], seed: int
+) -> str:
     """Draw what is half-way between C pairs of drawings, and see which the reader accepts."""
     z_CZ = _between(model, firsts, lasts, 3)[1]
-    return Count.of(reader.read(model.decode(z_CZ, temperature=TEMPERATURE, seed=seed)).accepted)
+    return _count(reader.read(model.decode(z_CZ, temperature=TEMPERATURE, seed=seed)).accepted)
 
 
 def _between(
-    model: Draws, firsts: Sequence[Sketch], lasts: Sequence[Sketch], steps: int
+    model: Model, firsts: Sequence[Sketch], lasts: Sequence[Sketch], steps: int
 ) -> npt.NDArray[np.float64]:
     """The ways between C pairs of drawings [steps, C, Z]."""
     pairs = zip(model.encode(list(firsts)), model.encode(list(lasts)), strict=True)
     return np.stack([path(first, last, steps) for first, last in pairs], axis=1)
-
-
-def _value(reading: Reading, what: str) -> npt.NDArray[np.float64]:
-    if what in FACTORS:
-        return reading.factor(what)
-    return reading.pig if what == "cat to pig" else reading.body
 
 
 def monotone(readings_CT: npt.ArrayLike, tolerance: float) -> npt.NDArray[np.bool_]:
@@ -417,17 +315,14 @@ def rank_correlation(readings_CT: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(np.divide(ranks @ steps, sizes, out=np.zeros(len(ranks)), where=sizes > 0))
 
 
-def completions(model: Model, drawings: Sequence[Sketch], *, seed: int) -> Count:
+def completions(model: Model, drawings: Sequence[Sketch], seed: int) -> str:
     """Complete the first half of each drawing, and see which keep every given point."""
-    parts = [first_half(drawing) for drawing in drawings]
-    done = [complete(model, part, 1, seed=seed + case)[0] for case, part in enumerate(parts)]
-    return Count.of([keeps(part, one.sketch) for part, one in zip(parts, done, strict=True)])
-
-
-def first_half(sketch: Sketch) -> Sketch:
-    """The first half of the points; the pen may still be on the paper."""
-    rows = sketch.to_stroke3()
-    return Sketch.from_stroke3(rows[: max(1, len(rows) // 2)], sketch.start, sketch.label)
+    kept = []
+    for case, drawing in enumerate(drawings):
+        part = beginning(drawing, (drawing.point_count + 1) // 2)
+        (done,) = complete(model, part, 1, seed=seed + case)
+        kept.append(keeps(part, done.sketch))
+    return _count(kept)
 
 
 def keeps(part: Sketch, whole: Sketch) -> bool:

@@ -13,11 +13,10 @@ from pathlib import Path
 from sketchrnn import registry
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.formats import folder, memory
-from sketchrnn.data.formats.records import Given, Record, Skipped, normal_name
+from sketchrnn.data.formats.records import Given, Record, Skipped
+from sketchrnn.data.names import normal_name
 from sketchrnn.errors import SketchRNNError
 
-ZIP_MAGIC = b"PK"
-GZIP_MAGIC = b"\x1f\x8b"
 BIN_PREFIX = "full_binary_"  # of QuickDraw's names, as a browser saves them
 READABLE = (
     "a sketch-rnn .npz, QuickDraw's .ndjson, .ndjson.gz or .bin, .json, .csv, .svg, a folder of"
@@ -40,7 +39,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         head = file.read(64)
     if not head:
         raise SketchRNNError(f"{target}: is an empty file; expected {READABLE}")
-    if head.startswith(ZIP_MAGIC):
+    if head.startswith(b"PK"):
         return "npz"
     kind = target.suffix.lower().removeprefix(".")
     if kind == "npz":
@@ -49,7 +48,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         return kind
     if kind == "svgz":
         raise SketchRNNError(f"{target}: is a compressed SVG; save it as plain .svg")
-    if head.startswith((GZIP_MAGIC, b"{")):
+    if head.startswith((b"\x1f\x8b", b"{")):
         return "ndjson"
     if head[8:9] == b"{":
         return "sketches"
@@ -80,21 +79,46 @@ def records(
     path = Path(source)
     kind = kind_of(path)  # raises where there is nothing at all
     if kind != "folder":
-        yield from _skipping(path, kind, skip if _holds_one(path, kind) else None)
+        yield from _of_file(path, skip if _holds_one(path, kind) else None)
         return
     found = False
     for file in folder.walk(path, registry.readable() - set(registry.endings(reads="set")), skip):
-        try:
-            kind = kind_of(file)
-            one, name = _holds_one(file, kind), folder.class_name(file)
-        except (SketchRNNError, OSError) as error:
-            _skip(file, error, skip)
-            continue
-        for record in _skipping(file, kind, skip):
+        for record in _of_file(file, skip, in_folder=True):
             found = True
-            yield replace(record, label=record.label if record.label and not one else name)
+            yield record
     if not found:
         raise SketchRNNError(f"{path}: is a folder without any drawing; expected {READABLE}")
+
+
+def _of_file(
+    path: Path, skip: Callable[[Skipped], None] | None, *, in_folder: bool = False
+) -> Iterator[Record]:
+    """The drawings of a file; one in a folder has its class of it where nothing else says it."""
+    drawings, last = 0, ""
+    try:
+        kind = kind_of(path)
+        name = folder.class_name(path) if in_folder else None
+        one = in_folder and _holds_one(path, kind)
+        for record in _read_records(path, kind):
+            drawings, last = drawings + 1, record.where
+            yield replace(record, label=name) if one or not record.label else record
+    except (SketchRNNError, OSError) as error:
+        if skip is None:
+            raise
+        line = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        skip(Skipped(line, drawings, last))
+
+
+def _read_records(path: Path, kind: str) -> Iterator[Record]:
+    found = registry.named(kind)
+    if "set" in found.reads:
+        raise SketchRNNError(f"{path}: has splits of its own; read it as a data set")
+    if "drawings" in found.reads:
+        yield from found.module.records(path)
+        return
+    given: Given = found.parse(path)
+    # without a class: a title is hardly ever one
+    yield Record(given.sketch.polylines, None, str(path), raw=True, left_out=given.left_out)
 
 
 def class_name(source: str | os.PathLike[str]) -> str:
@@ -140,40 +164,3 @@ def _holds_one(path: Path, kind: str) -> bool:
     if "drawing" not in found.reads:
         return False
     return "drawings" not in found.reads or bool(found.module.holds_one(path))
-
-
-def _skipping(path: Path, kind: str, skip: Callable[[Skipped], None] | None) -> Iterator[Record]:
-    count, last = 0, ""
-    try:
-        for record in _records(path, kind):
-            count, last = count + 1, record.where
-            yield record
-    except (SketchRNNError, OSError) as error:
-        _skip(path, error, skip, count, last)
-
-
-def _skip(
-    path: Path,
-    error: Exception,
-    skip: Callable[[Skipped], None] | None,
-    drawings: int = 0,
-    last: str = "",
-) -> None:
-    if skip is None:
-        raise error
-    line = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
-    skip(Skipped(line, drawings, last))
-
-
-def _records(path: Path, kind: str) -> Iterator[Record]:
-    found = registry.named(kind)
-    if "set" in found.reads:
-        raise SketchRNNError(f"{path}: has splits of its own; read it as a data set")
-    if "drawings" in found.reads:
-        yield from found.module.records(path)
-        return
-    with path.open("rb") as file:
-        given: Given = found.module.parse(file.read(registry.DRAWING_LIMIT_BYTES + 1), str(path))
-    # without a class: a title is hardly ever one
-    lines = given.sketch.polylines
-    yield Record(lines, None, str(path), raw=True, left_out=given.left_out)

@@ -9,7 +9,6 @@ Source: "Binary files" in the description of googlecreativelab/quickdraw-dataset
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
@@ -25,43 +24,40 @@ _HEAD = Struct("<Q2sBIH")
 _COUNT = Struct("<H")
 
 
-def records(path: str | os.PathLike[str]) -> Iterator[Record]:
-    """The drawings of a file, without a class; a file of any size streams.
-
-    Raises:
-        SketchRNNError: naming the byte: the file ends within a drawing, or has bytes that none has.
-    """
-    target = Path(path)
-    with target.open("rb") as file:
+def records(path: Path) -> Iterator[Record]:
+    """The drawings of a file, without a class; a file of any size streams."""
+    with path.open("rb") as file:
         number = 0
         while file.peek(1):
             number += 1
-            yield _drawing(file, f"{target}, drawing {number}")
+            yield _drawing(file, f"{path}, drawing {number}")
 
 
 def _drawing(file: BinaryIO, where: str) -> Record:
     begin = file.tell()
     _, _, recognized, _, stroke_count = _HEAD.unpack(_take(file, _HEAD.size, where))
     if recognized not in (0, 1):
-        raise SketchRNNError(
-            f"{where}, byte {begin + 10:,}: says {recognized} for whether it was recognised, which"
-            " is 0 or 1; this is no QuickDraw .bin file, or it is damaged"
-        )
+        what = f"says {recognized} for whether it was recognised, which is 0 or 1"
+        raise _damaged(where, begin + 10, what)
     lines: list[Polyline] = []
     points = 0
     for _ in range(stroke_count):
         place = file.tell()
         (count,) = _COUNT.unpack(_take(file, _COUNT.size, where))
         points += count
-        if count == 0 or points > POINTS_LIMIT:
-            what = "a stroke without points" if count == 0 else f"more than {POINTS_LIMIT:,} points"
-            raise SketchRNNError(
-                f"{where}, byte {place:,}: has {what}; this is no QuickDraw .bin file, or it is"
-                " damaged"
-            )
+        if count == 0:
+            raise _damaged(where, place, "has a stroke without points")
+        if points > POINTS_LIMIT:
+            raise _damaged(where, place, f"has more than {POINTS_LIMIT:,} points")
         xy = np.frombuffer(_take(file, 2 * count, where), np.uint8).reshape(2, count)
         lines.append(xy.T.astype(np.float64))
     return Record(tuple(lines), None, where, recognized=bool(recognized))
+
+
+def _damaged(where: str, place: int, what: str) -> SketchRNNError:
+    return SketchRNNError(
+        f"{where}, byte {place:,}: {what}; this is no QuickDraw .bin file, or it is damaged"
+    )
 
 
 def _take(file: BinaryIO, count: int, where: str) -> bytes:

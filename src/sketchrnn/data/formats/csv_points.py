@@ -12,7 +12,6 @@ most a million drawings, so that one that comes in two parts is noticed.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -21,40 +20,35 @@ from typing import TextIO
 
 import numpy as np
 
-from sketchrnn.data.formats.records import (
-    COORDINATE_LIMIT,
-    POINTS_LIMIT,
-    Record,
-    is_class_name,
-)
+from sketchrnn.data.formats.records import COORDINATE_LIMIT, POINTS_LIMIT, Record
+from sketchrnn.data.names import is_class_name
 from sketchrnn.errors import SketchRNNError
 
 LINE_LIMIT = 10_000  # characters
 DRAWINGS_LIMIT = 1_000_000
 COLUMNS = ("drawing", "stroke", "x", "y")
 LABEL = "label"
-DELIMITERS = ",;\t"
 
 
-def records(path: str | os.PathLike[str]) -> Iterator[Record]:
-    """The drawings of a file, one after the other.
-
-    Raises:
-        SketchRNNError: naming the line: columns that are missing, a coordinate that is no number up
-            to 1e9, a drawing or stroke in two parts, another label within a drawing, more than
-            100,000 points; or a file of more than a million drawings.
-    """
-    target = Path(path)
-    with target.open(encoding="utf-8-sig", newline="") as file:
+def records(path: Path) -> Iterator[Record]:
+    """The drawings of a file, one after the other; what is wrong names its line."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
         lines = _Lines(file)
+        seen: set[int] = set()
         try:
-            yield from _records(lines, target)
+            for name, rows in groupby(_rows(lines), key=itemgetter(0)):
+                if hash(name) in seen:
+                    raise _goes_on(f"drawing {name[:40]!r}", "others")
+                if len(seen) == DRAWINGS_LIMIT:
+                    raise ValueError(
+                        f"has more than {DRAWINGS_LIMIT:,} drawings; make several files"
+                    )
+                seen.add(hash(name))
+                yield _record(rows, f"{path}, line {lines.number}")
         except UnicodeDecodeError:
-            raise SketchRNNError(
-                f"{target}: is not text in UTF-8; save it as CSV in UTF-8"
-            ) from None
+            raise SketchRNNError(f"{path}: is not text in UTF-8; save it as CSV in UTF-8") from None
         except (ValueError, csv.Error) as error:
-            raise SketchRNNError(f"{target}, line {lines.number}: {error}") from None
+            raise SketchRNNError(f"{path}, line {lines.number}: {error}") from None
 
 
 class _Lines:
@@ -72,25 +66,11 @@ class _Lines:
             yield line
 
 
-def _records(lines: _Lines, path: Path) -> Iterator[Record]:
-    seen: set[int] = set()
-    for name, rows in groupby(_rows(lines), key=itemgetter(0)):
-        if hash(name) in seen:
-            raise ValueError(
-                f"the drawing {name[:40]!r} goes on here, after others; sort the lines, so that"
-                " its points stand together"
-            )
-        if len(seen) == DRAWINGS_LIMIT:
-            raise ValueError(f"has more than {DRAWINGS_LIMIT:,} drawings; make several files")
-        seen.add(hash(name))
-        yield _record(rows, f"{path}, line {lines.number}")
-
-
 def _rows(lines: _Lines) -> Iterator[list[str]]:
     """Of each point the texts of COLUMNS and the label."""
     text = iter(lines)
     header = next(text, "")
-    delimiter = max(DELIMITERS, key=header.count)
+    delimiter = max(",;\t", key=header.count)
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
     missing = [name for name in COLUMNS if names.count(name) != 1]
     if missing or names.count(LABEL) > 1:
@@ -108,6 +88,12 @@ def _rows(lines: _Lines) -> Iterator[list[str]]:
         yield texts if LABEL in names else [*texts, ""]
 
 
+def _goes_on(what: str, after: str) -> ValueError:
+    return ValueError(
+        f"the {what} goes on here, after {after}; sort the lines, so that its points stand together"
+    )
+
+
 def _record(rows: Iterator[list[str]], where: str) -> Record:
     """One drawing of its points."""
     strokes: dict[str, list[tuple[float, float]]] = {}
@@ -115,10 +101,7 @@ def _record(rows: Iterator[list[str]], where: str) -> Record:
     count = 0
     for stroke, points in groupby(rows, key=itemgetter(1)):
         if stroke in strokes:
-            raise ValueError(
-                f"the stroke {stroke[:40]!r} goes on here, after another; sort the lines, so that"
-                " its points stand together"
-            )
+            raise _goes_on(f"stroke {stroke[:40]!r}", "another")
         line = strokes[stroke] = []
         for _, _, x, y, said in points:
             if not is_class_name(said):

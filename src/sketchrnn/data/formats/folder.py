@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Never
 
-from sketchrnn.data.formats.records import Skipped, is_class_name, normal_name
+from sketchrnn.data.formats.records import Skipped
+from sketchrnn.data.names import is_class_name, normal_name
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 
@@ -16,28 +17,22 @@ DEPTH_LIMIT = 100
 
 
 def walk(
-    root: Path, endings: Collection[str], skip: Callable[[Skipped], None] | None = None
+    root: Path, endings: Collection[str], skip: Callable[[Skipped], None] | None
 ) -> Iterator[Path]:
-    """The files below `root` that have one of the endings, folder by folder, by name.
+    """The files below `root` that have one of the endings (or it and ".gz"), by name.
 
     Passed over: what is hidden (its name begins with a dot), links that leave the folder, links to
-    folders.
-
-    Args:
-        root: the folder.
-        endings: as ".svg"; upper case counts, too, and so does what is gzipped (".ndjson.gz").
-        skip: called at the end with what has other endings, and with what leaves `root`.
+    folders. `skip` is told at the end of other endings, and of links.
     """
-    home = Path(os.path.realpath(root))
+    home = os.path.realpath(root)
     others: Counter[str] = Counter()
     links = 0
     for folder, folders, files in os.walk(root, onerror=_refuse):
         inside = Path(folder)
         if len(inside.relative_to(root).parts) > DEPTH_LIMIT:
             raise SketchRNNError(f"{root}: has more than {DEPTH_LIMIT} folders inside each other")
-        # what `os.walk` goes into next
-        links += sum((inside / name).is_symlink() for name in folders if not name.startswith("."))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links += sum((inside / name).is_symlink() for name in folders)  # `os.walk` follows none
         for name in sorted(name for name in files if not name.startswith(".")):
             path = inside / name
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(home):
@@ -48,14 +43,15 @@ def walk(
                     yield path
                 else:
                     others[ending or "no ending"] += 1
-    if skip is not None and others:
+    said = []
+    if others:
         kinds = ", ".join(name for name, _ in others.most_common(5))
-        count = counts_text({"file": others.total()})
-        skip(Skipped(f"{root}: left out, with other endings: {count} ({kinds})", by_rule=True))
-    if skip is not None and links:
-        count = counts_text({"file": links})
-        line = f"{root}: left out, as links are followed only to files in it: {count}"
-        skip(Skipped(line, by_rule=True))
+        said.append(f"with other endings: {counts_text({'file': others.total()})} ({kinds})")
+    if links:
+        said.append(f"as links are followed only to files in it: {counts_text({'file': links})}")
+    if skip is not None:
+        for line in said:
+            skip(Skipped(f"{root}: left out, {line}", by_rule=True))
 
 
 def _refuse(error: OSError) -> Never:
@@ -63,15 +59,11 @@ def _refuse(error: OSError) -> Never:
 
 
 def class_name(file: Path) -> str:
-    """The class of a drawing that has none but the folder it lies in.
-
-    Raises:
-        SketchRNNError: the name of the folder is no text, or it has none.
-    """
-    folder = Path(os.path.normpath(file.absolute())).parent
-    if not folder.name or not is_class_name(folder.name):
+    """The class of a drawing that has none but the folder it lies in."""
+    name = Path(os.path.normpath(file.absolute())).parent.name
+    if not name or not is_class_name(name):
         raise SketchRNNError(
             f"{file}: the folder it lies in names its class, but that name cannot be printed;"
             " rename it"
         )
-    return normal_name(folder.name)
+    return normal_name(name)

@@ -25,16 +25,17 @@ import numpy as np
 
 from sketchrnn.data.formats import streamed, svg
 from sketchrnn.data.formats.records import (
-    POINTS_LIMIT,
     Given,
     Record,
+    check_points,
+    check_size,
     check_written,
     class_of,
-    is_class_name,
     polyline,
 )
-from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import replacing, write_text
+from sketchrnn.data.names import is_class_name
+from sketchrnn.errors import SketchRNNError, naming
+from sketchrnn.files import replacing
 from sketchrnn.registry import DRAWING_LIMIT_BYTES
 from sketchrnn.sketch import Sketch
 from sketchrnn.travel import Polyline
@@ -47,24 +48,18 @@ READABLE = f'{DRAWING}, a list of such, {{"drawings": [...]}} or {{"rows": [[...
 
 HOLDERS = ("strokes", "drawings", "rows")  # the keys that hold drawings
 
-Events = Iterator[tuple[str, Any]]
+Event = tuple[str, Any]
 
 
-def records(path: str | os.PathLike[str]) -> Iterator[Record]:
-    """The drawings of a file, one after the other.
-
-    Raises:
-        SketchRNNError: naming the drawing: damaged JSON, no drawing, a coordinate that is no number
-            up to 1e9, more than 100,000 points or 16 MiB of text.
-    """
-    target = Path(path)
-    with target.open("rb") as file:
-        yield from _Reader(file, str(target)).drawings()
+def records(path: Path) -> Iterator[Record]:
+    """The drawings of a file, one after the other; what is wrong names the drawing."""
+    with path.open("rb") as file:
+        yield from _Reader(file, str(path)).drawings()
 
 
-def holds_one(path: str | os.PathLike[str]) -> bool:
+def holds_one(path: Path) -> bool:
     """Whether a file holds one drawing, not a list or a sheet of them; or nothing that is known."""
-    with Path(path).open("rb") as file:
+    with path.open("rb") as file:
         reader = _Reader(file, str(path))
         with suppress(SketchRNNError):  # `records` says what is wrong
             next(reader.drawings(), None)
@@ -77,27 +72,21 @@ def parse(content: bytes, where: str) -> Given:
     Args:
         content: what a file or standard input has, at most 16 MiB.
         where: what to call it in a message.
-
-    Raises:
-        SketchRNNError: naming `where`, if it is none of them, holds no drawing or several, or is
-            too large: 16 MiB, 100,000 points, coordinates of 1e9.
     """
-    if len(content) > DRAWING_LIMIT_BYTES:
-        raise SketchRNNError(
-            f"{where}: is larger than {DRAWING_LIMIT_BYTES >> 20} MiB; one drawing never is"
-        )
     if content[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<"):
         return svg.parse(content, where)
-    try:
-        text = content.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        text = "?"
-    if not text:
-        raise SketchRNNError(f"{where}: is empty; a drawing has at least one stroke")
-    if text[0] not in "{[":
-        raise SketchRNNError(f"{where}: is neither SVG nor JSON, so it is no drawing")
-    if streamed.begins_as_such(text):
-        return streamed.parse(text, where)
+    with naming(where):
+        check_size(content)
+        try:
+            text = content.decode("utf-8-sig").strip()
+        except UnicodeDecodeError:
+            text = "?"
+        if not text:
+            raise SketchRNNError("is empty; a drawing has at least one stroke")
+        if text[0] not in "{[":
+            raise SketchRNNError("is neither SVG nor JSON, so it is no drawing")
+        if streamed.begins_as_such(text):
+            return streamed.parse(text, where)
     only: Record | None = None
     found = 0
     for record in _Reader(io.BytesIO(content), where, any_text=True).drawings():
@@ -107,26 +96,34 @@ def parse(content: bytes, where: str) -> Given:
             f"{where}: is a sheet of {found} drawings, and one is asked for: write each to a file"
             " of its own, with --each DIR"
         )
-    try:
+    with naming(only.where):
         return Given(Sketch.from_polylines(only.polylines, only.label), where)
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{only.where}: {error}") from None
 
 
-class _Source:
-    """The file as ijson reads it: no drawing may have more text than the limit."""
+class _Reader:
+    """Walks through the events of one file, of which no drawing may have more text than the limit.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._taken = 0
+    Args:
+        file: JSON.
+        where: what to call it in a message.
+        any_text: also what can be no class is a label.
+    """
+
+    def __init__(self, file: BinaryIO, where: str, *, any_text: bool = False) -> None:
+        self._file, self._any_text = file, any_text
+        self._taken = 0  # bytes of the drawing that is being read
         if file.read(3) != b"\xef\xbb\xbf":  # the mark that some editors put before the text
             file.seek(0)
-
-    def begin(self) -> None:
-        """What is read from now on belongs to the next drawing."""
-        self._taken = 0
+        # in large blocks, for the parser begins a number anew with each one that it goes on into
+        self._events: Iterator[Event] = ijson.basic_parse(
+            self, use_float=True, buf_size=BLOCK_BYTES
+        )
+        self._file_where = self._where = where
+        self._number = 0  # of the drawing in a list
+        self.holder: str | None = None  # the key that holds the drawings; "": a list
 
     def read(self, size: int = -1) -> bytes:
+        """What ijson reads."""
         content = self._file.read(size)
         self._taken += len(content)
         if self._taken > TEXT_LIMIT_BYTES:
@@ -135,28 +132,18 @@ class _Source:
             )
         return content
 
-
-class _Reader:
-    """Walks through the events of one file."""
-
-    def __init__(self, file: BinaryIO, where: str, *, any_text: bool = False) -> None:
-        self._any_text = any_text  # also what can be no class is a label
-        self._source = _Source(file)
-        # in large blocks, for the parser begins a number anew with each one that it goes on into
-        self._events: Events = ijson.basic_parse(self._source, use_float=True, buf_size=BLOCK_BYTES)
-        self._file_where = where
-        self._number = 0  # of the drawing in a list; 0: outside of one
-        self.holder: str | None = None  # the key that holds the drawings; "": a list
-
-    @property
-    def _where(self) -> str:
-        number = f", drawing {self._number}" if self._number else ""
-        return f"{self._file_where}{number}"
-
     def drawings(self) -> Iterator[Record]:
         """All drawings."""
         try:
-            yield from self._document()
+            event, _ = next(self._events)
+            if event == "start_array":
+                self.holder = ""
+                yield from self._list()
+            elif event == "start_map":
+                yield from self._map(outermost=True)
+            else:
+                raise ValueError(f"holds no drawing; expected {READABLE}")
+            next(self._events, None)  # what stands behind it is refused
         except ijson.JSONError as error:
             # of the picture that yajl draws of the place, its first line
             reason = str(error).removeprefix("b'").split("\\n")[0].splitlines()[0]
@@ -164,54 +151,42 @@ class _Reader:
         except (ValueError, OverflowError) as error:
             raise SketchRNNError(f"{self._where}: {error}") from None
 
-    def _document(self) -> Iterator[Record]:
-        event, _ = next(self._events)
-        if event == "start_array":
-            self.holder = ""
-            yield from self._list()
-        elif event == "start_map":
-            yield from self._map(outermost=True)
-        else:
-            raise ValueError(f"holds no drawing; expected {READABLE}")
-        next(self._events, None)  # what stands behind it is refused
-
     def _list(self) -> Iterator[Record]:
         """Drawings up to the end of a list; null is an empty place."""
-        while (first := next(self._events))[0] != "end_array":
-            if first[0] == "null":
+        for event, _ in self._items():
+            if event == "null":
                 continue
             self._number += 1
-            if first[0] != "start_map":
+            self._where = f"{self._file_where}, drawing {self._number}"
+            if event != "start_map":
                 raise ValueError(f"a drawing is {DRAWING}")
-            yield from self._map(outermost=False)
-            self._source.begin()
+            yield from self._map()
+            self._taken = 0
 
-    def _map(self, *, outermost: bool) -> Iterator[Record]:
+    def _map(self, *, outermost: bool = False) -> Iterator[Record]:
         """The drawing that a map is; the outermost one may hold many in place of it."""
         lines: tuple[Polyline, ...] | None = None
         label: object = None
-        for event, key in self._events:
-            if event == "end_map":
-                break
-            first = next(self._events)
+        for key, first in self._entries():
             if outermost and key in HOLDERS:
                 if self.holder is not None:
                     raise ValueError(f'has "{self.holder}" and "{key}"; one of them is expected')
                 self.holder = key
             if key == "strokes":
-                lines = self._strokes(first)
+                self._expect_list(first, key)
+                lines = self._strokes()
             elif outermost and key == "drawings":
                 self._expect_list(first, key)
                 yield from self._list()
             elif outermost and key == "rows":
                 self._expect_list(first, key)
-                while (row := next(self._events))[0] != "end_array":
+                for row in self._items():
                     self._expect_list(row, "a row")
                     yield from self._list()
             else:
                 if key == "label":
                     label = first[1] if first[0] in ("string", "null") else first
-                self._skip(*first)
+                self._pass_over(first)
         if lines is not None:
             yield Record(lines, self._label(label), self._where, raw=True)
         elif not outermost:
@@ -226,29 +201,24 @@ class _Reader:
             raise ValueError('"label" is the name of a class, in at most 255 printable characters')
         return str(label) or None
 
-    def _strokes(self, first: tuple[str, Any]) -> tuple[Polyline, ...]:
-        self._expect_list(first, "strokes")
+    def _strokes(self) -> tuple[Polyline, ...]:
         lines: list[Polyline] = []
-        room = POINTS_LIMIT
-        while (begin := next(self._events))[0] != "end_array":
+        taken = 0
+        for event, _ in self._items():
             points: list[float] | None = None
-            if begin[0] == "start_map":
-                for event, key in self._events:
-                    if event == "end_map":
-                        break
-                    first = next(self._events)
-                    if key == "points":
-                        points = self._points(first, room)
-                        room -= len(points) // 2
-                    else:
-                        self._skip(*first)
+            for key, first in self._entries() if event == "start_map" else ():
+                if key == "points":
+                    points = self._points(first, taken)
+                    taken += len(points) // 2
+                else:
+                    self._pass_over(first)
             if points is None:
                 raise ValueError('a stroke is {"points": [[x, y], ...]}')
             lines.append(polyline(np.array(points, dtype=np.float64).reshape(-1, 2)))
         return tuple(lines)
 
-    def _points(self, first: tuple[str, Any], room: int) -> list[float]:
-        """x and y of one point after the other."""
+    def _points(self, first: Event, before: int) -> list[float]:
+        """x and y of one point after the other; so many points came before."""
         events = self._events
         flat: list[float] = []
         if first[0] == "start_array":
@@ -261,23 +231,30 @@ class _Reader:
                 if kind_x != "number" or kind_y != "number" or end != "end_array":
                     break
                 flat += (x, y)
-                if len(flat) > 2 * room:
-                    raise ValueError(f"has more than {POINTS_LIMIT:,} points")
+                check_points(before + len(flat) // 2)
         raise ValueError("points are a list of [x, y], two numbers each")
 
+    def _items(self) -> Iterator[Event]:
+        """The first event of each part of a list that has begun; who takes it reads the rest."""
+        while (first := next(self._events))[0] != "end_array":
+            yield first
+
+    def _entries(self) -> Iterator[tuple[str, Event]]:
+        """The same of a map: keys, and the first events of their values."""
+        while (entry := next(self._events))[0] != "end_map":
+            yield entry[1], next(self._events)
+
     @staticmethod
-    def _expect_list(first: tuple[str, Any], name: str) -> None:
+    def _expect_list(first: Event, name: str) -> None:
         if first[0] != "start_array":
             raise ValueError(f"{name} must be a list; expected {READABLE}")
 
-    def _skip(self, event: str, _: object = None) -> None:
-        """Pass over a value that begins with this event."""
-        depth = 0
+    def _pass_over(self, first: Event) -> None:
+        """A value that begins with this event, whatever is in it."""
+        event, depth = first[0], 0
         while True:
-            if event in ("start_map", "start_array"):
-                depth += 1
-            elif event in ("end_map", "end_array"):
-                depth -= 1
+            depth += event in ("start_map", "start_array")
+            depth -= event in ("end_map", "end_array")
             if depth == 0:
                 return
             if depth > DEPTH_LIMIT:
@@ -296,7 +273,7 @@ def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> str:
 def _readable(part: Any, numbers: Iterator[int]) -> Any:
     """A part of a document; `numbers` counts its drawings."""
     if isinstance(part, dict) and "strokes" in part:
-        return document_of(Sketch.from_json(part), next(numbers))
+        return _document_of(Sketch.from_json(part), next(numbers))
     if isinstance(part, dict):
         return {key: _readable(value, numbers) for key, value in part.items()}
     if isinstance(part, list):
@@ -307,18 +284,15 @@ def _readable(part: Any, numbers: Iterator[int]) -> Any:
 def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) -> int:
     """Write drawings, whole or not at all; returns how many there are.
 
-    One alone is written as `document_of` it, several as `{"drawings": [...]}`, each as that.
-
-    Raises:
-        SketchRNNError: as `document_of`.
+    One alone is a document of its own, several are `{"drawings": [...]}`.
     """
-    rest = (document_of(sketch, number) for number, (_, sketch) in enumerate(drawings, start=1))
+    rest = (_document_of(sketch, number) for number, (_, sketch) in enumerate(drawings, start=1))
     first = list(islice(rest, 2))
-    if len(first) == 1:
-        write_text(path, json.dumps(first[0]) + "\n")
-        return 1
     written = 0
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        if len(first) == 1:
+            file.write(json.dumps(first[0]) + "\n")
+            return 1
         file.write('{"drawings": [')
         for document in chain(first, rest):
             file.write(("," if written else "") + "\n" + json.dumps(document))
@@ -327,15 +301,7 @@ def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) 
     return written
 
 
-def document_of(sketch: Sketch, number: int = 1) -> dict[str, Any]:
-    """`Sketch.to_json`, with the label as the reader takes it.
-
-    Args:
-        sketch: the drawing.
-        number: its place among those that are written, for a message.
-
-    Raises:
-        SketchRNNError: a coordinate over 1e9, more than 100,000 points.
-    """
+def _document_of(sketch: Sketch, number: int) -> dict[str, Any]:
+    """`Sketch.to_json`, with the label as the reader takes it."""
     check_written(sketch, number, place=True)
     return replace(sketch, label=class_of(sketch.label)).to_json()

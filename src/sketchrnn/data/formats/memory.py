@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -10,10 +10,9 @@ from sketchrnn import strokes
 from sketchrnn.data import HELD_OUT_SHARE
 from sketchrnn.data.clean import preprocess
 from sketchrnn.data.dataset import Dataset, Drawings, split_numbers
-from sketchrnn.data.formats.records import Record, normal_name
+from sketchrnn.data.formats.records import Record
+from sketchrnn.data.names import normal_name
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.strokes import EPSILON_PX
-from sketchrnn.travel import Polyline
 
 # What is larger goes through `sketchrnn data prepare`.
 DRAWINGS_LIMIT = 1_000_000
@@ -29,10 +28,8 @@ def collect(records: Iterable[Record], where: str, class_name: str) -> Dataset:
         records: the drawings.
         where: what to call the file or folder in a message.
         class_name: of drawings that do not name theirs; also the name of the set.
-
-    Raises:
-        SketchRNNError: no drawings; an empty one; more than a million, or 30 million points.
     """
+    last_part = where.replace("\\", "/").rstrip("/").rpartition("/")[2] or where
     rows, names, raws = [], [], set()
     row_count = 0
     for record in records:
@@ -41,15 +38,18 @@ def collect(records: Iterable[Record], where: str, class_name: str) -> Dataset:
                 f"{record.where}: the drawing has no strokes; `sketchrnn data prepare` leaves such"
                 " drawings out"
             )
-        lines: Sequence[Polyline] = record.polylines
+        lines = record.polylines
         if record.raw:
-            lines = preprocess(lines, where=record.where)
+            lines = tuple(preprocess(lines, where=record.where))
         rows.append(strokes.polylines_to_stroke3(lines)[0].astype(np.float32))
         row_count += len(rows[-1])
-        if len(rows) > DRAWINGS_LIMIT:
-            raise _too_large(where, class_name, f"{DRAWINGS_LIMIT:,} drawings")
-        if row_count > ROWS_LIMIT:
-            raise _too_large(where, class_name, f"{ROWS_LIMIT:,} points")
+        if len(rows) > DRAWINGS_LIMIT or row_count > ROWS_LIMIT:
+            over = len(rows) > DRAWINGS_LIMIT
+            limit = f"{DRAWINGS_LIMIT:,} drawings" if over else f"{ROWS_LIMIT:,} points"
+            raise SketchRNNError(
+                f"{where}: has more than {limit}; make a data file of it first:"
+                f" sketchrnn data prepare {last_part} -o {class_name}.sketches"
+            )
         names.append(normal_name(record.label or class_name))
         raws.add(record.raw)
     if not rows:
@@ -59,24 +59,5 @@ def collect(records: Iterable[Record], where: str, class_name: str) -> Dataset:
     drawings = Drawings.from_arrays(rows, [number_of[name] for name in names], where=where)
     splits = split_numbers(drawings.labels, classes, HELD_OUT_SHARE, HELD_OUT_SHARE, SPLIT_SEED)
     train, valid, test = (drawings.select(np.flatnonzero(splits == part)) for part in range(3))
-    return Dataset(
-        train=train,
-        valid=valid,
-        test=test,
-        classes=classes,
-        epsilon=EPSILON_PX if raws == {True} else None,
-        provenance=(_last_part(where),),
-        name=class_name,
-    )
-
-
-def _last_part(where: str) -> str:
-    """The name of a file or folder without what leads to it."""
-    return where.replace("\\", "/").rstrip("/").rpartition("/")[2] or where
-
-
-def _too_large(where: str, name: str, limit: str) -> SketchRNNError:
-    return SketchRNNError(
-        f"{where}: has more than {limit}; make a data file of it first:"
-        f" sketchrnn data prepare {_last_part(where)} -o {name}.sketches"
-    )
+    epsilon = strokes.EPSILON_PX if raws == {True} else None
+    return Dataset(train, valid, test, classes, epsilon, (last_part,), class_name)

@@ -27,16 +27,15 @@ from sketchrnn.data.formats.records import (
     check_written,
     class_of,
     drawings_of,
-    is_class_name,
     polyline,
 )
+from sketchrnn.data.names import is_class_name
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import replacing
 from sketchrnn.registry import DRAWING_LIMIT_BYTES
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import BOX_PX
 from sketchrnn.svgtext import decimals_for
-from sketchrnn.travel import Polyline
 
 LINE_LIMIT_BYTES = DRAWING_LIMIT_BYTES
 LEAST_BOX_PX = 100.0  # a drawing smaller than that would be spoiled by whole numbers
@@ -45,39 +44,36 @@ UNPACKED_SLACK_BYTES = 64 << 20
 UNPACKED_RATIO = 100  # of a .gz; drawings have under 10
 
 
-def records(path: str | os.PathLike[str]) -> Iterator[Record]:
-    """The drawings of a file as they stand there, one after the other; empty lines are skipped.
-
-    Raises:
-        SketchRNNError: a line that is not a drawing, or too long; a damaged gzip file.
-    """
-    target = Path(path)
-    unpacked_limit = UNPACKED_SLACK_BYTES + UNPACKED_RATIO * target.stat().st_size
-    empty = 0
+def records(path: Path) -> Iterator[Record]:
+    """The drawings of a file as they stand there, one after the other; empty lines are skipped."""
+    unpacked_limit = UNPACKED_SLACK_BYTES + UNPACKED_RATIO * path.stat().st_size
+    empty = number = 0
     try:
-        with _open(target) as file:
-            for number, line in enumerate(_lines(file), start=1):
+        with _open(path) as file:
+            while line := file.readline(LINE_LIMIT_BYTES + 1):
+                number += 1
+                where = f"{path}, line {number}"
+                empty = 0 if line.strip() else empty + 1
                 if len(line) > LINE_LIMIT_BYTES:
                     raise SketchRNNError(
-                        f"{target}, line {number}: is longer than {LINE_LIMIT_BYTES:,} bytes;"
-                        " an .ndjson file has one drawing a line"
+                        f"{where}: is longer than {LINE_LIMIT_BYTES:,} bytes; an .ndjson file has"
+                        " one drawing a line"
                     )
-                empty = 0 if line.strip() else empty + 1
                 if empty > EMPTY_LIMIT:
                     raise SketchRNNError(
-                        f"{target}, line {number}: comes after {EMPTY_LIMIT:,} empty lines; there"
-                        " seem to be no drawings any more"
+                        f"{where}: comes after {EMPTY_LIMIT:,} empty lines; there seem to be no"
+                        " drawings any more"
                     )
                 if file.tell() > unpacked_limit:
                     raise SketchRNNError(
-                        f"{target}, line {number}: the file unpacks to more than"
-                        f" {unpacked_limit:,} bytes (a gzip bomb?); unpack it yourself"
+                        f"{where}: the file unpacks to more than {unpacked_limit:,} bytes (a gzip"
+                        " bomb?); unpack it yourself"
                     )
                 if not empty:
-                    yield _record(line, f"{target}, line {number}")
+                    yield _record(line, where)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SketchRNNError(
-            f"{target}: is not a whole gzip file ({error!s:.200}); download it again"
+            f"{path}: is not a whole gzip file ({error!s:.200}); download it again"
         ) from None
 
 
@@ -85,11 +81,6 @@ def _open(path: Path) -> BinaryIO:
     with path.open("rb") as file:
         gzipped = file.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(path)) if gzipped else path.open("rb")
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    while line := file.readline(LINE_LIMIT_BYTES + 1):
-        yield line
 
 
 def _record(line: bytes, where: str) -> Record:
@@ -102,7 +93,7 @@ def _record(line: bytes, where: str) -> Record:
         count = sum(len(part[0]) for part in parts)
         if count > POINTS_LIMIT:  # before they become arrays
             raise ValueError(f"it has {count:,} points, more than {POINTS_LIMIT:,}")
-        polylines = tuple(_polyline(*part[:2]) for part in parts)
+        polylines = tuple(polyline(np.array(part[:2], dtype=np.float64).T) for part in parts)
         label, recognized = document.get("word"), document.get("recognized")
         if not (label is None or is_class_name(label)):
             raise TypeError('"word" is the name of a class')
@@ -115,40 +106,25 @@ def _record(line: bytes, where: str) -> Record:
     return Record(polylines, label or None, where, recognized, raw=widths == {3})
 
 
-def _polyline(xs: Any, ys: Any) -> Polyline:
-    return polyline(np.array([xs, ys], dtype=np.float64).T)
-
-
 def _refuse_constant(name: str) -> Never:
     raise ValueError(f"a coordinate is {name}")
 
 
 def content(thing: Any, path: str | os.PathLike[str]) -> str:
-    """The drawings of a sketch or sheet as the text of a file; see `write`."""
-    return "".join(_written(drawings_of(thing), path))
+    """The drawings of a sketch or sheet as the text of a file."""
+    return "".join(_lines(drawings_of(thing), path))
 
 
 def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) -> int:
-    """Write drawings in the simplified form, whole or not at all; returns how many there are.
-
-    Raises:
-        SketchRNNError: a drawing that is larger than 1e9, or has more than 100,000 points.
-    """
+    """Write drawings in the simplified form, whole or not at all; returns how many there are."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        lines = _written((sketch for _, sketch in drawings), path)
-        return sum(1 for line in lines if file.write(line))
+        return sum(bool(file.write(line)) for line in _lines((one for _, one in drawings), path))
 
 
-def _written(sketches: Iterable[Sketch], path: str | os.PathLike[str]) -> Iterator[str]:
+def _lines(sketches: Iterable[Sketch], path: str | os.PathLike[str]) -> Iterator[str]:
     """One line a drawing: `{"word": ..., "recognized": true, "drawing": [[xs, ys], ...]}`.
 
-    QuickDraw's drawings lie at the top left of a box of 0 to 255, in whole numbers. So a drawing
-    that reaches beyond the box is moved to the top left; and one that then lies in it, and is at
-    least 100 large, is rounded. Others keep their size, with as many decimals as they need.
-
-    Args:
-        sketches: the drawings.
-        path: of the file: its name is the word of drawings without a label.
+    The word of drawings without a label is the name of the file.
     """
     name = class_of(Path(path).name.partition(".")[0]) or "drawing"
     for number, sketch in enumerate(sketches, start=1):
@@ -162,7 +138,12 @@ def _written(sketches: Iterable[Sketch], path: str | os.PathLike[str]) -> Iterat
 
 
 def _in_the_box(sketch: Sketch) -> list[npt.NDArray[Any]]:
-    """The strokes [n, 2] as QuickDraw has them: whole numbers, where that does no harm."""
+    """The strokes [n, 2] as QuickDraw has them.
+
+    Its drawings lie at the top left of a box of 0 to 255, in whole numbers. So a drawing that
+    reaches beyond the box is moved to the top left; and one that then lies in it, and is at least
+    100 large, is rounded. Others keep their size, with as many decimals as they need.
+    """
     left, top, right, bottom = sketch.bounds
     if min(left, top) < 0 or max(right, bottom) > BOX_PX:
         sketch = sketch.moved(-left, -top)

@@ -35,7 +35,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn.data.dataset import SPLITS, Dataset, Drawings
-from sketchrnn.data.formats.records import check_written, drawings_of, normal_name
+from sketchrnn.data.formats.records import check_written, drawings_of
+from sketchrnn.data.names import normal_name
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_bytes
 from sketchrnn.sketch import Sketch
@@ -51,18 +52,10 @@ SIDES_LIMIT, SIDE_LIMIT = 32, 1 << 64  # of the shape of an array
 OPCODES_LIMIT = 8_000_000
 OPCODES_SLACK = 1_000_000  # beside one for each byte of the file; official ones have 0.1 to 0.25
 
-_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_ENCRYPTED = 1  # bit 0 of the flags
 _BROKEN_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-    OSError,
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, OverflowError, OSError),
 )
 
 
@@ -71,12 +64,7 @@ class _RefusedError(Exception):
 
 
 def read(path: str | os.PathLike[str]) -> Dataset:
-    """Read a sketch-rnn `.npz`. A missing valid or test is an empty split.
-
-    Raises:
-        SketchRNNError: no such file, or a damaged one; over a limit; anything in it but drawings;
-            no train, or an empty one.
-    """
+    """Read a sketch-rnn `.npz`. A missing valid or test is an empty split."""
     target = Path(path)
     try:
         members = _read_members(target)
@@ -89,26 +77,15 @@ def read(path: str | os.PathLike[str]) -> Dataset:
         raise SketchRNNError(
             f"{target}: {error}; this is not a sketch-rnn .npz, and nothing in it was run"
         ) from None
-    splits = {
-        name: Drawings.from_arrays(arrays[name], where=f"{target}, {name}") for name in SPLITS
-    }
-    if not len(splits["train"]):
-        raise SketchRNNError(f"{target}: its train has no drawings; choose another file")
-    name = class_name(target)
-    return Dataset(
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        classes=(name,),
-        provenance=(target.name,),
-        name=name,
+    train, valid, test = (
+        Drawings.from_arrays(some, where=f"{target}, {name}") for name, some in arrays.items()
     )
-
-
-def class_name(path: Path) -> str:
-    """The class of an official file: cat of cat.npz, sketchrnn_cat.npz and cat.full.npz."""
-    name = path.name.removesuffix(".npz").removesuffix(".full").removeprefix("sketchrnn_")
-    return normal_name(name)
+    if not len(train):
+        raise SketchRNNError(f"{target}: its train has no drawings; choose another file")
+    # cat of cat.npz, sketchrnn_cat.npz and cat.full.npz
+    name = target.name.removesuffix(".npz").removesuffix(".full").removeprefix("sketchrnn_")
+    name = normal_name(name)
+    return Dataset(train, valid, test, (name,), provenance=(target.name,), name=name)
 
 
 def _read_members(path: Path) -> dict[str, bytearray]:
@@ -151,7 +128,8 @@ class _File(io.FileIO):
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: int) -> bytearray:
-    if info.compress_type not in _ZIP_METHODS or info.flag_bits & _ZIP_ENCRYPTED:
+    plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if not plain or info.flag_bits & _ZIP_ENCRYPTED:
         raise _RefusedError(f"{info.filename} is encrypted, or compressed in an unusual way")
     content = bytearray()
     if info.file_size <= budget:
@@ -173,8 +151,8 @@ _NPY_HEADER = re.compile(
 )
 
 
-def _npy_header(content: bytearray, name: str) -> tuple[str, bool, tuple[int, ...], int]:
-    """Type, whether in Fortran order, shape and place of the numbers of a `.npy` member."""
+def _split_arrays(content: bytearray, name: str, opcodes: int) -> list[AnyArray]:
+    """The drawings [N, 3] in one `.npy` member, whose pickle has at most so many opcodes."""
     try:
         width = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}[bytes(content[:8])]
         begin = 8 + width
@@ -182,16 +160,12 @@ def _npy_header(content: bytearray, name: str) -> tuple[str, bool, tuple[int, ..
         match = _NPY_HEADER.fullmatch(content, begin, end)
         if match is None or end > len(content):
             raise ValueError
+        code, fortran_order = match[1].decode("latin-1").strip("'"), match[2] == b"True"
         sides = match[3].decode("ascii").replace("L", "").split(",")
         shape = tuple(int(side) for side in sides if side.strip())
-        return match[1].decode("latin-1").strip("'"), match[2] == b"True", shape, end
     except (KeyError, ValueError):
         raise _RefusedError(f"{name} has no valid .npy header") from None
-
-
-def _split_arrays(content: bytearray, name: str, opcodes: int) -> list[AnyArray]:
-    """The drawings [N, 3] in one `.npy` member, whose pickle has at most so many opcodes."""
-    code, fortran_order, shape, end = _npy_header(content, name)
+    del match  # it would keep the content
     del content[:end]
     data = bytes(content)
     content.clear()
@@ -201,7 +175,7 @@ def _split_arrays(content: bytearray, name: str, opcodes: int) -> list[AnyArray]
         return []
     if len(shape) != 3:  # drawings of one and the same length make one plain array
         raise _RefusedError(f"{name} is an array of shape {shape!r:.60}, not drawings")
-    return list(_numbers(shape, _Dtype(code), fortran_order, data, name))
+    return list(_Array(shape, _Dtype(code), fortran_order, data).numbers(name))
 
 
 def _unpickled_arrays(
@@ -226,64 +200,50 @@ def _unpickled_arrays(
         bytes_left -= len(item.data)
         if bytes_left < 0:  # one array named again and again
             raise _RefusedError(f"{name} unfolds to more than its size")
-        arrays.append(_numbers(item.shape, item.dtype, item.fortran_order, item.data, where))
+        arrays.append(item.numbers(where))
     return arrays
 
 
 class _Dtype:
     """Stands for numpy.dtype."""
 
-    def __init__(self, code: str, align: object = False, copy: object = False) -> None:
-        self.code = str(code)
-        self.big_endian = self.code.startswith(">")
-
-    def set_state(self, state: object, encode: Callable[[str], bytes]) -> None:
-        """Take the state as NumPy pickles it: (version, byte order, ...)."""
-        match state:
-            case (int(), str() as byte_order, *_):
-                self.big_endian = byte_order == ">"
-            case _:
-                raise _RefusedError("it has a type that is not as NumPy writes it")
-
-
-@dataclass
-class _Array:
-    """What a pickle says of one numpy.ndarray."""
-
-    shape: tuple[int, ...] = ()
-    dtype: _Dtype | None = None
-    fortran_order: bool = False
-    data: bytes | list[Any] | None = None
-
-    def set_state(self, state: object, encode: Callable[[str], bytes]) -> None:
-        """Take the state as NumPy pickles it: (version, shape, dtype, Fortran order, data)."""
-        match state:
-            case (int(), tuple() as shape, _Dtype() as dtype, bool() | int() as order, data):
-                self.shape, self.dtype, self.fortran_order = shape, dtype, bool(order)
-            case _:
-                raise _RefusedError("it has an array that is not as NumPy writes it")
-        if isinstance(data, str):  # Python 2 knew no difference between text and bytes
-            data = encode(data)
-        self.data = data if isinstance(data, bytes | list) else None
+    def __init__(self, code: object, align: object = False, copy: object = False) -> None:
+        if not isinstance(code, str):  # nor is anything else shown: lists in lists may have no end
+            raise _RefusedError("it has a type that is not as NumPy writes it")
+        self.code = code
+        self.big_endian = code.startswith(">")
 
 
 _NUMBER_CODES = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 
 
-def _numbers(
-    shape: tuple[int, ...], dtype: _Dtype | None, fortran_order: bool, data: bytes, where: str
-) -> AnyArray:
-    """The array of these raw bytes, if they are as many as its shape needs."""
-    code = dtype.code.lstrip("<>=|") if dtype else ""
-    if dtype is None or code not in _NUMBER_CODES:
-        raise _RefusedError(f"{where} is not an array of numbers, but of {code!r:.40}")
-    # few and small, for the product of many long ones would take hours
-    if len(shape) > SIDES_LIMIT or not all(type(n) is int and 0 <= n <= SIDE_LIMIT for n in shape):
-        raise _RefusedError(f"{where} has a shape of {len(shape)} sides, {shape[:2]!r:.60} ...")
-    number = np.dtype(code).newbyteorder(">" if dtype.big_endian else "<")
-    if math.prod(shape) * number.itemsize != len(data):
-        raise _RefusedError(f"{where} has {len(data)} bytes, which do not fit its shape {shape}")
-    return np.frombuffer(data, number).reshape(shape, order="F" if fortran_order else "C")
+@dataclass(repr=False)
+class _Array:
+    """What a pickle says of one numpy.ndarray."""
+
+    shape: tuple[Any, ...] = ()
+    dtype: _Dtype | None = None
+    fortran_order: bool = False
+    data: bytes | list[Any] | None = None
+
+    def numbers(self, where: str) -> AnyArray:
+        """The array of the raw bytes, if they are as many as its shape needs."""
+        shape, data, code = self.shape, self.data, ""
+        if self.dtype is not None:
+            code = self.dtype.code.lstrip("<>=|")
+        if self.dtype is None or code not in _NUMBER_CODES or not isinstance(data, bytes):
+            raise _RefusedError(f"{where} is not an array of numbers, but of {code[:40]!r:.40}")
+        # few and small, for the product of many long ones would take hours
+        small = all(type(side) is int and 0 <= side <= SIDE_LIMIT for side in shape)
+        if len(shape) > SIDES_LIMIT or not small:
+            raise _RefusedError(f"{where} has a shape of {len(shape)} sides that no drawing has")
+        number = np.dtype(code).newbyteorder(">" if self.dtype.big_endian else "<")
+        if math.prod(shape) * number.itemsize != len(data):
+            raise _RefusedError(
+                f"{where} has {len(data)} bytes, which do not fit its shape {shape}"
+            )
+        order: Any = "F" if self.fortran_order else "C"
+        return np.frombuffer(data, number).reshape(shape, order=order)
 
 
 def _reconstruct(subtype: object, shape: object, typecode: object) -> _Array:
@@ -299,7 +259,6 @@ _STAND_INS: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): "numpy.ndarray",  # only ever an argument of _reconstruct
     ("numpy", "dtype"): _Dtype,
 }
-_ENCODE = ("_codecs", "encode")
 
 _OPCODES = (
     *("PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE"),
@@ -352,13 +311,11 @@ class _ArrayUnpickler(pickle._Unpickler):
             raise _RefusedError(f"its pickle has an opcode that no array needs ({error})") from None
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == _ENCODE:
+        if (module, name) == ("_codecs", "encode"):
             return self.encode
-        try:
-            return _STAND_INS[module, name]
-        except (KeyError, TypeError):
-            named = f"{module}.{name}"
-            raise _RefusedError(f"it names {named:.80}, which no array needs") from None
+        if (module, name) not in _STAND_INS:
+            raise _RefusedError(f"it names {f'{module}.{name}':.80}, which no array needs")
+        return _STAND_INS[module, name]
 
     def encode(self, text: str, encoding: str = "latin1") -> bytes:
         """Stands for _codecs.encode, with which Python 3 writes bytes in the older protocols."""
@@ -370,12 +327,21 @@ class _ArrayUnpickler(pickle._Unpickler):
         return text.encode("latin-1")
 
     def load_build(self) -> None:
-        """Set the state of a stand-in, and of nothing else."""
+        """Set the state of a stand-in as NumPy pickles it, and of nothing else."""
         stack: list[Any] = self.stack  # type: ignore[attr-defined]
         state = stack.pop()
-        if not isinstance(stack[-1], _Array | _Dtype):
-            raise _RefusedError("it sets the state of something that is not an array")
-        stack[-1].set_state(state, self.encode)
+        match stack[-1], state:
+            case _Dtype() as dtype, (int(), str() as byte_order, *_):
+                dtype.big_endian = byte_order == ">"
+            case _Array() as array, (
+                int(), tuple() as shape, _Dtype() as dtype, bool() | int() as order, data
+            ):  # fmt: skip
+                array.shape, array.dtype, array.fortran_order = shape, dtype, bool(order)
+                # Python 2 knew no difference between text and bytes
+                data = self.encode(data) if isinstance(data, str) else data
+                array.data = data if isinstance(data, bytes | list) else None
+            case _:
+                raise _RefusedError("it sets a state that is not one of an array by NumPy")
 
     dispatch[pickle.BUILD[0]] = _counted(load_build)
 
@@ -391,15 +357,9 @@ def content(thing: Any, path: str | os.PathLike[str]) -> bytes:
 
 
 def write(path: str | os.PathLike[str], drawings: Iterable[tuple[str, Sketch]]) -> int:
-    """Write the official file, whole or not at all; returns how many drawings it has.
+    """Write drawings, each with its split, whole or not at all; returns how many there are.
 
-    Args:
-        path: the file.
-        drawings: each with its split. Where none is of train, all are put there: an .npz without
-            a train is none.
-
-    Raises:
-        SketchRNNError: as `npz_bytes`.
+    Where none is of train, all are put there: an .npz without a train is none.
     """
     splits: dict[str, list[Sketch]] = {name: [] for name in SPLITS}
     for name, sketch in drawings:
@@ -418,24 +378,20 @@ def npz_bytes(
     They are int16 where all offsets are whole numbers, as in the official files, else float32. The
     file knows neither classes nor where a drawing begins. It is read by `numpy.load(path,
     allow_pickle=True, encoding="latin1")` of any NumPy, in Python 2 as well.
-
-    Raises:
-        SketchRNNError: no drawing to train with, or one that is larger than 1e9 or has more than
-            100,000 points.
     """
     if not train:
         raise SketchRNNError("an .npz needs at least one drawing to train with")
     for number, sketch in enumerate((*train, *valid, *test), start=1):
         check_written(sketch, number)
     splits = [[one.to_stroke3() for one in sketches] for sketches in (train, valid, test)]
-    every = [rows for split in splits for rows in split]
-    dtype = np.int16 if all(map(_fits_int16, every)) else np.float32
+    whole = all(_fits_int16(rows) for split in splits for rows in split)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, split in zip(SPLITS, splits, strict=True):
             info = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, _npy([rows.astype(dtype) for rows in split]))
+            rows = [rows.astype(np.int16 if whole else np.float32) for rows in split]
+            archive.writestr(info, _npy(rows))
     return file.getvalue()
 
 

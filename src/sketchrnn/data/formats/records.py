@@ -1,6 +1,6 @@
 """One drawing of a file: a Record among many, or Given by itself; and what all readers check.
 
-Skipped: what was passed over on the way. What the readers would refuse the writers do not write.
+What the readers would refuse the writers do not write.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from sketchrnn.data.names import CLASS_NAME_LIMIT as CLASS_NAME_LIMIT
-from sketchrnn.data.names import is_class_name as is_class_name
-from sketchrnn.data.names import normal_name as normal_name
+from sketchrnn.data.names import CLASS_NAME_LIMIT, normal_name
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.registry import DRAWING_LIMIT_BYTES
 from sketchrnn.sketch import Sketch
 from sketchrnn.travel import Polyline
 
@@ -105,12 +104,28 @@ class Skipped:
         return str(SketchRNNError(text))  # its message is one line that can be printed
 
 
-def polyline(points: npt.ArrayLike) -> Polyline:
-    """A stroke [n, 2] of a file, checked.
+def check_size(content: bytes) -> None:
+    """Raises SketchRNNError for more text than one drawing has."""
+    if len(content) > DRAWING_LIMIT_BYTES:
+        raise SketchRNNError(
+            f"is larger than {DRAWING_LIMIT_BYTES >> 20} MiB; one drawing never is"
+        )
 
-    Raises:
-        ValueError: another shape, no point, or a coordinate that is no number up to 1e9.
-    """
+
+def check_points(count: float) -> None:
+    """Raises SketchRNNError for more points than one drawing has."""
+    if count > POINTS_LIMIT:
+        raise SketchRNNError(f"has more than {POINTS_LIMIT:,} points; one drawing never has")
+
+
+def check_coordinates(numbers: npt.NDArray[np.float64]) -> None:
+    """Raises SketchRNNError for coordinates that are not finite, or too large."""
+    if not (np.abs(numbers) <= COORDINATE_LIMIT).all():
+        raise SketchRNNError(f"has a coordinate that is no number of at most {COORDINATE_LIMIT:g}")
+
+
+def polyline(points: npt.ArrayLike) -> Polyline:
+    """A stroke [n, 2] of a file. Raises ValueError for what is none, or is too far away."""
     line = np.array(points, dtype=np.float64)
     if line.ndim != 2 or line.shape[1] != 2 or len(line) == 0:
         raise ValueError("a stroke needs as many x as y, and at least one")
@@ -138,9 +153,7 @@ def check_written(sketch: Sketch, number: int, *, place: bool = False) -> None:
             f"drawing {number} has {sketch.point_count:,} points, and data files hold at most"
             f" {POINTS_LIMIT:,} each; simplify it first"
         )
-    largest = max(sketch.size)
-    if place:
-        largest = max(largest, *map(abs, sketch.bounds))
+    largest = max(*sketch.size, *(map(abs, sketch.bounds) if place else ()))
     if largest > COORDINATE_LIMIT:
         raise SketchRNNError(
             f"drawing {number} reaches {largest:g}, and data files hold at most"

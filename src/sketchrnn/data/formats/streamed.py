@@ -11,7 +11,9 @@ import io
 import json
 from typing import Any
 
-from sketchrnn.data.formats.records import COORDINATE_LIMIT, MALFORMED, POINTS_LIMIT, Given
+import numpy as np
+
+from sketchrnn.data.formats.records import MALFORMED, POINTS_LIMIT, Given, check_coordinates
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
@@ -26,19 +28,7 @@ def begins_as_such(text: str) -> bool:
 
 
 def parse(text: str, where: str) -> Given:
-    """The drawing of the lines, up to where they stop.
-
-    Raises:
-        SketchRNNError: naming `where`: a line that is no such point, a second drawing, more than
-            100,000 points, a coordinate that is no number up to 1e9.
-    """
-    try:
-        return _parsed(text, where)
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{where}: {error}") from None
-
-
-def _parsed(text: str, where: str) -> Given:
+    """The drawing of the lines, up to where they stop."""
     strokes: list[list[tuple[float, float]]] = [[]]
     drawings: set[object] = set()
     pen: Any = None
@@ -72,7 +62,6 @@ def _parsed(text: str, where: str) -> Given:
         raise SketchRNNError(
             f"has {sketch.point_count:,} points, more than {POINTS_LIMIT:,}; one drawing never has"
         )
-    if max(map(abs, sketch.bounds)) > COORDINATE_LIMIT:
-        raise SketchRNNError(f"has a coordinate that is no number of at most {COORDINATE_LIMIT:g}")
+    check_coordinates(np.array(sketch.bounds))
     ended = pen == "end"
     return Given(sketch, where, outside=False, pen=None if ended else pen, ended=ended)

@@ -18,42 +18,32 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 import numpy as np
-from svgelements import Matrix, Viewbox
+from svgelements import Viewbox
 
-from sketchrnn.data.formats.records import Given
+from sketchrnn.data.formats.records import Given, check_points, check_size
 from sketchrnn.data.formats.svg_shapes import (
-    MEASURED,
+    CURVES,
     NUMBER,
-    POINTS,
+    SHAPES,
     FloatArray,
+    Placed,
     Segments,
     apply,
     as_array,
-    check_points,
     controls,
     flattened,
-    is_curve,
     length,
     matrix_of,
     segments_of,
     words_in,
 )
-from sketchrnn.data.formats.svg_style import (
-    INHERITED,
-    Style,
-    StyleSheet,
-    has_line,
-    is_hidden,
-    is_painted,
-    is_white,
-)
+from sketchrnn.data.formats.svg_style import INHERITED, Style, StyleSheet
 from sketchrnn.data.tables import counts_text
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.registry import DRAWING_LIMIT_BYTES
 from sketchrnn.sketch import Sketch
 
@@ -62,8 +52,9 @@ DEPTH_LIMIT = 100
 WORDS_PER_POINT = 4  # letters and numbers; a curve has more, but it has more points, too
 BLOCK_BYTES = 1024  # that are read first
 CURVE_POINTS = 3  # that a curve has at least, or nearly so; each takes much time
-SVG_NAMESPACE = "{http://www.w3.org/2000/svg}"
-HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
+# Names as expat gives them: with their namespace, but SVG's, which hand-made files often lack.
+SVG_NAMESPACE = "http://www.w3.org/2000/svg}"
+HREFS = ("href", "http://www.w3.org/1999/xlink}href")
 CONTAINERS = {"svg", "g", "a", "switch"}
 LEFT_OUT = {
     "text": "text",
@@ -100,60 +91,38 @@ def parse(content: bytes | str, where: str = "SVG", *, tolerance: float | None =
     if tolerance is not None and not 0 < tolerance < math.inf:
         raise SketchRNNError(f"the tolerance must be over 0, got {tolerance}")
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    if len(data) > DRAWING_LIMIT_BYTES:
-        raise SketchRNNError(
-            f"{where}: is larger than {DRAWING_LIMIT_BYTES >> 20} MiB; one drawing never is"
-        )
-    try:
+    with naming(where), np.errstate(over="ignore", invalid="ignore"):  # infinity is refused
+        check_size(data)
         root = _tree(data)
-        if _tag(root) != "svg":
-            raise SketchRNNError(f"is XML, but no SVG: its outermost element is <{root.tag:.40}>")
-        reader = _Reader(root, tolerance)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-            return Given(reader.sketch(), where, left_out=dict(reader.left_out))
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{where}: {error}") from None
+        if root.tag != "svg":
+            name = root.tag.rpartition("}")[2]
+            raise SketchRNNError(f"is XML, but no SVG: its outermost element is <{name:.40}>")
+        reader = _Reader(root)
+        return Given(reader.sketch(tolerance), where, left_out=dict(reader.left_out))
 
 
 def _tree(data: bytes) -> Element:
-    """The elements of the document; what could be dangerous is refused while it is read."""
-    builder = _Builder()
-    begin, size = 0, BLOCK_BYTES
-    try:
-        while begin < len(data):
-            builder.parser.Parse(data[begin : begin + size], False)
-            # twice as much each time: expat begins anew with what it did not see the end of
-            begin, size = begin + size, 2 * size
-        builder.parser.Parse(b"", True)
-    except SketchRNNError:
-        raise
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        # LookupError: an unknown encoding
-        kind = "is a PDF, no SVG" if data.startswith(b"%PDF") else "is no SVG, or damaged"
-        raise SketchRNNError(f"{kind} ({error})") from None
-    return builder.tree.close()
-
-
-class _Builder:
-    """Builds the tree of what its parser reads, within limits.
+    """The elements of the document; what could be dangerous is refused while it is read.
 
     A DOCTYPE that declares anything is refused: entities, with which a small file becomes a large
     one or names another, can only be declared there. A plain one, as most programs write it, names
     a file that nobody opens.
     """
+    tree = TreeBuilder()
+    count = depth = 0
 
-    def __init__(self) -> None:
-        self.tree = ElementTree.TreeBuilder()
-        self._count = self._depth = 0
-        self.parser = expat.ParserCreate(namespace_separator="}")
-        self.parser.buffer_text = True
-        self.parser.StartDoctypeDeclHandler = self._doctype
-        self.parser.SkippedEntityHandler = self._entity
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self.tree.data
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal count, depth
+        count, depth = count + 1, depth + 1
+        _check_element(count, depth)
+        tree.start(name.removeprefix(SVG_NAMESPACE), attributes)
 
-    def _doctype(self, name: str, system: str | None, public: str | None, declares: int) -> None:
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        tree.end(name.removeprefix(SVG_NAMESPACE))
+
+    def doctype(name: str, system: str | None, public: str | None, declares: int) -> None:
         if declares:
             raise SketchRNNError(
                 "has a DOCTYPE with declarations, which can name other files; save it as plain SVG"
@@ -161,23 +130,28 @@ class _Builder:
                 " [ and ]"
             )
 
-    def _entity(self, name: str, is_parameter: int) -> None:
+    def entity(name: str, is_parameter: int) -> None:
         raise ValueError(f"undefined entity &{name:.40};")
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._count += 1
-        self._depth += 1
-        _check_element(self._count, self._depth)
-        self.tree.start(_qualified(name), {_qualified(k): v for k, v in attributes.items()})
-
-    def _end(self, name: str) -> None:
-        self._depth -= 1
-        self.tree.end(_qualified(name))
-
-
-def _qualified(name: str) -> str:
-    """A name as ElementTree has it: {namespace}name."""
-    return f"{{{name}" if "}" in name else name
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = tree.data
+    parser.StartDoctypeDeclHandler, parser.SkippedEntityHandler = doctype, entity
+    begin, size = 0, BLOCK_BYTES
+    try:
+        while begin < len(data):
+            parser.Parse(data[begin : begin + size], False)
+            # twice as much each time: expat begins anew with what it did not see the end of
+            begin, size = begin + size, 2 * size
+        parser.Parse(b"", True)
+    except SketchRNNError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        # LookupError: an unknown encoding
+        kind = "is a PDF, no SVG" if data.startswith(b"%PDF") else "is no SVG, or damaged"
+        raise SketchRNNError(f"{kind} ({error})") from None
+    return tree.close()
 
 
 def _check_element(count: int, depth: int) -> None:
@@ -187,29 +161,23 @@ def _check_element(count: int, depth: int) -> None:
         raise SketchRNNError(f"has more than {DEPTH_LIMIT} elements inside each other")
 
 
-def _tag(element: Element) -> str:
-    """The name of an SVG element; "" for other elements."""
-    name = element.tag.removeprefix(SVG_NAMESPACE)  # hand-made files often have no namespace
-    return "" if name.startswith("{") else name
-
-
 class _Reader:
     """Walks through one document."""
 
-    def __init__(self, root: Element, tolerance: float | None) -> None:
+    def __init__(self, root: Element) -> None:
         self.left_out: Counter[str] = Counter()
-        self._root, self._tolerance = root, tolerance
+        self._root = root
         self._by_id: dict[str, Element] = {}
         self._visited = self._points = self._words = self._characters = 0
         self._sheet = StyleSheet()
         for element in root.iter():
             self._by_id.setdefault(element.get("id", ""), element)
-            if _tag(element) == "style":
+            if element.tag == "style":
                 self._sheet.add("".join(element.itertext()))
         width, height = (length(root.get(name, "100%"), 100) for name in ("width", "height"))
         self._viewport = _viewbox(root) or (0.0, 0.0, width, height)
 
-    def sketch(self) -> Sketch:
+    def sketch(self, tolerance: float | None) -> Sketch:
         """All that is seen, as one drawing."""
         root = self._root
         cells = [g for g in root.iter() if SHEET_CELL in g.get("class", "").split()]
@@ -218,19 +186,16 @@ class _Reader:
                 f"is a sheet of {len(cells)} drawings, and one is asked for: write each to a file"
                 " of its own, with --each DIR"
             )
-        own = self._sheet.style_of(root, _tag(root), INHERITED)
-        shown = [] if own.get("display") == "none" else cells or list(root)
-        shapes = [
-            shape
-            for child in shown
-            for shape in self._shapes(child, self._matrix(root), own, self._viewport[2:], ())
-        ]
-        lines = flattened(shapes, self._tolerance)
+        style = self._sheet.style_of(root, INHERITED)
+        shown = [] if style.get("display") == "none" else cells or list(root)
+        matrix, size = self._matrix(root), self._viewport[2:]
+        shapes = [one for child in shown for one in self._shapes(child, matrix, style, size, ())]
+        lines = flattened(shapes, tolerance)
         if not lines:
             left_out = f" (left out: {counts_text(self.left_out)})" if self.left_out else ""
             raise SketchRNNError(f"has no line in it, so it is no drawing{left_out}")
         top = cells[0] if cells else root
-        title = next((child.text for child in top if _tag(child) == "title"), None)
+        title = next((child.text for child in top if child.tag == "title"), None)
         return Sketch.from_polylines(lines, " ".join((title or "").split()) or None)
 
     def _shapes(
@@ -241,8 +206,8 @@ class _Reader:
         size: Size,
         around: tuple[Element, ...],
         viewport: tuple[str, str] | None = None,
-    ) -> Iterator[tuple[Segments, FloatArray]]:
-        """The segments of all shapes in an element, each with the matrix to the outer units.
+    ) -> Iterator[Placed]:
+        """All shapes in an element.
 
         Args:
             element: what to walk through.
@@ -260,16 +225,20 @@ class _Reader:
         self._characters += sum(map(len, element.attrib.values()))
         if self._characters > DRAWING_LIMIT_BYTES:
             raise SketchRNNError(f"is larger than {DRAWING_LIMIT_BYTES >> 20} MiB with all it uses")
-        tag = _tag(element)
-        style = self._sheet.style_of(element, tag, inherited)
-        if is_hidden(style):
+        tag = element.tag
+        style = self._sheet.style_of(element, inherited)
+        if style.hides_all:
             return
         if tag in LEFT_OUT:
             self.left_out[LEFT_OUT[tag]] += 1
             return
         matrix = matrix @ self._matrix(element)
         if tag == "use":
-            yield from self._used(element, matrix, style, size, around)
+            target = self._used(element)
+            if target is not None:
+                matrix = matrix @ _moved(*_place(element, size))
+                viewport = element.get("width", ""), element.get("height", "")
+                yield from self._shapes(target, matrix, style, size, around, viewport)
         elif tag in CONTAINERS or (tag == "symbol" and viewport is not None):
             if tag in ("svg", "symbol"):
                 inner, size = _nested(element, size, viewport or ("", ""))
@@ -279,41 +248,29 @@ class _Reader:
                 children = [one for one in element if not one.get("requiredExtensions")][:1]
             for child in children:
                 yield from self._shapes(child, matrix, style, size, around)
-        elif (tag in POINTS or tag in MEASURED) and is_painted(style):
-            if tag in POINTS:
-                self._count_words(words_in(element.get(POINTS[tag][1], "")))
+        elif tag in SHAPES and style.is_painted:
+            self._count_words(words_in(tag, element.attrib))
             segments = segments_of(tag, element.attrib, size)
-            self._points += sum(CURVE_POINTS if is_curve(one) else 1 for one in segments)
+            self._points += sum(CURVE_POINTS if isinstance(s, CURVES) else 1 for s in segments)
             check_points(self._points)
             if not segments or (
-                tag == "rect" and not has_line(style) and self._is_covered(segments, matrix)
+                tag == "rect" and not style.has_line and self._covers(segments, matrix)
             ):
                 return  # the latter is a background
-            if not has_line(style) and is_white(style):
+            if not style.has_line and style.is_white:
                 self.left_out["white shape without a line"] += 1
             else:
                 yield segments, matrix
 
-    def _used(
-        self,
-        element: Element,
-        matrix: FloatArray,
-        style: Style,
-        size: Size,
-        around: tuple[Element, ...],
-    ) -> Iterator[tuple[Segments, FloatArray]]:
+    def _used(self, element: Element) -> Element | None:
         """What a `use` shows."""
         href = next((element.get(name, "") for name in HREFS if name in element.attrib), "")
         if not href.startswith("#"):
             self.left_out["reference to another file"] += 1
-            return
-        target = self._by_id.get(href[1:])
-        if target is None:
+            return None
+        if href[1:] not in self._by_id:
             self.left_out["reference to nothing"] += 1
-            return
-        moved = matrix @ _moved(*_place(element, size))
-        viewport = element.get("width", ""), element.get("height", "")
-        yield from self._shapes(target, moved, style, size, around, viewport)
+        return self._by_id.get(href[1:])
 
     def _matrix(self, element: Element) -> FloatArray:
         """The transform attribute [3, 3]."""
@@ -325,7 +282,7 @@ class _Reader:
         self._words += count
         check_points(self._words / WORDS_PER_POINT)
 
-    def _is_covered(self, segments: Segments, matrix: FloatArray) -> bool:
+    def _covers(self, segments: Segments, matrix: FloatArray) -> bool:
         """Whether a rectangle covers the whole page."""
         corners = apply(matrix, controls(segments))
         left, top, width, height = self._viewport
@@ -347,7 +304,7 @@ def _nested(element: Element, size: Size, given: tuple[str, str]) -> tuple[Float
     if box is None:
         return _moved(x, y), (width, height)
     fit = Viewbox.viewbox_transform(x, y, width, height, *box, element.get("preserveAspectRatio"))
-    return as_array(Matrix(fit)), box[2:]
+    return as_array(fit), box[2:]
 
 
 def _place(element: Element, size: Size) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from svgelements import (
     SimpleLine,
 )
 
-from sketchrnn.data.formats.records import COORDINATE_LIMIT, POINTS_LIMIT
+from sketchrnn.data.formats.records import check_coordinates, check_points
 from sketchrnn.errors import SketchRNNError
 
 LENGTH_LIMIT = 100  # characters of a single length
@@ -38,6 +38,7 @@ SEPARATORS = " \t\r\n,"
 
 FloatArray = npt.NDArray[np.float64]
 Segments = list[Any]
+Placed = tuple[Segments, FloatArray]  # with the matrix [3, 3] from their units to the outer ones
 
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _LENGTH = re.compile(rf"{NUMBER.pattern}\s*(?:%|px|pt|pc|mm|cm|in|em)?")
@@ -48,17 +49,16 @@ _SMOOTH = re.compile(r"[QqTt][^A-DF-Za-df-z]*(?=[Ss])|[CcSs][^A-DF-Za-df-z]*(?=[
 _MOVE, _CLOSE = re.compile("[Mm]"), re.compile("[Zz]")
 
 # The class of svgelements that knows a shape, and its attributes in the order it takes them.
-POINTS: dict[str, tuple[Any, str]] = {
-    "path": (Path, "d"),
-    "polyline": (Polyline, "points"),
-    "polygon": (Polygon, "points"),
-}
-MEASURED: dict[str, tuple[Any, tuple[str, ...]]] = {
+SHAPES: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "path": (Path, ("d",)),
+    "polyline": (Polyline, ("points",)),
+    "polygon": (Polygon, ("points",)),
     "line": (SimpleLine, ("x1", "y1", "x2", "y2")),
     "rect": (Rect, ("x", "y", "width", "height", "rx", "ry")),
     "circle": (Circle, ("cx", "cy", "r")),
     "ellipse": (Ellipse, ("cx", "cy", "rx", "ry")),
 }
+CURVES = (Arc, QuadraticBezier, CubicBezier)
 # How many numbers a transform may have.
 TRANSFORMS = {
     "matrix": (6,),
@@ -71,21 +71,25 @@ TRANSFORMS = {
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
 
 
+def words_in(tag: str, given: dict[str, str]) -> int:
+    """How many numbers and commands the data of a path, or its points, have; of others 0."""
+    name, *others = SHAPES[tag][1]
+    text = "" if others else given.get(name, "")
+    return NUMBER.subn("", text)[1] + sum(map(text.count, COMMANDS))
+
+
 def segments_of(tag: str, given: dict[str, str], size: tuple[float, float]) -> Segments:
-    """The segments of a shape in its own units.
+    """The segments of one of `SHAPES` in its own units.
 
     Args:
-        tag: its name, one of POINTS and MEASURED.
+        tag: its name.
         given: its attributes.
         size: of the viewport, for percentages.
-
-    Raises:
-        SketchRNNError: it cannot be read.
     """
-    names = (POINTS[tag][1],) if tag in POINTS else MEASURED[tag][1]
+    kind, names = SHAPES[tag]
     try:
-        if tag in POINTS:
-            return _along(POINTS[tag][0], given.get(names[0], ""))
+        if len(names) == 1:
+            return _along(kind, given.get(names[0], ""))
         texts = {name: given.get(name, "0") for name in names}
         for name, other in (("rx", "ry"), ("ry", "rx")):
             if name in names and given.get(name, "auto") == "auto":
@@ -93,17 +97,12 @@ def segments_of(tag: str, given: dict[str, str], size: tuple[float, float]) -> S
         values = [_measure(name, text or "0", size) for name, text in texts.items()]
         if tag in ("circle", "ellipse"):
             return _as_a_hand(*values)
-        return list(MEASURED[tag][0](*values).segments(transformed=False))
+        return list(kind(*values).segments(transformed=False))
     except SketchRNNError:
         raise
     except _UNREADABLE:
         text = " ".join(f'{name}="{given.get(name, "")}"' for name in names)
         raise SketchRNNError(f"a <{tag}> that cannot be read: {text:.60}") from None
-
-
-def words_in(text: str) -> int:
-    """How many numbers and commands the data of a path have."""
-    return NUMBER.subn("", text)[1] + sum(map(text.count, COMMANDS))
 
 
 def _along(kind: Any, text: str) -> Segments:
@@ -157,14 +156,15 @@ def matrix_of(text: str) -> FloatArray:
             name, values = name.strip(SEPARATORS), NUMBER.findall(inside)
             if NUMBER.sub("", inside).strip(SEPARATORS) or len(values) not in TRANSFORMS[name]:
                 raise ValueError
-            matrix = matrix @ as_array(Matrix(f"{name}({','.join(values)})"))
+            matrix = matrix @ as_array(f"{name}({','.join(values)})")
     except (ValueError, KeyError):
         raise SketchRNNError(f"a transform that cannot be read: {text:.60}") from None
     return matrix
 
 
-def as_array(m: Matrix) -> FloatArray:
-    """A matrix of svgelements as an array [3, 3]."""
+def as_array(transform: str) -> FloatArray:
+    """A transform that svgelements can read as a matrix [3, 3]."""
+    m = Matrix(transform)
     return np.array([[m.a, m.c, m.e], [m.b, m.d, m.f], [0.0, 0.0, 1.0]], dtype=np.float64)
 
 
@@ -174,7 +174,7 @@ def apply(matrix: FloatArray, points: FloatArray) -> FloatArray:
     return moved
 
 
-def controls(segments: Iterable[Any]) -> FloatArray:
+def controls(segments: Segments) -> FloatArray:
     """Points [n, 2] around whose hull no segment goes."""
     points: list[FloatArray] = [np.empty((0, 2))]
     for segment in segments:
@@ -188,30 +188,24 @@ def controls(segments: Iterable[Any]) -> FloatArray:
 
 def _corners(segment: Any) -> FloatArray:
     """The start of a segment, the control points that it has, and its end [n, 2]."""
-    inner = [
-        getattr(segment, name)
-        for name in ("control", "control1", "control2")
-        if hasattr(segment, name)
-    ]
+    names = ("control", "control1", "control2")
+    inner = [getattr(segment, name) for name in names if hasattr(segment, name)]
     points = [segment.start or segment.end, *inner, segment.end]
     return np.array([tuple(point) for point in points], dtype=np.float64)
 
 
-def _axes(arc: Arc) -> tuple[FloatArray, FloatArray]:
-    """The two half axes of the ellipse as vectors [2]."""
-    center = np.array(tuple(arc.center))
-    return np.array(tuple(arc.prx)) - center, np.array(tuple(arc.pry)) - center
+def _axes(arc: Arc) -> FloatArray:
+    """The two half axes of the ellipse as vectors [2, 2]."""
+    axes: FloatArray = np.array([tuple(arc.prx), tuple(arc.pry)]) - np.array(tuple(arc.center))
+    return axes
 
 
-def flattened(
-    shapes: list[tuple[list[Any], FloatArray]], tolerance: float | None
-) -> list[FloatArray]:
-    """The shapes as polylines [n, 2] in the outer units."""
+def flattened(shapes: list[Placed], tolerance: float | None) -> list[FloatArray]:
+    """The shapes as polylines [n, 2] in the outer units, at most `tolerance` from the curves."""
     if not shapes:
         return []
     corners = np.concatenate([apply(matrix, controls(segments)) for segments, matrix in shapes])
-    if not np.isfinite(corners).all() or np.abs(corners).max() > COORDINATE_LIMIT:
-        raise SketchRNNError(f"has a coordinate that is no number of at most {COORDINATE_LIMIT:g}")
+    check_coordinates(corners)
     if tolerance is None:
         tolerance = FLATNESS * float((corners.max(axis=0) - corners.min(axis=0)).max())
     lines: list[FloatArray] = []
@@ -224,15 +218,7 @@ def flattened(
     return lines
 
 
-def check_points(count: float) -> None:
-    """Raises SketchRNNError for more points than one drawing has."""
-    if count > POINTS_LIMIT:
-        raise SketchRNNError(f"has more than {POINTS_LIMIT:,} points; one drawing never has")
-
-
-def _polylines(
-    segments: Iterable[Any], matrix: FloatArray, tolerance: float
-) -> Iterator[FloatArray]:
+def _polylines(segments: Segments, matrix: FloatArray, tolerance: float) -> Iterator[FloatArray]:
     """The subpaths of one shape in the outer units; one that does not move is a dot."""
     line: list[FloatArray] = []
     for segment in segments:
@@ -261,7 +247,7 @@ def _points(segment: Any, matrix: FloatArray, tolerance: float) -> FloatArray:
     """The points of a segment after its start, at most `tolerance` from the true curve."""
     count = 1
     if isinstance(segment, Arc) and segment.sweep:
-        axes = np.array(_axes(segment)) @ matrix[:2, :2].T
+        axes = _axes(segment) @ matrix[:2, :2].T
         radius = float(np.linalg.norm(axes))  # no point of the ellipse is farther from its middle
         if radius > 0:
             # the sagitta of an arc of that radius: r (1 - cos(step / 2))
@@ -279,8 +265,3 @@ def _points(segment: Any, matrix: FloatArray, tolerance: float) -> FloatArray:
         return apply(matrix, end)
     inside = np.asarray(segment.npoint(np.linspace(0, 1, count + 1)[1:-1]), dtype=np.float64)
     return apply(matrix, np.concatenate([inside, end]))
-
-
-def is_curve(segment: Any) -> bool:
-    """Whether it is not straight."""
-    return isinstance(segment, Arc | QuadraticBezier | CubicBezier)

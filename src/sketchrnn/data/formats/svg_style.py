@@ -3,29 +3,63 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from sketchrnn.errors import SketchRNNError
 
 RULES_LIMIT = 200_000  # braces, commas and semicolons of a style sheet
-INHERITED = {
-    "fill": "black",
-    "fill-opacity": "1",
-    "stroke": "none",
-    "stroke-opacity": "1",
-    "stroke-width": "1",
-    "visibility": "visible",
-}
-STYLE = (*INHERITED, "display", "opacity")
 UNSEEN = ("none", "transparent")
 # Fills that nobody sees on paper.
 WHITE = ("white", "#fff", "#ffffff", "rgb(255,255,255)", "rgb(100%,100%,100%)")
 
-Style = Mapping[str, str]
 Ranked = tuple[int, int, str]  # weight of the selector, place in the sheet, value
 
 _BRACE = re.compile(r"[{}]")
+
+
+class Style(dict[str, str]):
+    """What is said of `STYLE`: all that is inherited, `display` and `opacity` if they are there."""
+
+    @property
+    def hides_all(self) -> bool:
+        """Whether neither the element nor anything in it is seen."""
+        return self.get("display") == "none" or _is_zero(self.get("opacity", "1"))
+
+    @property
+    def has_line(self) -> bool:
+        """Whether a shape has a line that is seen."""
+        zero = _is_zero(self["stroke-opacity"]) or _is_zero(self["stroke-width"])
+        return self["stroke"] not in UNSEEN and not zero
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether a shape has a line or a fill that is seen."""
+        filled = self["fill"] not in UNSEEN and not _is_zero(self["fill-opacity"])
+        return self["visibility"] == "visible" and (self.has_line or filled)
+
+    @property
+    def is_white(self) -> bool:
+        """Whether a shape is filled with the colour of paper."""
+        return "".join(self["fill"].split()).lower() in WHITE
+
+
+def _is_zero(text: str) -> bool:
+    """Whether it is 0, whatever its unit."""
+    return "0" in text and not any(digit in text for digit in "123456789")
+
+
+INHERITED = Style(
+    {
+        "fill": "black",
+        "fill-opacity": "1",
+        "stroke": "none",
+        "stroke-opacity": "1",
+        "stroke-width": "1",
+        "visibility": "visible",
+    }
+)
+STYLE = (*INHERITED, "display", "opacity")
 
 
 class StyleSheet:
@@ -47,20 +81,20 @@ class StyleSheet:
                 self._count += 1
                 rules[name] = weight, self._count, value
 
-    def style_of(self, element: Element, tag: str, inherited: Style) -> dict[str, str]:
-        """What `STYLE` names: inherited, then attributes, then rules, then the style attribute."""
-        style = {name: inherited[name] for name in INHERITED}
+    def style_of(self, element: Element, inherited: Style) -> Style:
+        """What is inherited, then attributes, then rules, then the style attribute."""
         given = {name: element.attrib[name] for name in STYLE if name in element.attrib}
         if self._rules:
             classes = element.get("class", "").split()
-            selectors = {"*", tag, f"#{element.get('id', '')}"}
-            selectors |= {f"{before}.{name}" for name in classes for before in ("", tag)}
+            selectors = {"*", element.tag, f"#{element.get('id', '')}"}
+            selectors |= {f"{before}.{name}" for name in classes for before in ("", element.tag)}
             ranked: dict[str, Ranked] = {}
             for selector in selectors & self._rules.keys():
                 for name, rule in self._rules[selector].items():
                     ranked[name] = max(ranked.get(name, rule), rule)
             given |= {name: value for name, (_, _, value) in ranked.items()}
         given |= _declared(element.get("style", ""))
+        style = Style({name: inherited[name] for name in INHERITED})
         style |= {name: value for name, value in given.items() if value != "inherit"}
         return style
 
@@ -70,9 +104,8 @@ def _rules(text: str) -> Iterator[tuple[str, dict[str, str]]]:
 
     In one pass, so that the length of a hostile sheet costs no more than its length.
     """
-    text = "".join(
-        part.partition("*/")[2] if number else part for number, part in enumerate(text.split("/*"))
-    )
+    before, *commented = text.split("/*")
+    text = before + "".join(part.partition("*/")[2] for part in commented)
     depth = begin = 0
     selectors = ""
     for brace in _BRACE.finditer(text):
@@ -99,33 +132,3 @@ def _declared(text: str) -> dict[str, str]:
         for name, value in declared.items()
         if name in STYLE
     }
-
-
-def is_hidden(style: Style) -> bool:
-    """Whether neither the element nor anything in it is seen."""
-    return style.get("display") == "none" or _is_zero(style.get("opacity", "1"))
-
-
-def is_painted(style: Style) -> bool:
-    """Whether a shape has a line or a fill that is seen."""
-    filled = style["fill"] not in UNSEEN and not _is_zero(style["fill-opacity"])
-    return style["visibility"] == "visible" and (has_line(style) or filled)
-
-
-def has_line(style: Style) -> bool:
-    """Whether a shape has a line that is seen."""
-    return not (
-        style["stroke"] in UNSEEN
-        or _is_zero(style["stroke-opacity"])
-        or _is_zero(style["stroke-width"])
-    )
-
-
-def is_white(style: Style) -> bool:
-    """Whether a shape is filled with the colour of paper."""
-    return "".join(style["fill"].split()).lower() in WHITE
-
-
-def _is_zero(text: str) -> bool:
-    """Whether it is 0, whatever its unit."""
-    return "0" in text and not any(digit in text for digit in "123456789")

@@ -408,35 +408,23 @@ class _Sums:
 class Gradients:
     """Gradients of weights: sums of outer products over all steps of all rows, cut by columns.
 
-    In training of float32 factors: with bfloat16 ones (`half`) models learn less well
-    (docs/performance.md).
+    Of float32 factors: with bfloat16 ones models learn less well (docs/performance.md).
     """
 
-    def __init__(self, lengths_B: Tensor, *, half: bool = False) -> None:
-        self._lengths_B, self._half = lengths_B, half
+    def __init__(self, lengths_B: Tensor) -> None:
+        self._lengths_B = lengths_B
         self._planned: list[_Planned] = []
 
-    def add(
-        self,
-        before_first: Tensor,
-        a: Tensor,
-        d: Tensor,
-        *,
-        before: bool,
-        total: Tensor | None = None,
-    ) -> Tensor:
-        """Plan sum of a' d over steps and rows [M, N]; `before`: a' is that of the step before.
-
-        It is added to `total`, by default zeros, which is returned.
-        """
+    def add(self, before_first: Tensor, a: Tensor, d: Tensor, *, before: bool) -> Tensor:
+        """Plan sum of a' d over steps and rows [M, N]; `before`: a' is that of the step before."""
         M, N = a.shape[2], d.shape[2]
         T, B = d.shape[:2]
-        gradient = a.new_zeros(M, N) if total is None else total
+        gradient = a.new_zeros(M, N)
         width = -(-N // torch.get_num_threads() // COLUMNS) * COLUMNS
         for first in range(0, N, width):
             struct = Gradient(
                 T, B, self._lengths_B.data_ptr(), before_first.data_ptr(), a.data_ptr(), before,
-                d.data_ptr(), M, N, first, min(first + width, N), self._half,
+                d.data_ptr(), M, N, first, min(first + width, N), False,
                 gradient.data_ptr(),
             )  # fmt: skip
             self._planned.append(("weight_gradient", struct))
