@@ -159,7 +159,7 @@ def test_a_decoder_only_file(decoder_file: tuple[Path, dict[str, Array]]) -> Non
 
 def test_a_vae_file(vae_file: tuple[Path, dict[str, Array]]) -> None:
     path, weights = vae_file
-    config, facts, found = read_published(path)
+    config, _, found = read_published(path)
     assert config == ModelConfig(
         N_max=12,
         conditional=True,
@@ -275,6 +275,7 @@ def test_as_a_model_it_has_all_verbs(vae_file: tuple[Path, Any], tmp_path: Path)
     model = Model.from_published(vae_file[0], scale=20.0)
     assert model.facts.scale == 20
     imported = import_published(vae_file[0], tmp_path / "run", kind=Model, scale=20.0)
+    assert isinstance(imported, Model)
     given = model.generate(2, seed=1)
     expected = sketchrnn.load(tmp_path / "run").reconstruct(given, seed=2)
     assert model.reconstruct(given, seed=2) == imported.reconstruct(given, seed=2) == expected

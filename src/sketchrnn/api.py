@@ -86,7 +86,9 @@ class Model(Coder):
 
         Args, Raises: as `sketchrnn.share.magenta.load_published`.
         """
-        return magenta.load_published(path, kind=Model, device=device, scale=scale)
+        model = magenta.load_published(path, kind=Model, device=device, scale=scale)
+        assert isinstance(model, Model)
+        return model
 
 
 def load(

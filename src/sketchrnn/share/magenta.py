@@ -25,7 +25,7 @@ import torch
 
 from sketchrnn import runs
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing.coder import C, Coder
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.stepping import network_with
 from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.files import replaced_by, write_text
@@ -72,10 +72,10 @@ IMPORTED = "imported"  # of the facts in the weight file: from what
 def load_published(
     path: str | os.PathLike[str],
     *,
-    kind: type[C] = Coder,  # type: ignore[assignment]
+    kind: type[Coder] = Coder,
     device: str = "cpu",
     scale: float | None = None,
-) -> C:
+) -> Coder:
     """Load a published JSON file.
 
     Args:
@@ -98,9 +98,9 @@ def import_published(
     path: str | os.PathLike[str],
     run: str | os.PathLike[str],
     *,
-    kind: type[C] = Coder,  # type: ignore[assignment]
+    kind: type[Coder] = Coder,
     scale: float | None = None,
-) -> C:
+) -> Coder:
     """Make a run folder of a published JSON file: config.json and best.safetensors.
 
     What the file does not say of the training drawings stays unknown: epsilon, mean length, counts.

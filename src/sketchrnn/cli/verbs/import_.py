@@ -37,10 +37,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, check and write."""
-    from sketchrnn.drawing.coder import Coder
     from sketchrnn.share.magenta import import_published
 
-    model: Coder = import_published(arguments.file, arguments.output, scale=arguments.scale)
+    model = import_published(arguments.file, arguments.output, scale=arguments.scale)
     kind = "a VAE" if model.conditional else "decoder only"
     size = "its drawings were too long to measure their size"
     if model.facts.size is not None:
