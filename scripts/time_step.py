@@ -46,14 +46,13 @@ def rows() -> list[Row]:
 def measure(row: Row, settings: BenchSettings) -> dict[str, float]:
     """Seconds of a step (median, least), of the first one, and the GPU's peak memory in GB."""
     cell, _, backend = row
-    device = choose_device("auto")
-    step = training_step(settings, cell, backend, device)  # type: ignore[arg-type]
+    step = training_step(settings, cell, backend)
     began = time.perf_counter()
     step()
     first = time.perf_counter() - began
     timer = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
     found = timer.blocked_autorange(min_run_time=STEPS_SECONDS)
-    on_gpu = device.type == "cuda"
+    on_gpu = settings.device.startswith("cuda")
     return {
         "seconds": found.median,
         "least": min(found.times),
@@ -125,6 +124,7 @@ def main() -> None:
     if arguments.row:
         settings = BenchSettings(
             size="paper",
+            device=str(choose_device("auto")),
             encoder_size=encoder_size,
             decoder_size=decoder_size,
             N_max=arguments.N_max,

@@ -176,7 +176,7 @@ def test_frames_show_what_the_clock_says() -> None:
 def test_films(form: str) -> None:
     image_module = pytest.importorskip("PIL.Image")
     scene = scene_of(HOUSE)
-    content = film(scene, form, seconds=0.6)  # type: ignore[arg-type]
+    content = film(scene, form, seconds=0.6)
     image = image_module.open(io.BytesIO(content))
     assert image.format == form
     assert image.info["loop"] == 0

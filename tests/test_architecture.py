@@ -33,7 +33,7 @@ MODULES = modules()
 TORCH_FREE = (
     *("errors", "files", "strokes", "travel", "seeds", "svgtext", "registry", "sketch", "data"),
     *("figures", "runs", "model.config", "model.numpy_cells", "training.config", "cli"),
-    *("training.schedules", "drawing.base", "drawing.fit", "drawing.latent", "drawing.live"),
+    *("drawing.base", "drawing.fit", "drawing.latent", "drawing.live"),
     *("drawing.point", "share.hub", "share.starters"),
 )
 

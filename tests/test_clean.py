@@ -13,14 +13,21 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, euclidean
 
 from sketchrnn import strokes
-from sketchrnn.data.clean import boxed, clean, preprocess, without_short
-from sketchrnn.data.copies import copied, random_matrix
+from sketchrnn.data.clean import (
+    boxed,
+    clean,
+    copied,
+    preprocess,
+    random_matrix,
+    without_short,
+)
 from sketchrnn.data.doodles import doodles
-from sketchrnn.data.effects import Effects, Polyline, Shape
 from sketchrnn.data.prepare_config import PrepareConfig
+from sketchrnn.data.report import Effects, Step
 from sketchrnn.data.simplify import farthest_first, fewest_rows
 from sketchrnn.data.spool import worst
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.travel import Polyline
 
 POINT = st.tuples(*2 * [st.floats(-1e4, 1e4, allow_nan=False, width=32)])
 LINE = st.lists(POINT, min_size=1, max_size=12).map(lambda points: np.array(points))
@@ -46,8 +53,8 @@ ALL = {
 
 def make(lines: list[Polyline], **options: object) -> tuple[list[Polyline], Effects]:
     effects = Effects()
-    found, _ = clean(lines, PrepareConfig(**options), effects)  # type: ignore[arg-type]
-    return found, effects
+    found = clean(lines, PrepareConfig(**options), effects).after
+    return list(found), effects
 
 
 def random_drawing(seed: int, count: int = 6, points: int = 30) -> list[Polyline]:
@@ -72,7 +79,7 @@ def test_no_step_makes_nonsense(
 ) -> None:
     given_lines = [line.copy() for line in lines]
     effects = Effects()
-    found, _ = clean(lines, replace(config, box=box, simplify=epsilon), effects)
+    found = clean(lines, replace(config, box=box, simplify=epsilon), effects).after
     assert found
     assert all(len(line) and np.isfinite(line).all() for line in found)
     strokes.check_stroke3(strokes.polylines_to_stroke3(found)[0])
@@ -100,9 +107,9 @@ def test_what_is_drawn_was_there_and_what_was_there_is_drawn(
 ) -> None:
     """But for gaps that were joined, short strokes, and what the epsilons allow."""
     effects = Effects()
-    found, _ = clean(lines, replace(config, simplify=epsilon), effects)
+    found = clean(lines, replace(config, simplify=epsilon), effects).after
     unit = np.ptp(np.concatenate(lines), axis=0).max() / 255 or 1.0
-    largest = max((step.epsilon_px or 0.0) * unit for step in effects.steps or [Effects().step("")])
+    largest = max((step.epsilon_px or 0.0) * unit for step in [*effects.steps, Step("")])
     tolerance = max(epsilon * unit, largest) + 1e-6 * (1 + np.abs(np.concatenate(lines)).max())
     joint = (config.join or 0.0) * unit / 2  # a point of a gap is nearer to one of its ends
     assert farthest_from(found, lines) <= tolerance + joint
@@ -438,11 +445,18 @@ def test_steps_stand_in_the_order_in_which_they_are_done() -> None:
     assert together[-2:] == ["simplify 1", "at-most 20"]
 
 
-def test_a_shape() -> None:
-    lines = [np.array([[0.0, 0], [3, 0]]), np.array([[3.0, 4], [0, 0], [1, 1]])]
-    assert Shape.of(lines, 2.0) == Shape(2, 5, 2.0)
-    assert Shape().change_to(Shape()) == 0
-    assert Shape(4, 10, 100).change_to(Shape(2, 10, 25)) == 0.5 + 0.75
+def test_how_much_a_drawing_was_changed() -> None:
+    """The parts by which its strokes, points and travel became fewer, step by step."""
+    lines = [np.array([[0.0, 0], [200, 0]]), np.array([[200.0, 5], [255, 255]])]
+    assert clean(lines, PrepareConfig(), Effects()).amount == 0
+    change = clean(lines, PrepareConfig(join=5), Effects())
+    assert change.amount == 1 / 2 + 0 + 1  # the gap became a line of the same points
+    assert change.before is lines
+    assert change.amount == clean(lines, PrepareConfig(join=5, order=True), Effects()).amount
+    dot = np.array([[9.0, 9]])
+    change = clean([*lines, dot], PrepareConfig(min_stroke=1), Effects())
+    way = np.hypot(255 - 9, 255 - 9)
+    assert change.amount == pytest.approx(1 / 3 + 1 / 5 + way / (way + 5))
 
 
 def test_the_box() -> None:

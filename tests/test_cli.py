@@ -201,11 +201,11 @@ def test_a_preset_sets_all_numbers(preset: str) -> None:
     typed = ["train", "d.npz", "-o", "run", "--preset", preset, "--z-size", "7", "--R", "0.5"]
     arguments = build_parser().parse_args(typed)
     numbers = given_fields(arguments, ModelConfig) | given_fields(arguments, TrainingConfig)
-    settings = new_settings(arguments.data, preset=arguments.preset, numbers=numbers)
-    assert (settings.data, settings.max_points) == (["d.npz"], None)
+    sizes, training = new_settings(arguments.data, arguments.preset, None, numbers)
+    assert (arguments.data, arguments.max_points) == (["d.npz"], None)
     expected = PRESETS[preset].model | {"z_size": 7, "conditional": True}
-    assert ModelConfig(N_max=9, **settings.model) == ModelConfig(N_max=9, **expected)
-    assert settings.training == dataclasses.replace(PRESETS[preset].training, R=0.5)
+    assert ModelConfig(N_max=9, **sizes) == ModelConfig(N_max=9, **expected)
+    assert training == dataclasses.replace(PRESETS[preset].training, R=0.5)
 
 
 def test_every_field_says_what_it_is(shell: Shell) -> None:

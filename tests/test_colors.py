@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.colors import PALETTE, REST, blend, from_oklab, heat, to_oklab
-from sketchrnn.figures.sheet import INK, PAPER
+from sketchrnn.figures.colors import (
+    INK,
+    PALETTE,
+    PAPER,
+    REST,
+    blend,
+    from_oklab,
+    heat,
+    to_oklab,
+)
 
 hex_colors = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 

@@ -378,7 +378,7 @@ ERRORS: list[tuple[Callable[[], object], str]] = [
         "the part has 15 points; test model draws at most 15: give it at most 14",
     ),
     (lambda: complete(ANY, PART, 0), "number of drawings must be at least 1"),
-    (lambda: complete(ANY, PART, pen="left"), "the pen goes on auto, down or up, got 'left'"),  # type: ignore[arg-type]
+    (lambda: complete(ANY, PART, pen="left"), "the pen goes on auto, down or up, got 'left'"),
     (lambda: complete(ANY, PART, temperature=-1), "temperature must be a number from 0"),
     (lambda: complete(ANY, PART, z="posterior"), 'z must be "part" or an array'),
     (lambda: complete(ANY, PART, z=[1.0]), "z must have 4 numbers"),

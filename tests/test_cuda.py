@@ -38,8 +38,8 @@ def test_losses_and_gradients_agree(cell: str) -> None:
     torch.manual_seed(0)
     config = ModelConfig(
         N_max=40,
-        encoder_cell=cell,  # type: ignore[arg-type]
-        decoder_cell=cell,  # type: ignore[arg-type]
+        encoder_cell=cell,
+        decoder_cell=cell,
         encoder_size=32,
         decoder_size=64,
         z_size=16,
@@ -152,7 +152,7 @@ def a_trainer(cell: str, *, graphs: bool, bf16: bool = False) -> Trainer:
     model = ModelConfig(
         N_max=N_MAX,
         encoder_cell="lstm",
-        decoder_cell=cell,  # type: ignore[arg-type]
+        decoder_cell=cell,
         encoder_size=32,
         decoder_size=64,
         z_size=16,

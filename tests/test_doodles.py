@@ -97,7 +97,7 @@ def test_lengths_and_sizes() -> None:
 
 
 def test_prepared_as_quickdraw_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All strokes at once gives what the public steps give one stroke after the other."""
+    """The public steps, one stroke after the other."""
     monkeypatch.setattr(hand, "_wobble", lambda along, rng: np.zeros((len(along), 2)))
     rng = np.random.default_rng(0)
     for _ in range(20):

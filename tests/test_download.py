@@ -26,9 +26,9 @@ from sketchrnn.data import download as module
 from sketchrnn.data.download import (
     KINDS,
     QUICKDRAW_URL,
-    ProgressDisplay,
     closest_classes,
     download,
+    progress_display,
     quickdraw_classes,
 )
 from sketchrnn.data.transfer import TransferProgress, follow
@@ -575,7 +575,7 @@ def test_https_is_never_left() -> None:
     class Redirecting(urllib3.PoolManager):
         """Leads from the first address on to `to`."""
 
-        def urlopen(self, method: str, url: str, *_: Any, **more: Any) -> Any:  # type: ignore[override]
+        def urlopen(self, method: str, url: str, *_: Any, **more: Any) -> Any:
             asked.append((method, url))
             if url == to:
                 return urllib3.HTTPResponse(status=200)
@@ -753,7 +753,7 @@ def test_the_display_is_one_line_a_file_where_there_is_no_terminal(
     (tmp_path / "pig.npz").write_bytes(CONTENT)
     server.script = [breaks_off(HALF)]
     out = io.StringIO()
-    with ProgressDisplay(Console(file=out, width=40)) as show:
+    with progress_display(Console(file=out, width=40)) as show:
         fetch(server, tmp_path, "cat", "pig", progress=show)
     assert out.getvalue().splitlines() == [
         f"{tmp_path / 'cat.npz'}: 200,000 bytes",
@@ -767,7 +767,7 @@ def test_the_display_on_a_terminal_shows_size_and_what_went_wrong(
     server.script = [breaks_off(HALF)]
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=120)
-    with ProgressDisplay(console) as show:
+    with progress_display(console) as show:
         fetch(server, tmp_path, progress=show)
     assert "cat.npz: the server broke off at 100,000 of 200,000 bytes; next try" in out.getvalue()
     assert "200.0/200.0 kB" in out.getvalue()
@@ -778,8 +778,7 @@ def test_the_list_of_classes() -> None:
     assert {"cat", "power outlet", "t-shirt", "The Mona Lisa"} <= set(quickdraw_classes())
     assert closest_classes("Eiffel tower") == ["The Eiffel Tower"]
     assert closest_classes("qqqq") == []
-    for name in quickdraw_classes():
-        module._check_name(name)
+    assert all(map(module._NAME.fullmatch, quickdraw_classes()))
 
 
 def test_the_list_of_classes_holds_the_real_ones(shared: Path) -> None:

@@ -19,8 +19,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts
-from sketchrnn.training.alike import unlike
-from sketchrnn.training.evaluate import compare, evaluate, evaluate_split
+from sketchrnn.training.evaluate import compare, evaluate, evaluate_split, unlike
 
 CONFIG = ModelConfig(
     N_max=12, encoder_size=4, decoder_size=8, z_size=3, mixtures=2, decoder_cell="layer_norm"
@@ -73,7 +72,7 @@ def test_nothing_is_said_of_data_that_are_alike() -> None:
 
 def test_each_difference_is_a_line_and_the_command_ends_them() -> None:
     ours = data()
-    line, command = unlike(facts_of(ours, scale=ours.scale * 1.06), 12, ours, "my.npz")
+    line, command = unlike(facts_of(ours, scale=ours.scale * 1.06), 12, ours, ["my.npz"])
     assert line.startswith(f"the scale of these drawings is {ours.scale:.4g} px, of those that the")
     assert command == (
         "to prepare them alike: sketchrnn data prepare my.npz -o ALIKE.sketches --simplify 2"

@@ -94,8 +94,8 @@ def test_a_decoder_only_run_has_no_L_KL() -> None:
 def test_a_resumed_run_counts_each_step_once() -> None:
     redone = [train(step) for step in range(300, 410, 10)]
     wrong = [train(step, L_R=9.0) for step in range(300, 410, 10)]
-    before = [record for record in LOG if record["step"] < 300]  # type: ignore[operator]
-    after = [record for record in LOG if record["step"] > 400]  # type: ignore[operator]
+    before = [record for record in LOG if record["step"] < 300]
+    after = [record for record in LOG if record["step"] > 400]
     assert loss_curves_svg([*before, *wrong, *redone, *after]) == loss_curves_svg(LOG)
 
 
@@ -134,7 +134,7 @@ def test_without_matplotlib_the_message_says_what_to_install(
     def without_matplotlib(name: str, *args: object) -> object:
         if name.startswith("matplotlib"):
             raise ImportError(name)
-        return real(name, *args)  # type: ignore[arg-type]
+        return real(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without_matplotlib)
     with pytest.raises(SketchRNNError, match=r"needs matplotlib: install it.*\[plots\]"):

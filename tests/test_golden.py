@@ -82,8 +82,8 @@ def config_of(arrays: Arrays) -> ModelConfig:
     return ModelConfig(
         N_max=arrays["input/x"].shape[1] - 1,
         conditional=conditional,
-        encoder_cell=encoder,  # type: ignore[arg-type]
-        decoder_cell=decoder,  # type: ignore[arg-type]
+        encoder_cell=encoder,
+        decoder_cell=decoder,
         decoder_size=decoder_size,
         mixtures=(outputs - 3) // 6,
         hyper_size=hyper_size,
@@ -238,7 +238,7 @@ def test_golden_loss_and_gradients(
         network.zero_grad()
         mixture, _ = network.decode(x[:, :-1], z, backend=backend)
         L_R = reconstruction_loss(mixture, x[:, 1:], lengths).L_R.mean()
-        L_R.backward()  # type: ignore[no-untyped-call]
+        L_R.backward()
         named = [*network.decoder.named_parameters(), *network.head.named_parameters("head")]
         return L_R.item(), {name: value.grad for name, value in named if value.grad is not None}
 

@@ -32,7 +32,6 @@ from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.unroll import PLAIN, Backend, unroll_beside
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.graph import DeviceStep
-from sketchrnn.training.schedules import kl_weight, learning_rate
 from sketchrnn.training.trainer import Trainer
 from unrolling import Answer, Problem, assert_same, every_cell, ragged, random_loss, random_problem
 
@@ -328,8 +327,8 @@ def trainer_and_step(
 ) -> tuple[Trainer, DeviceStep]:
     trainer = Trainer(model, training, 1.0, DEVICE)
     trainer.backend = backend
-    parts = (trainer.network, trainer.adam, training, trainer.generator, backend)
-    return trainer, DeviceStep(*parts, (2, model.N_max + 1, 5))
+    shape_BT5 = (2, model.N_max + 1, 5)
+    return trainer, DeviceStep(trainer._learn, trainer.adam, trainer.generator, shape_BT5)
 
 
 @pytest.mark.parametrize("backend", [
@@ -342,26 +341,23 @@ def test_device_step_is_the_trainers(conditional: bool, clip_by: str, backend: B
     """Three steps: the same losses, and then the same weights; on a GPU from a graph."""
     model = replace(MODEL, conditional=conditional)
     training = TrainingConfig(
-        batch_size=2, learning_rate=0.01, clip_by=clip_by, gradient_clip=0.05, R=0.5  # type: ignore[arg-type]
+        batch_size=2, learning_rate=0.01, clip_by=clip_by, gradient_clip=0.05, R=0.5
     )  # fmt: skip
     plain, _ = trainer_and_step(model, training, PLAIN)
     trainer, device_step = trainer_and_step(model, training, backend)
     for step in range(3):
         batch = a_batch(step)
-        seed, rate, weight = step_numbers(training, step)
-        expected = plain._eager_step(batch, seed, rate, weight)
-        device_step.start(batch, seed=seed, rate=rate, weight=weight)
-        assert device_step.finish() == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE)
+        numbers = step_numbers(training, step)
+        expected = plain._eager_step(batch, *numbers)
+        found = device_step.take(batch, *numbers)
+        assert found == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE)
     # Adam divides by the gradient's own size: where that is nothing, its sign is rounding
     for ours, theirs in zip(trainer.network.parameters(), plain.network.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=20 * TOLERANCE)
 
 
 def step_numbers(training: TrainingConfig, step: int) -> tuple[int, float, float]:
-    rate = learning_rate(
-        step, training.learning_rate, training.learning_rate_decay, training.min_learning_rate
-    )
-    return 1000 + step, rate, kl_weight(step, training.w_KL, training.eta_min, training.R)
+    return 1000 + step, training.rate_at(step), training.kl_weight_at(step)
 
 
 @pytest.mark.parametrize("backend", [
@@ -377,9 +373,7 @@ def test_a_step_that_is_not_finite_does_nothing(backend: Backend) -> None:
     bad.x_BT5[0, 2, 0] = np.nan
 
     def take(step: DeviceStep, batch: Batch, number: int) -> dict[str, float] | None:
-        seed, rate, weight = step_numbers(training, number)
-        step.start(batch, seed=seed, rate=rate, weight=weight)
-        return step.finish()
+        return step.take(batch, *step_numbers(training, number))
 
     for number in range(2):
         expected = pytest.approx(take(undisturbed, a_batch(number), number), rel=AGAIN, abs=AGAIN)
@@ -406,8 +400,8 @@ class NothingWaits(TorchDispatchMode):
 def test_the_step_waits_for_nothing(
     decoder_cell: str, clip_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = replace(MODEL, decoder_cell=decoder_cell, hyper_size=4, hyper_embedding=2)  # type: ignore[arg-type]
-    training = TrainingConfig(batch_size=2, clip_by=clip_by)  # type: ignore[arg-type]
+    model = replace(MODEL, decoder_cell=decoder_cell, hyper_size=4, hyper_embedding=2)
+    training = TrainingConfig(batch_size=2, clip_by=clip_by)
     trainer, device_step = trainer_and_step(model, training, TRITON)
     # on the CPU it reads its rate and its switch, on a GPU its kernel does
     monkeypatch.setattr(trainer.adam, "step", lambda: None)

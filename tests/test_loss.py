@@ -30,7 +30,6 @@ from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import Evaluation, mean_and_stderr
 from sketchrnn.training.evaluate import measure as measure_drawings
-from sketchrnn.training.schedules import kl_weight
 from sketchrnn.training.trainer import Trainer
 
 NETWORK = 2e-5
@@ -428,7 +427,8 @@ def test_floor_and_annealing_in_training_only() -> None:
     trainer = make_trainer()
     for step in range(4):
         record = trainer.step(full_batch())
-        weight = kl_weight(step, 0.5, 0.1, 0.5)
+        weight = trainer.training.kl_weight_at(step)
+        assert weight == 0.5 * (1 - 0.9 * 0.5**step)
         assert record["kl_weight"] == weight
         assert 0 <= record["L_KL"] < 0.7
         assert record["L_R"] == pytest.approx(record["L_s"] + record["L_p"], rel=1e-6)

@@ -65,7 +65,7 @@ each_size = pytest.mark.parametrize(
 
 
 def single(name: str, **arguments: object) -> Problem:
-    return random_problem(name, **arguments).to(torch.float32)  # type: ignore[arg-type]
+    return random_problem(name, **arguments).to(torch.float32)
 
 
 # ---- the same numbers ----------------------------------------------------------------------
@@ -265,7 +265,7 @@ def test_nan_in_an_adjoint_is_passed_on(name: str) -> None:
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, object], message: str) -> None:
     """C would read and write what is not its own."""
-    problem = replace(single("lstm", T=5, B=3, H=8), **changes)  # type: ignore[arg-type]
+    problem = replace(single("lstm", T=5, B=3, H=8), **changes)
     if "x_TBD" in changes and problem.x_TBD.shape[1] == 2:
         problem = replace(problem, constant=problem.constant[:2])
     with pytest.raises(ValueError, match=message):

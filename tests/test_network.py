@@ -492,4 +492,4 @@ def test_stored_model_config() -> None:
     with pytest.raises(SketchRNNError, match="'N_max' is missing"):
         ModelConfig.from_dict({"z_size": 5})
     with pytest.raises(dataclasses.FrozenInstanceError):
-        config.N_max = 3  # type: ignore[misc]
+        config.N_max = 3

@@ -21,7 +21,7 @@ from sketchrnn.data.formats import read, sketches
 from sketchrnn.data.formats.records import Skipped
 from sketchrnn.data.prepare import prepare
 from sketchrnn.data.prepare_config import PrepareConfig
-from sketchrnn.data.report import Report, SourceReport
+from sketchrnn.data.report import Report
 from sketchrnn.data.sources import read_source
 from sketchrnn.data.spool import Item, Spool
 from sketchrnn.errors import SketchRNNError
@@ -366,7 +366,9 @@ def test_every_option_reaches_the_settings(
         seen.append((sources, output, settings))
         empty = Drawings.from_arrays([])
         one = Drawings.from_arrays([np.array([[1, 2, 1]])])
-        return Report((), Dataset(one, empty, empty, ("a",)))
+        report = Report()
+        report.dataset = Dataset(one, empty, empty, ("a",))
+        return report
 
     monkeypatch.setattr("sketchrnn.data.prepare.prepare", fake)
     options = (
@@ -594,10 +596,10 @@ def test_more_sources_than_16_bits_count() -> None:
         spool = Spool(file, PrepareConfig())
         spool.see("cat")
         for number in range((1 << 16) + 1):
-            spool.begin_source(SourceReport(str(number)))
+            spool.begin_source(str(number))
         spool.add(Item(np.array([[1.0, 2, 1]]), "cat"), "cat")
         spool.dataset("cats")
-    assert [one.source for one in spool.reports if one.kept["train"]] == [str(1 << 16)]
+    assert [one.source for one in spool.report.sources if one.kept["train"]] == [str(1 << 16)]
 
 
 # --- cleaning, outliers, copies ----------------------------------------------------------------

@@ -338,7 +338,7 @@ WEIGHTS: dict[str, Callable[[], bytes]] = {
         json.dumps({"head.a": tensor("F32", [1 << 62, 4], 0, 0)}).encode()
     ),
     **{
-        f"numbers of type {dtype}": lambda dtype=dtype, size=size: tensors(  # type: ignore[misc]
+        f"numbers of type {dtype}": lambda dtype=dtype, size=size: tensors(
             json.dumps({"head.a": tensor(dtype, [8], 0, size)}).encode(), bytes(size)
         )
         for dtype, size in {"C64": 64, "F4": 4, "F8_E4M3": 8, "I64": 64, "BOOL": 8}.items()

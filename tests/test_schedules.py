@@ -10,24 +10,34 @@ import pytest
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.training.config import PRESETS, TrainingConfig
-from sketchrnn.training.schedules import kl_weight, learning_rate
 
 STEPS = [0, 1, 10, 1_000, 50_000, 1_000_000]
 
 
+def rate(step: int, start: float, decay: float, minimum: float) -> float:
+    config = TrainingConfig(
+        learning_rate=start, learning_rate_decay=decay, min_learning_rate=minimum
+    )
+    return config.rate_at(step)
+
+
+def kl_weight(step: int, w_KL: float, eta_min: float, R: float) -> float:
+    return TrainingConfig(w_KL=w_KL, eta_min=eta_min, R=R).kl_weight_at(step)
+
+
 def test_learning_rate_at_its_ends() -> None:
-    assert learning_rate(0, 1e-3, 0.9999, 1e-5) == pytest.approx(1e-3, rel=1e-12)
-    assert learning_rate(10**7, 1e-3, 0.9999, 1e-5) == 1e-5
+    assert rate(0, 1e-3, 0.9999, 1e-5) == pytest.approx(1e-3, rel=1e-12)
+    assert rate(10**7, 1e-3, 0.9999, 1e-5) == 1e-5
     # half of the way down after log 2 / -log 0.5 = 1 step
-    assert learning_rate(1, 0.9, 0.5, 0.1) == pytest.approx(0.5, rel=1e-12)
+    assert rate(1, 0.9, 0.5, 0.1) == pytest.approx(0.5, rel=1e-12)
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_learning_rate_is_the_reference_codes(step: int) -> None:
     lr, min_lr, decay = 1e-3, 1e-5, 0.9999
     theirs = (lr - min_lr) * decay**step + min_lr
-    assert learning_rate(step, lr, decay, min_lr) == theirs
-    assert learning_rate(step, 1e-4, 1.0, 1e-4) == pytest.approx(1e-4)  # the paper's: constant
+    assert rate(step, lr, decay, min_lr) == theirs
+    assert rate(step, 1e-4, 1.0, 1e-4) == pytest.approx(1e-4)  # the paper's: constant
 
 
 def test_kl_weight_at_its_ends() -> None:
@@ -43,8 +53,7 @@ def test_kl_weight_of_the_magenta_preset_is_the_reference_codes(step: int) -> No
     """There the weight itself starts at 0.01 of 0.5: eta_min is 0.02."""
     w_KL, start, R = 0.5, 0.01, 0.99995
     theirs = w_KL - (w_KL - start) * R**step
-    config = PRESETS["magenta"].training
-    ours = kl_weight(step, config.w_KL, config.eta_min, config.R)
+    ours = PRESETS["magenta"].training.kl_weight_at(step)
     assert ours == pytest.approx(theirs, rel=1e-12)
 
 

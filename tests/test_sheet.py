@@ -332,7 +332,7 @@ def test_a_grid_of_a_flat_list() -> None:
 )
 def test_bad_input_gets_one_line(make: object, message: str) -> None:
     with pytest.raises(SketchRNNError, match=message):
-        make()  # type: ignore[operator]
+        make()
 
 
 def test_json_holds_the_drawings_in_their_own_units(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_equality() -> None:
         (lambda: Sketch.from_stroke3([[1, 1, 1]], start=(0, 0, 0)), "start"),
         (lambda: Sketch.from_stroke5([[0, 0, 0, 0, 1]]), "ends before its first point"),
         (lambda: Sketch.from_json({}), "a drawing in JSON is"),
-        (lambda: Sketch.from_json([[[0, 0]]]), "a drawing in JSON is"),  # type: ignore[arg-type]
+        (lambda: Sketch.from_json([[[0, 0]]]), "a drawing in JSON is"),
         (lambda: Sketch.from_json({"strokes": [{"points": "ab"}]}), "a drawing in JSON is"),
         (lambda: HOUSE.scaled(np.inf), "cannot scale"),
         (lambda: HOUSE.moved(0, np.nan), "cannot move"),
@@ -170,7 +170,7 @@ def test_equality() -> None:
 )
 def test_bad_input_gets_one_line(make: object, message: str) -> None:
     with pytest.raises(SketchRNNError, match=message) as caught:
-        make()  # type: ignore[operator]
+        make()
     assert "\n" not in str(caught.value)
 
 

@@ -323,4 +323,4 @@ def test_many_tiles_are_not_too_many_pixels(
 )
 def test_bad_input_gets_one_line(make: object, message: str) -> None:
     with pytest.raises(SketchRNNError, match=message):
-        make()  # type: ignore[operator]
+        make()

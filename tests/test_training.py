@@ -55,7 +55,7 @@ MODEL = ModelConfig(
     z_size=4,
     mixtures=2,
 )
-LOSS = "sketchrnn.training.step.reconstruction_loss"
+LOSS = "sketchrnn.training.trainer.reconstruction_loss"
 
 TRAINING = TrainingConfig(
     batch_size=8,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 
 import torch
 
@@ -26,7 +27,21 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def use_exact_onednn_products() -> bool:
+def prepared_device(name: str) -> torch.device:
+    """`choose_device` for a long computation."""
+    device = choose_device(name)
+    if device.type == "cpu":
+        prepare_cpu()
+    return device
+
+
+def prepare_cpu() -> None:
+    """What a long computation on the CPU gains from; results stay float32's."""
+    _keep_freed_memory()
+    _use_exact_onednn_products()
+
+
+def _use_exact_onednn_products() -> None:
     """Let float32 products on the CPU go through oneDNN where that is still float32.
 
     On some processors oneDNN forms float32 products up to twice as fast as PyTorch's default
@@ -35,9 +50,6 @@ def use_exact_onednn_products() -> bool:
     here, in a few milliseconds, and the switch stays on only if that is float32's. Nothing is
     decided by a clock: the same machine decides the same each time, so a resumed run computes as
     it did before.
-
-    Returns:
-        whether the switch was left on.
     """
     before = torch.get_float32_matmul_precision()
     generator = torch.Generator().manual_seed(0)
@@ -50,30 +62,18 @@ def use_exact_onednn_products() -> bool:
         return float(((a @ b).double() - exact).abs().max())
 
     default = error("highest")
-    if error("medium") <= 4 * default:  # float32 sums in another order; bfloat16 is 1000 times off
-        return True
-    torch.set_float32_matmul_precision(before)
-    return False
+    if error("medium") > 4 * default:  # float32 sums in another order; bfloat16 is 1000 times off
+        torch.set_float32_matmul_precision(before)
 
 
-def keep_freed_memory() -> bool:
+def _keep_freed_memory() -> None:
     """Let the process keep what it frees instead of handing it back to the system at once.
 
     A training step frees and takes the same few hundred megabytes again; without this each step
     pays for fresh pages (measured: a third more time a step). glibc only; elsewhere a no-op.
-
-    Returns:
-        whether it was done.
     """
     M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
-    try:
+    with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))
-
-
-def prepare_cpu() -> None:
-    """What a long computation on the CPU gains from; results stay float32's."""
-    keep_freed_memory()
-    use_exact_onednn_products()
+        if mallopt(M_MMAP_MAX, 0):
+            mallopt(M_TRIM_THRESHOLD, -1)

@@ -29,10 +29,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     If the block raises, the temporary file is removed and `path` stays as it was. The content is on
     disk before the rename, so a power cut leaves either the old file or the new one. A symbolic
-    link stays one: the file that it points to is replaced. A device or pipe is written to.
-
-    Raises:
-        OSError: the file cannot be written (a folder, no permission, disk full).
+    link stays one: the file that it points to is replaced. A device or pipe is written to. Raises
+    OSError where the file cannot be written (a folder, no permission, disk full).
     """
     target = Path(path)
     if target.is_dir():
@@ -55,7 +53,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        umask = os.umask(0)  # it can only be read by setting it
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -68,11 +68,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
-    """Write several files into `folder`, made where it is missing: all of them, or none.
-
-    Returns:
-        what was written.
-    """
+    """Write several files into `folder`, made where it is missing: all of them, or none."""
     with ExitStack() as together:
         for name, content in contents.items():
             together.enter_context(replacing(folder / name)).write_bytes(content)
@@ -82,9 +78,3 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
 def write_text(path: str | os.PathLike[str], content: str) -> None:
     """Write `content` to `path` as UTF-8 in one step: whole, or not at all."""
     write_bytes(path, content.encode("utf-8"))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

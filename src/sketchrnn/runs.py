@@ -8,10 +8,7 @@
     RUN/tensorboard/        the same numbers for TensorBoard
 
 Weights are safetensors and config is JSON, so nothing that is read can run code. `last` is one
-file, replaced in one step, so a run that is killed at any moment leaves a folder that resumes. All
-random numbers of a step are a function of (seed, step), so the place in the run is the random
-state.
-
+file, replaced in one step, so a run that is killed at any moment leaves a folder that resumes.
 A folder that `save_pretrained` wrote has the weights as `model.safetensors`, and is read alike.
 """
 
@@ -70,12 +67,7 @@ def find_run(run: str | os.PathLike[str]) -> Path:
 
 def write_config(run: Path, config: RunConfig) -> None:
     """Write RUN/config.json."""
-    document = {
-        "format": FORMAT,
-        "model": asdict(config.model),
-        "data": asdict(config.data),
-        "training": dict(config.training),
-    }
+    document = {"format": FORMAT, **asdict(config)}
     write_text(run / CONFIG, json.dumps(document, indent=2) + "\n")
 
 
@@ -104,11 +96,16 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
             raise SketchRNNError(
                 f"{path}: format {document['format']!r:.60} is not one that this version reads"
             )
-        model, data, training = (_object(document, name) for name in ("model", "data", "training"))
+        parts = {name: document[name] for name in ("model", "data", "training")}
+        for name, part in parts.items():
+            if not isinstance(part, dict):
+                raise SketchRNNError(f"{name} must be a JSON object, got {part!r:.60}")
         facts: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in parts["data"].items()
         }
-        return RunConfig(ModelConfig.from_dict(model), DataFacts(**facts), training)
+        model = ModelConfig.from_dict(parts["model"])
+        return RunConfig(model, DataFacts(**facts), parts["training"])
     except SketchRNNError as error:
         raise SketchRNNError(f"{path}: {error}".replace(f"{path}: {path}", f"{path}")) from None
     except KeyError as error:
@@ -119,22 +116,12 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
         ) from None
 
 
-def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    part = document[name]
-    if not isinstance(part, dict):
-        raise SketchRNNError(f"{name} must be a JSON object, got {part!r:.60}")
-    return part
-
-
 def remove_temporaries(run: Path) -> None:
     """Remove what a kill in the middle of a write left in a run folder: up to a whole checkpoint.
 
     Only for the one that writes the run: a file that is being written right now goes as well.
     """
-    own = {
-        run: "|".join(map(re.escape, (CONFIG, BEST, LAST, LOG))),
-        run / SHEETS: r"step_\d+\.svg",
-    }
+    own = {run: "|".join(map(re.escape, (CONFIG, BEST, LAST, LOG))), run / SHEETS: r"step_\d+\.svg"}
     for folder, names in own.items():
         for path in folder.iterdir() if folder.is_dir() else ():
             target = replaced_by(path.name)
@@ -169,7 +156,10 @@ def _opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     if not path.is_file():
         raise SketchRNNError(f"{path}: missing; the run folder has no weights yet, or lost them")
     try:
-        _check_header(path)
+        with path.open("rb") as header:  # a long one would take memory without end when it is read
+            length = int.from_bytes(header.read(8), "little")
+        if length > HEADER_LIMIT_BYTES:
+            raise ValueError(f"its header has {length:,} bytes, more than {HEADER_LIMIT_BYTES:,}")
         with safe_open(path, framework=framework) as file:
             for name in file.keys():  # noqa: SIM118
                 dtype = file.get_slice(name).get_dtype()
@@ -183,21 +173,10 @@ def _opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, Any]]]:
         raise SketchRNNError(f"{path}: not a weight file, or damaged ({error!s:.200})") from None
 
 
-def _check_header(path: Path) -> None:
-    """Raise ValueError for a header that would take memory without end when it is read."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-    if length > HEADER_LIMIT_BYTES:
-        raise ValueError(f"its header has {length:,} bytes, more than {HEADER_LIMIT_BYTES:,}")
-
-
 def weights_place(run: Path, which: str) -> tuple[Path, str]:
     """The file that holds the weights, and what their names in it begin with.
 
-    Args:
-        run: the run folder.
-        which: "best" (lowest validation loss) or "last"; best falls back to last before the first
-            validation.
+    `which`: "best" (lowest validation loss) or "last"; best is last before the first validation.
     """
     if which not in ("best", "last"):
         raise SketchRNNError(f"which must be best or last, got {which!r}")
@@ -212,11 +191,7 @@ def weights_place(run: Path, which: str) -> tuple[Path, str]:
 def load_weights(
     network: nn.Module, tensors: Mapping[str, Tensor], where: Path, *, assign: bool = False
 ) -> None:
-    """Put weights into a network; with `assign` the tensors themselves become its parameters.
-
-    Raises:
-        SketchRNNError: names or shapes do not fit.
-    """
+    """Put weights into a network; with `assign` the tensors themselves become its parameters."""
     expected = network.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:

@@ -46,14 +46,10 @@ OFFSET_LIMIT_PX = 1000.0  # clamped before scaling (docs/deviations.md, row 17)
 def polylines_to_stroke3(
     polylines: Sequence[npt.ArrayLike],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Turn polylines into stroke-3 rows and the start point.
+    """Turn polylines [n, 2] into stroke-3 rows [N, 3] and the start point [2].
 
-    Args:
-        polylines: arrays [n, 2] with n >= 1, in drawing order.
-
-    Returns:
-        rows [N, 3] with N = (number of points) - 1, and the start point [2]. A first polyline of
-        one point (a dot) counts as two equal points, for its lift would have no row otherwise.
+    N is the number of points less 1. A first polyline of one point (a dot) counts as two equal
+    points, for its lift would have no row otherwise.
 
     Raises:
         SketchRNNError: no polylines, an empty one, a wrong shape, a coordinate that is not finite.
@@ -109,11 +105,12 @@ def check_stroke3(rows: npt.ArrayLike, where: str = "drawing") -> AnyArray:
     if len(array) == 0:
         raise SketchRNNError(f"{where}: has no points; a drawing needs at least one row")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        row = int(np.isfinite(array).all(axis=1).argmin())
         raise SketchRNNError(f"{where}: row {row} has a value that is not a finite number")
     pen = array[:, PEN_UP]
-    if not ((pen == 0) | (pen == 1)).all():
-        row = int(np.flatnonzero((pen != 0) & (pen != 1))[0])
+    wrong = np.flatnonzero((pen != 0) & (pen != 1))
+    if len(wrong):
+        row = int(wrong[0])
         raise SketchRNNError(f"{where}: row {row} has pen {pen[row]}; stroke-3 knows only 0 and 1")
     return array
 
@@ -130,11 +127,11 @@ def stroke3_to_stroke5(rows: npt.ArrayLike, N_max: int) -> npt.NDArray[np.float3
             f"the drawing has {len(rows3)} points but N_max is {N_max}; simplify it first"
         )
     strokes = np.tile(END_TOKEN, (N_max, 1))
-    n = len(rows3)
-    strokes[:n, XY] = rows3[:, XY]
-    strokes[:n, P1_DOWN] = 1 - rows3[:, PEN_UP]
-    strokes[:n, P2_UP] = rows3[:, PEN_UP]
-    strokes[:n, P3_END] = 0
+    drawn = strokes[: len(rows3)]
+    drawn[:, XY] = rows3[:, XY]
+    drawn[:, P1_DOWN] = 1 - rows3[:, PEN_UP]
+    drawn[:, P2_UP] = rows3[:, PEN_UP]
+    drawn[:, P3_END] = 0
     return strokes
 
 
@@ -159,12 +156,8 @@ def stroke5_to_stroke3(strokes: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def simplify(line: npt.ArrayLike, epsilon: float) -> npt.NDArray[np.float64]:
     """Ramer-Douglas-Peucker with the distance to the segment (docs/deviations.md, row 18).
 
-    A line of more than PIECE points, which hardly a drawing has, is simplified in pieces, whose
-    ends stay.
-
-    Args:
-        line: points [n, 2].
-        epsilon: the largest distance that may be given up, in the line's units; 0 keeps all points.
+    `epsilon` is the largest distance that may be given up, in the units of the line [n, 2]; 0 keeps
+    all points. A line of more than PIECE points is simplified in pieces, whose ends stay.
     """
     points = np.asarray(line, dtype=np.float64)
     if epsilon <= 0 or len(points) < 3:

@@ -39,33 +39,22 @@ def length_of(line: Polyline) -> float:
     return float(np.hypot(*np.diff(line, axis=0).T).sum())
 
 
-def ordered(
-    polylines: Sequence[npt.ArrayLike], *, start: npt.ArrayLike | None = None, turn: bool = True
-) -> list[Polyline]:
-    """The same strokes in an order with little pen-up travel.
+def ordered(polylines: Sequence[npt.ArrayLike]) -> list[Polyline]:
+    """The same strokes in an order, and turned, so that there is little pen-up travel.
 
-    From the first stroke on always the one that begins nearest; then the order is mended as long
-    as that makes it shorter, by moving single strokes and, if strokes may be turned, by turning
-    parts of it round (2-opt). The way is never longer than the given one.
-
-    Args:
-        polylines: the strokes [n, 2] in drawing order.
-        start: where the pen is before the first stroke: the way to it counts, too. Without it the
-            first stroke is the one that begins at the top left, or would if it were turned.
-        turn: strokes may be drawn from their end to their beginning.
+    From the stroke at the top left on always the one that begins nearest; then the order is mended
+    as long as that makes it shorter, by moving single strokes and by turning parts of it round
+    (2-opt). The way is never longer than the given one.
 
     Raises:
         SketchRNNError: a stroke that is not points [n, 2] with n >= 1, or not finite.
     """
     lines = _checked(polylines)
-    place = None if start is None else _checked([np.reshape(start, (-1, 2))])[0][0]
+    passes = _PASSES if len(lines) <= MENDED else 0
     found: list[Polyline] = []
     for first in range(0, len(lines), PIECE):
-        passes = _PASSES if len(lines) <= MENDED else 0
-        found += _ordered_piece(lines[first : first + PIECE], place, turn, passes)
-        place = found[-1][-1]
-    before = [] if start is None else [np.reshape(start, (1, 2))]
-    return found if travel([*before, *found]) <= travel([*before, *lines]) else lines
+        found += _ordered_piece(lines[first : first + PIECE], found, passes)
+    return found if travel(found) <= travel(lines) else lines
 
 
 def joined(polylines: Sequence[npt.ArrayLike], distance: float) -> list[Polyline]:
@@ -106,25 +95,21 @@ def _drawn(line: Polyline, code: int) -> Polyline:
 # --- order ------------------------------------------------------------------------------------
 
 
-def _ordered_piece(
-    lines: list[Polyline], start: Polyline | None, turn: bool, passes: int
-) -> list[Polyline]:
-    """`lines` in a good order; the first one is found here, or the one nearest to `start`."""
-    if start is not None:  # a dot, which stays the first one
-        return _ordered_from([start.reshape(1, 2), *lines], 0, turn, passes)[1:]
+def _ordered_piece(lines: list[Polyline], before: list[Polyline], passes: int) -> list[Polyline]:
+    """`lines` in a good order: from where `before` ends, or from the top left."""
+    if before:  # a dot, which stays the first one
+        return _ordered_from([before[-1][-1:], *lines], 0, passes)[1:]
     heads = _heads(lines)
-    corner = heads.real + heads.imag
-    first = int(np.argmin(corner)) if turn else 2 * int(np.argmin(corner[::2]))
-    found = _ordered_from(lines, first, turn, passes)
+    found = _ordered_from(lines, int(np.argmin(heads.real + heads.imag)), passes)
     # where the top left lies amid the drawing, to begin as given may be shorter
-    return found if travel(found) <= travel(lines) else _ordered_from(lines, 0, turn, passes)
+    return found if travel(found) <= travel(lines) else _ordered_from(lines, 0, passes)
 
 
-def _ordered_from(lines: list[Polyline], first: int, turn: bool, passes: int) -> list[Polyline]:
+def _ordered_from(lines: list[Polyline], first: int, passes: int) -> list[Polyline]:
     """The best order found that begins with the code `first`; the given one counts if it does."""
     heads = _heads(lines)
-    begun = [_greedy(heads, first, turn), *([2 * np.arange(len(lines))] if first == 0 else [])]
-    ways = [_mended(codes, heads, turn, passes) for codes in begun]
+    begun = [_greedy(heads, first), *([2 * np.arange(len(lines))] if first == 0 else [])]
+    ways = [_mended(codes, heads, passes) for codes in begun]
     best = min(
         ways, key=lambda codes: float(np.abs(heads[codes[1:]] - heads[codes[:-1] ^ 1]).sum())
     )
@@ -138,28 +123,25 @@ def _heads(lines: Sequence[Polyline]) -> _Points:
     return points
 
 
-def _greedy(heads: _Points, first: int, turn: bool) -> _Codes:
+def _greedy(heads: _Points, first: int) -> _Codes:
     """From `first` on always the nearest beginning."""
-    free = np.full(len(heads), np.inf)
-    free[:: 1 if turn else 2] = 0.0
+    taken = np.zeros(len(heads))
     codes = np.empty(len(heads) // 2, dtype=np.intp)
     codes[0] = first
     for place in range(1, len(codes)):
         last = codes[place - 1]
-        free[[last, last ^ 1]] = np.inf
-        codes[place] = np.argmin(np.abs(heads - heads[last ^ 1]) + free)
+        taken[[last, last ^ 1]] = np.inf
+        codes[place] = np.argmin(np.abs(heads - heads[last ^ 1]) + taken)
     return codes
 
 
-def _mended(codes: _Codes, heads: _Points, turn: bool, passes: int) -> _Codes:
+def _mended(codes: _Codes, heads: _Points, passes: int) -> _Codes:
     """`codes` after moves that make the way shorter, until none does; the first one stays."""
     least = 1e-9 * (1.0 + np.ptp(heads.real) + np.ptp(heads.imag))  # no endless rounding
     for _ in range(passes):
         before = codes
         for place in range(1, len(codes)):
-            if turn:
-                codes = _turned_round(codes, heads, place, least)
-            codes = _moved(codes, heads, place, turn, least)
+            codes = _moved(_turned_round(codes, heads, place, least), heads, place, least)
         if codes is before:
             break
     return codes
@@ -178,12 +160,12 @@ def _turned_round(codes: _Codes, heads: _Points, place: int, least: float) -> _C
     return np.concatenate([codes[:place], codes[place:stop][::-1] ^ 1, codes[stop:]])
 
 
-def _moved(codes: _Codes, heads: _Points, place: int, turn: bool, least: float) -> _Codes:
+def _moved(codes: _Codes, heads: _Points, place: int, least: float) -> _Codes:
     """The stroke at `place` moved to the best other place, if that is shorter."""
     rest = np.delete(codes, place)
     ends, following = heads[rest ^ 1], heads[rest[1:]]
     gaps = np.abs(ends[:-1] - following)
-    choices = [codes[place], codes[place] ^ 1][: 2 if turn else 1]
+    choices = [codes[place], codes[place] ^ 1]
     added = np.array([np.abs(ends - heads[code]) for code in choices])
     added[:, :-1] += [np.abs(heads[code ^ 1] - following) - gaps for code in choices]
     which, after = np.unravel_index(np.argmin(added), added.shape)

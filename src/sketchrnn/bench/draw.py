@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,36 +30,26 @@ COLD_START = "sketchrnn generate face -n 1 -o -"
 COLD_STARTS = 3
 
 
-def bench_draw(settings: BenchSettings, device: torch.device) -> dict[str, Any]:
-    """Measure drawing with each cell's model, and the command that draws with a starter model.
-
-    Returns:
-        `tables`, two a model (see `compare`; with `ms_a_point` or `drawings_per_s` in each row),
-        and the `seconds` and `samples` of the `cold_start`.
-    """
+def bench_draw(settings: BenchSettings) -> dict[str, Any]:
+    """Measure drawing with each cell's model, and the command that draws with a starter model."""
     tables = []
     for cell in settings.cells or ("lstm",):
-        network = endless_network(settings.model(cell), device)
-        one = _drawing("one at a time", network, 1, settings, device)
+        network = endless_network(settings.model(cell), torch.device(settings.device))
+        one = _drawing("one at a time", network, 1, settings)
         for row in one["rows"]:
             row["ms_a_point"] = 1000 * row["seconds"] / settings.N_max
-        many = _drawing(
-            f"{settings.drawings} at once", network, settings.drawings, settings, device
-        )
+        many = _drawing(f"{settings.drawings} at once", network, settings.drawings, settings)
         for row in many["rows"]:
             row["drawings_per_s"] = settings.drawings / row["seconds"]
         tables += [one, many]
     repeats = min(settings.repeats, COLD_STARTS)
     samples = in_turn("a new process", {"": _draw_cold}, repeats, settings.seconds)[""]
+    seconds = statistics.median(samples)
     return {
         "N_max": settings.N_max,
         "temperature": TEMPERATURE,
         "tables": tables,
-        "cold_start": {
-            "command": COLD_START,
-            "seconds": statistics.median(samples),
-            "samples": samples,
-        },
+        "cold_start": {"command": COLD_START, "seconds": seconds, "samples": samples},
     }
 
 
@@ -72,40 +63,27 @@ def endless_network(model: ModelConfig, device: torch.device) -> Network:
     return network.eval().to(device)
 
 
-def _drawing(
-    how: str, network: Network, count: int, settings: BenchSettings, device: torch.device
-) -> dict[str, Any]:
+def _drawing(how: str, network: Network, count: int, settings: BenchSettings) -> dict[str, Any]:
     model = network.config
     generator = torch.Generator().manual_seed(0)
-    z_nZ = torch.randn(count, model.z_size, generator=generator).to(device)
-
-    def sampling(bf16: bool) -> Task:
-        return lambda: sample_strokes(
-            network, z_nZ, count, temperature=TEMPERATURE, seed=0, bf16=bf16
-        )
-
-    tasks: dict[str, Task] = {
-        PLAIN: lambda: draw_plainly(network, z_nZ),
-        "PyTorch": sampling(bf16=False),
-    }
+    z_nZ = torch.randn(count, model.z_size, generator=generator).to(settings.device)
+    sample = partial(sample_strokes, network, z_nZ, count, temperature=TEMPERATURE, seed=0)
+    tasks: dict[str, Task] = {PLAIN: lambda: draw_plainly(network, z_nZ), "PyTorch": sample}
     if count > 1:
         with suppress(SketchRNNError):  # not every machine has such products
             Backend(bf16=True).chosen(z_nZ)
-            tasks["PyTorch bf16"] = sampling(bf16=True)
-    elif device.type == "cpu":
+            tasks["PyTorch bf16"] = partial(sample, bf16=True)
+    elif z_nZ.device.type == "cpu":
         weights = {key: value.numpy() for key, value in network.state_dict().items()}
-        decoder, z_Z = LiveDecoder(model, weights, "bench"), z_nZ[0].numpy()
-        tasks["NumPy, live"] = lambda: list(
-            draw_rows(decoder, z_Z, temperature=TEMPERATURE, seed=0)
-        )
+        live = partial(draw_rows, LiveDecoder(model, weights, "bench"), z_nZ[0].numpy())
+        tasks["NumPy, live"] = lambda: list(live(temperature=TEMPERATURE, seed=0))
     return compare(
         f"drawing, {model.decoder_cell} {model.decoder_size}, {how}",
         model,
         tasks,
+        settings,
         flops=count * drawing_flops(network, z_nZ[:1]),
         product_rows=count,
-        settings=settings,
-        device=device,
     )
 
 

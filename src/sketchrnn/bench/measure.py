@@ -9,10 +9,10 @@ compared with the best repeat of a task.
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from statistics import median
 from typing import Any
 
 import torch
@@ -34,31 +34,28 @@ def compare(
     name: str,
     model: ModelConfig,
     tasks: Mapping[str, Task],
+    settings: BenchSettings,
     *,
     flops: float,
     moved_bytes: float = 0,
     product_rows: int,
-    settings: BenchSettings,
-    device: torch.device,
 ) -> dict[str, Any]:
-    """Measure tasks that do the same, and what their floor is made of, in turn.
+    """A table: tasks that do the same, measured in turn with what their floor is made of.
 
     Args:
-        name: what they do.
-        model: with which.
-        tasks: by the backend that they use; the floor of those with bf16 in it is that of such
-            products.
+        name, model: what they do, and with which.
+        tasks: by their backends; the floor of one with bf16 in its name is that of such products.
+        settings: how often, and where.
         flops, moved_bytes: what a run needs.
         product_rows: of the product whose rate is measured, [rows, H] @ [H, 4 H] of the decoder.
-        settings: how often.
-        device: where.
 
     Returns:
-        `name`, `model`, `flops`, `bytes`, `copy_rate` (bytes/s); by type of the products
-        `product_rates` (FLOP/s) and `floors` (seconds); and `rows`, one a task: `backend`; `type`;
-        `samples`, seconds of a run in each repeat; `seconds`, their median; `best_seconds`, the
-        least; `to_plain`, the plain loop's seconds / these; `to_floor`, best_seconds / the floor.
+        Beside these `copy_rate` (bytes/s); by type of the products `product_rates` (FLOP/s) and
+        `floors` (s); and `rows`, one a task: `samples`, seconds of a run in each repeat; `seconds`,
+        their median, which is 1 / `to_plain` of the plain loop's; `best_seconds`, the least, which
+        is `to_floor` times the floor.
     """
+    device = torch.device(settings.device)
     types = {task: "bf16" if "bf16" in task else "float32" for task in tasks}
     H = model.decoder_size
     gauges = {kind: _product(product_rows, H, kind, device) for kind in types.values()}
@@ -66,12 +63,13 @@ def compare(
     target = torch.empty_like(source)
     gauges[COPY] = lambda: target.copy_(source)
     samples = in_turn(name, {**tasks, **gauges}, settings.repeats, settings.seconds)
+    best = {task: min(seconds) for task, seconds in samples.items()}
+    medians = {task: median(seconds) for task, seconds in samples.items()}
 
     product_flops = 2 * product_rows * H * GATES * H
-    rates = {kind: product_flops / min(samples[kind]) for kind in types.values()}
-    copy_rate = 2 * len(source) / min(samples[COPY])  # what is read and written
+    rates = {kind: product_flops / best[kind] for kind in types.values()}
+    copy_rate = 2 * len(source) / best[COPY]  # what is read and written
     floors = {kind: flops / rate + moved_bytes / copy_rate for kind, rate in rates.items()}
-    medians = {task: statistics.median(samples[task]) for task in tasks}
     return {
         "name": name,
         "model": vars(model),
@@ -86,9 +84,9 @@ def compare(
                 "type": kind,
                 "samples": samples[task],
                 "seconds": medians[task],
-                "best_seconds": min(samples[task]),
+                "best_seconds": best[task],
                 "to_plain": medians[PLAIN] / medians[task] if PLAIN in tasks else None,
-                "to_floor": min(samples[task]) / floors[kind],
+                "to_floor": best[task] / floors[kind],
             }
             for task, kind in types.items()
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,37 +14,34 @@ import torch
 from sketchrnn.bench.draw import bench_draw
 from sketchrnn.bench.settings import BenchSettings
 from sketchrnn.bench.train import backend_named, backends_here, bench_train
-from sketchrnn.devices import choose_device, prepare_cpu
+from sketchrnn.devices import prepared_device
 from sketchrnn.version import __version__
 
 
 def bench(what: Literal["train", "draw", "all"], settings: BenchSettings) -> dict[str, Any]:
     """Measure training, drawing, or both; standard error says how far it is.
 
-    Returns:
-        `machine`, and `train` and `draw` (see there).
-
-    Raises:
-        SketchRNNError: a device or a backend that cannot be had here, or data that cannot be used.
+    `train` and `draw` get settings whose device and backends are those of this machine.
     """
-    device = choose_device(settings.device)
-    for name in settings.backends or ():
-        backend_named(name, device)  # a wrong one fails before anything is measured
     precision = torch.get_float32_matmul_precision()
     try:
-        if device.type == "cpu":
-            prepare_cpu()
-        result: dict[str, Any] = {"machine": machine(device)}
+        device = prepared_device(settings.device)
+        here = backends_here(device)
+        backends = list(dict.fromkeys(settings.backends or here))
+        for name in backends:
+            backend_named(name, device)  # a wrong one fails before anything is measured
+        settings = replace(settings, device=str(device), backends=backends)
+        result: dict[str, Any] = {"machine": machine(device, here)}
         if what in ("train", "all"):
-            result["train"] = bench_train(settings, device)
+            result["train"] = bench_train(settings)
         if what in ("draw", "all"):
-            result["draw"] = bench_draw(settings, device)
+            result["draw"] = bench_draw(settings)
     finally:
         torch.set_float32_matmul_precision(precision)
     return result
 
 
-def machine(device: torch.device) -> dict[str, Any]:
+def machine(device: torch.device, backends: list[str]) -> dict[str, Any]:
     """What the numbers are measured on; with a `load` over 0 the numbers are too high.
 
     `float32_products` is PyTorch's switch for them; "medium" lets oneDNN form them.
@@ -58,7 +56,7 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {
         "device": str(device),
         "processor": processor,
-        "backends": backends_here(device),
+        "backends": backends,
         "threads": torch.get_num_threads(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "float32_products": torch.get_float32_matmul_precision(),

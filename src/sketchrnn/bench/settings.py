@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import ModelConfig
 
 SIZES = {"default": (256, 512), "paper": (512, 2048)}  # encoder, decoder
+_SIZES = ", ".join(f"{name} {small} and {large}" for name, (small, large) in SIZES.items())
 MOST = {"batch_size": 100_000, "drawings": 100_000, "repeats": 1000}
+
+
+def _flag(default: Any, metavar: str, text: str) -> Any:
+    return field(default=default, metadata={"metavar": metavar, "help": text})
 
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """What to measure, and how often; each field is a flag of `sketchrnn bench` (see its help).
-
-    Raises:
-        SketchRNNError: a value out of its bounds.
-    """
+    """What to measure, and how often; each field is a flag of `sketchrnn bench`."""
 
     cells: Sequence[str] | None = None  # all in training, an LSTM in drawing
-    device: str = "auto"
     backends: Sequence[str] | None = None  # as `train.backends_here` has them; all there are
-    size: str = "default"
-    encoder_size: int | None = None  # in place of what `size` says
-    decoder_size: int | None = None
-    N_max: int = 100
-    batch_size: int = 100
-    drawings: int = 1000
-    data: str | None = None  # made-up drawings
-    repeats: int = 5
-    seconds: float = 60.0
     memory: bool = True
+    device: str = _flag("auto", "DEVICE", "auto, cpu, cuda, ...")
+    size: Literal["default", "paper"] = field(
+        default="default", metadata={"help": f"units of encoder and decoder: {_SIZES}"}
+    )
+    encoder_size: int | None = _flag(None, "N", "in place of what --size says")
+    decoder_size: int | None = _flag(None, "N", "in place of what --size says")
+    N_max: int = _flag(100, "N", "points of the longest")
+    batch_size: int = _flag(100, "N", "drawings a step")
+    drawings: int = _flag(1000, "N", "drawn at once")
+    data: str | None = _flag(
+        None, "FILE", "a data file to train on (default: random drawings with Omniglot's lengths)"
+    )
+    repeats: int = _flag(5, "N", "how often all is measured")
+    seconds: float = _flag(60.0, "S", "begin no new repeat of a model after these")
 
     def __post_init__(self) -> None:
         for name, most in MOST.items():

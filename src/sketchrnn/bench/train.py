@@ -13,6 +13,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from sketchrnn.bench.settings import BenchSettings
 from sketchrnn.data.batches import Batch, make_batch, training_batches
 from sketchrnn.data.dataset import Drawings
 from sketchrnn.data.sources import read_sources
-from sketchrnn.devices import prepare_cpu
+from sketchrnn.devices import prepared_device
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.cells import EMBEDDINGS
 from sketchrnn.model.config import BACKEND_NAMES, GATES, POINT, ModelConfig
@@ -50,18 +52,15 @@ PEN_UP = 0.08  # of all points
 OFFSET = 50.0  # px, standard deviation
 
 
-def bench_train(settings: BenchSettings, device: torch.device) -> dict[str, Any]:
+def bench_train(settings: BenchSettings) -> dict[str, Any]:
     """Measure training steps of each cell, and an LSTM decoder beside torch.nn.LSTM.
 
-    Returns:
-        `tables`, one a model (see `compare`; with the peak `memory` of each backend, where that is
-        wanted), and what their steps have in common.
+    A table for each (see `compare`), and what their steps have in common.
     """
-    backends = list(dict.fromkeys(settings.backends or backends_here(device)))
     lengths = batch_maker(settings)[0]().lengths_B.tolist()
-    tables = [_steps(cell, lengths, backends, settings, device) for cell in settings.trained]
+    tables = [_steps(cell, lengths, settings) for cell in settings.trained]
     if "lstm" in settings.trained:
-        tables.append(_decoder_alone(backends, settings, device))
+        tables.append(_decoder_alone(settings))
     return {
         "batch_size": settings.batch_size,
         "N_max": settings.N_max,
@@ -73,89 +72,73 @@ def bench_train(settings: BenchSettings, device: torch.device) -> dict[str, Any]
     }
 
 
-def _steps(
-    cell: str,
-    lengths: Sequence[int],
-    backends: Sequence[str],
-    settings: BenchSettings,
-    device: torch.device,
-) -> dict[str, Any]:
+def _steps(cell: str, lengths: Sequence[int], settings: BenchSettings) -> dict[str, Any]:
     model = settings.model(cell)
     sizes = (
         f"encoder {model.encoder_cell} {model.encoder_size}, decoder {cell} {model.decoder_size}"
     )
     tasks = {
-        backend: training_step(settings, cell, backend, device)
-        for backend in backends
+        backend: training_step(settings, cell, backend)
+        for backend in settings.backends or ()
         if not backend.startswith(NO_DROPOUT)
     }
     table = compare(
         f"training, {sizes}",
         model,
         tasks,
+        settings,
         flops=step_flops(model, lengths),
         moved_bytes=step_bytes(model, lengths),
         product_rows=min(settings.batch_size * model.N_max, MOST_PRODUCT_ROWS),
-        settings=settings,
-        device=device,
     )
     if settings.memory:
         print(f"memory, {sizes}", file=sys.stderr)
         for row in table["rows"]:
-            row["memory"] = peak_memory(settings, cell, row["backend"], device)
+            row["memory"] = peak_memory(settings, cell, row["backend"])
     return table
 
 
-def _decoder_alone(
-    backends: Sequence[str], settings: BenchSettings, device: torch.device
-) -> dict[str, Any]:
+def _decoder_alone(settings: BenchSettings) -> dict[str, Any]:
     """An LSTM decoder and its head over N_max steps, forward and backward; no dropout, no loss.
 
     torch.nn.LSTM takes [point; z] at every step; ours takes z once, for the same function.
     """
-    model, B = settings.model("lstm"), settings.batch_size
+    model, B, device = settings.model("lstm"), settings.batch_size, torch.device(settings.device)
     x_BT5 = torch.randn(B, model.N_max, POINT, device=device)
     z_BZ = torch.randn(B, model.z_size, device=device, requires_grad=True)
     network = Network(model).to(device)
     lstm = nn.LSTM(POINT + model.z_size, model.decoder_size, batch_first=True).to(device)
     head = nn.Linear(model.decoder_size, head_size(model.mixtures)).to(device)
 
-    def both_ways(total: Callable[[], Tensor]) -> Task:
-        def task() -> None:
-            for leaf in (z_BZ, *network.parameters(), *lstm.parameters(), *head.parameters()):
-                leaf.grad = None
-            total().backward()  # type: ignore[no-untyped-call]
+    def both_ways(total: Callable[[], Tensor]) -> None:
+        for leaf in (z_BZ, *network.parameters(), *lstm.parameters(), *head.parameters()):
+            leaf.grad = None
+        total().backward()  # type: ignore[no-untyped-call]
 
-        return task
+    def ours(backend: Backend) -> Tensor:
+        mixture, _ = network.decode(x_BT5, z_BZ, backend=backend)
+        return torch.stack([part.sum() for part in vars(mixture).values()]).sum()
 
-    def ours(backend: str) -> Task:
-        def total() -> Tensor:
-            mixture, _ = network.decode(x_BT5, z_BZ, backend=backend_named(backend, device)[0])
-            return torch.stack([part.sum() for part in vars(mixture).values()]).sum()
+    def torch_lstm(bf16: bool) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            input_BTD = torch.cat([x_BT5, z_BZ[:, None].expand(-1, model.N_max, -1)], dim=2)
+            y: Tensor = head(lstm(input_BTD)[0])
+            return y.sum()
 
-        return both_ways(total)
-
-    def torch_lstm(bf16: bool) -> Task:
-        def total() -> Tensor:
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                input_BTD = torch.cat([x_BT5, z_BZ[:, None].expand(-1, model.N_max, -1)], dim=2)
-                y: Tensor = head(lstm(input_BTD)[0])
-                return y.sum()
-
-        return both_ways(total)
-
-    tasks = {name: ours(name) for name in backends if not name.endswith("-graph")}
-    tasks["torch.nn.LSTM"] = torch_lstm(bf16=False)
-    if any("bf16" in name for name in tasks):
-        tasks["torch.nn.LSTM bf16"] = torch_lstm(bf16=True)
+    totals = {
+        name: partial(ours, backend_named(name, device)[0])
+        for name in settings.backends or ()
+        if not name.endswith("-graph")
+    }
+    marks = ("", " bf16") if any("bf16" in name for name in totals) else ("",)
+    totals |= {f"torch.nn.LSTM{mark}": partial(torch_lstm, bool(mark)) for mark in marks}
     return compare(
         f"decoder alone, lstm {model.decoder_size}",
         model,
-        tasks,
-        flops=flops_of(ours(PLAIN)),
+        {name: partial(both_ways, total) for name, total in totals.items()},
+        settings,
+        flops=flops_of(partial(both_ways, partial(ours, Backend(PLAIN)))),
         product_rows=min(B * model.N_max, MOST_PRODUCT_ROWS),
-        settings=settings,
-        device=device,
     )
 
 
@@ -206,11 +189,7 @@ def step_bytes(model: ModelConfig, lengths: Sequence[int]) -> int:
 
 
 def backend_named(name: str, device: torch.device) -> tuple[Backend, bool]:
-    """Of `triton-bf16-graph`, say: the backend, and whether the step is one CUDA graph.
-
-    Raises:
-        SketchRNNError: it cannot be had on the device, or there is none of that name.
-    """
+    """Of `triton-bf16-graph`, say: the backend, and whether the step is one CUDA graph."""
     first, *marks = name.split("-")
     try:
         backend = Backend(first, "bf16" in marks)  # type: ignore[arg-type]
@@ -226,12 +205,11 @@ def backend_named(name: str, device: torch.device) -> tuple[Backend, bool]:
 def backends_here(device: torch.device) -> list[str]:
     """The names of all that can be had on the device."""
     found = []
-    for first in BACKEND_NAMES[1:]:  # `auto` is one of the others
-        for marks in MARKS:
-            name = "-".join([first, *marks])
-            with suppress(SketchRNNError):
-                backend_named(name, device)
-                found.append(name)
+    for first, marks in product(BACKEND_NAMES[1:], MARKS):  # `auto` is one of the others
+        name = "-".join([first, *marks])
+        with suppress(SketchRNNError):
+            backend_named(name, device)
+            found.append(name)
     return found
 
 
@@ -252,36 +230,31 @@ def drawings_like_omniglot(count: int, N_max: int) -> Drawings:
 
 
 def batch_maker(settings: BenchSettings) -> tuple[Callable[[], Batch], float]:
-    """What makes a training's first batch, anew each time; and the scale of the drawings.
-
-    Raises:
-        SketchRNNError: data that cannot be read, or have no drawing of at most N_max points.
-    """
+    """What makes a training's first batch, anew each time; and the scale of the drawings."""
     N_max = settings.N_max
-    drawings, scale = drawings_like_omniglot(settings.batch_size, N_max), OFFSET
-    if settings.data is not None:
+    if settings.data is None:
+        drawings, scale = drawings_like_omniglot(settings.batch_size, N_max), OFFSET
+    else:
         dataset, _ = read_sources([settings.data]).limited(N_max)
         drawings, scale = dataset.train, dataset.scale
         if not len(drawings):
             raise SketchRNNError(f"{settings.data}: no training drawing has at most {N_max} points")
-
-    def make() -> Batch:
-        batches = training_batches(
-            drawings,
-            settings.batch_size,
-            N_max,
-            scale,
-            seed=0,
-            augment_scale=TRAINING.augment_scale,
-            drop_probability=TRAINING.drop_probability,
-        )
-        return next(batches)
-
-    return make, scale
+    batches = partial(
+        training_batches,
+        drawings,
+        settings.batch_size,
+        N_max,
+        scale,
+        seed=0,
+        augment_scale=TRAINING.augment_scale,
+        drop_probability=TRAINING.drop_probability,
+    )
+    return lambda: next(batches()), scale
 
 
-def training_step(settings: BenchSettings, cell: str, name: str, device: torch.device) -> Task:
-    """The step of a cell's model, with the backend of that name."""
+def training_step(settings: BenchSettings, cell: str, name: str) -> Task:
+    """The step of a cell's model, with the backend of that name, on the settings' device."""
+    device = torch.device(settings.device)
     make, scale = batch_maker(settings)
     training = replace(TRAINING, batch_size=settings.batch_size)
     trainer = Trainer(settings.model(cell), training, scale, device)
@@ -294,30 +267,24 @@ def training_step(settings: BenchSettings, cell: str, name: str, device: torch.d
     return task
 
 
-def peak_memory(
-    settings: BenchSettings, cell: str, name: str, device: torch.device
-) -> dict[str, float]:
+def peak_memory(settings: BenchSettings, cell: str, name: str) -> dict[str, float]:
     """Peak memory of a process that takes some training steps; on a GPU, of the GPU.
 
-    Returns:
-        `peak_mb`, all of it, and `over_imports_mb`, without what the process takes before it makes
-        the model, which is Python's and PyTorch's code.
+    `over_imports_mb` is without what the process takes before it makes the model, which is
+    Python's and PyTorch's code.
     """
     spawned = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, spawned) as pool:
-            return pool.submit(_own_peak_memory, settings, cell, name, device).result()
+            return pool.submit(_own_peak_memory, settings, cell, name).result()
     except BrokenProcessPool as error:
         raise SketchRNNError(f"the process that measures memory failed: {error}") from None
 
 
-def _own_peak_memory(
-    settings: BenchSettings, cell: str, name: str, device: torch.device
-) -> dict[str, float]:
-    if device.type == "cpu":
-        prepare_cpu()
+def _own_peak_memory(settings: BenchSettings, cell: str, name: str) -> dict[str, float]:
+    device = prepared_device(settings.device)
     base = _peak_mb(device)
-    step = training_step(settings, cell, name, device)
+    step = training_step(settings, cell, name)
     for _ in range(MEMORY_STEPS):
         step()
     return {"peak_mb": _peak_mb(device), "over_imports_mb": _peak_mb(device) - base}

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def add_fields(
-    group: argparse._ArgumentGroup,
+    group: argparse._ActionsContainer,
     config: type[Any],
     presets: Mapping[str, Mapping[str, Any]] | None = None,
     *,
@@ -18,8 +18,7 @@ def add_fields(
 ) -> None:
     """Add a flag for each field of `config`; a flag that is not given sets nothing.
 
-    Names become flags with dashes: `encoder_cell` is --encoder-cell, `w_KL` is --w-KL. The help
-    ends with the default, or with what each preset sets.
+    The help ends with the default, or with what each preset sets where they differ.
     """
     types = get_type_hints(config)
     for item in dataclasses.fields(config):
@@ -36,27 +35,24 @@ def add_fields(
             options = {"choices": choices}
         else:
             options["metavar"] = item.metadata.get("metavar", "N" if kind is int else "X")
+        settings = presets or {"": {}}
+        values = {name: preset.get(item.name, item.default) for name, preset in settings.items()}
+        text = item.metadata["help"]
+        if len(set(values.values())) > 1:
+            text += f" ({', '.join(f'{name} {value}' for name, value in values.items())})"
+        elif (value := next(iter(values.values()))) is not None and value is not False:
+            text += f" (default {value})"
         group.add_argument(
             flag(item.name),
             dest=item.name,
             default=argparse.SUPPRESS,
-            help=f"{item.metadata['help']}{_defaults(item, presets)}".replace("%", "%%"),
+            help=text.replace("%", "%%"),
             **options,
         )
 
 
-def _defaults(item: dataclasses.Field[Any], presets: Mapping[str, Mapping[str, Any]] | None) -> str:
-    """The value of a field if all presets have the same, else each preset's; None is none."""
-    settings = presets or {"": {}}
-    values = {name: preset.get(item.name, item.default) for name, preset in settings.items()}
-    if len(set(values.values())) > 1:
-        return f" ({', '.join(f'{name} {value}' for name, value in values.items())})"
-    value = next(iter(values.values()))
-    return "" if value is None or value is False else f" (default {value})"
-
-
 def flag(name: str) -> str:
-    """The flag of a field."""
+    """The flag of a field: `encoder_cell` is --encoder-cell, `w_KL` is --w-KL."""
     return "--" + name.replace("_", "-")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from sketchrnn.data.padding import (
     sort_by_length,
 )
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.seeds import generator
 from sketchrnn.strokes import FloatArray
 
 # The first points of a stroke that are never dropped, as in the reference code.
@@ -64,14 +66,10 @@ def make_batch(
     drop_probability: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> Batch:
-    """The drawings at `indices` as one batch.
+    """The drawings at `indices` [B] as one batch; offsets, clamped to +-1000 px, over `scale` (px).
 
-    Args:
-        drawings, indices: all of them (px), and which [B].
-        N_max: the most points a drawing may have.
-        scale: the offsets, clamped to +-1000, are divided by it (px).
-        augment_scale: a; x and y of each drawing are each times a number from U(1 - a, 1 + a).
-        drop_probability, rng: of an inner point to be left out (`drop_points`); for both.
+    With `augment_scale` a, x and y of each drawing are each times a number from U(1 - a, 1 + a);
+    inner points are left out with `drop_probability` (`drop_points`). Both need `rng`.
 
     Raises:
         SketchRNNError: a drawing has more than N_max points.
@@ -120,23 +118,14 @@ def drop_points(
     A point that is neither among the first three of its stroke nor the last of it is dropped where
     its number in `uniform` is below `probability`. The last point kept before it takes its offset,
     so that it moves to where the dropped point was and the rest of the drawing stays in its place.
-
-    Args:
-        offsets, pen_up: [P, 2] and [P], of all drawings, one after the other.
-        lengths_B: points of each drawing.
-        uniform: [P] numbers in [0, 1), one a point.
-        probability: of a point to be dropped.
-
-    Returns:
-        The first three, of what is left.
+    Of all drawings, one after the other: `offsets` [P, 2], `pen_up` and `uniform` [P], and the
+    points `lengths_B` of each. Returns the first three, of what is left.
     """
     drawing, step = _places(lengths_B)
     last = pen_up | (step == lengths_B[drawing] - 1)
     number = np.arange(len(offsets))
-    first = np.empty(len(offsets), dtype=bool)
-    first[:1] = True
-    first[1:] = last[:-1]
-    in_stroke = number - np.maximum.accumulate(np.where(first, number, 0))
+    begins = np.append(0, number[1:] * last[:-1])  # of its stroke, at the first point of one
+    in_stroke = number - np.maximum.accumulate(begins)
     dropped = (in_stroke >= KEPT_POINTS) & ~last & (uniform < probability)
     kept = np.flatnonzero(~dropped)
     # A dropped point follows a kept one of its own stroke: sum from each kept one up to the next.
@@ -177,38 +166,36 @@ def training_batches(
 
     @lru_cache(maxsize=2)
     def order(epoch: int) -> IntArray:
-        rng = _generator(seed, _ORDER_STREAM, epoch)
+        rng = generator(seed, _ORDER_STREAM, epoch)
         permutation = rng.permutation(len(drawings))
         if padding == "similar":
             begun = -epoch * len(drawings) % batch_size  # they fill the last epoch's last batch
             sort_by_length(permutation[begun:], drawings.lengths, batch_size, rng)
         return permutation
 
-    step = start_step
-    while True:
+    for step in count(start_step):
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         epochs = places // len(drawings)
-        parts = (
+        parts = [
             order(int(one))[places[epochs == one] % len(drawings)] for one in np.unique(epochs)
-        )
+        ]
         batch = make_batch(
             drawings,
-            np.concatenate(list(parts)),
+            np.concatenate(parts),
             N_max,
             scale,
             augment_scale=augment_scale,
             drop_probability=drop_probability,
-            rng=_generator(seed, _AUGMENT_STREAM, step),
+            rng=generator(seed, _AUGMENT_STREAM, step),
         )
         if padding == "similar":
             longest = min(int(batch.lengths_B.max()) + END_STEPS, N_max)
             batch = replace(batch, x_BT5=batch.x_BT5[:, : longest + 1])
         elif padding == "sampled" and step >= LEARN_TO_END:
-            chance = int(_generator(seed, _TAIL_STREAM, step).integers(TAIL_EVERY))
+            chance = int(generator(seed, _TAIL_STREAM, step).integers(TAIL_EVERY))
             weights_BT = sampled_weights(batch.lengths_B, N_max, chance)
             batch = replace(batch, pen_weights_BT=weights_BT)
         yield batch
-        step += 1
 
 
 def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
@@ -231,11 +218,7 @@ def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
 def evaluation_batches(
     drawings: Drawings, batch_size: int, N_max: int, scale: float
 ) -> Iterator[Batch]:
-    """Every drawing once, in order and as it is; the last batch may be smaller.
-
-    Raises:
-        SketchRNNError: a drawing has more than N_max points.
-    """
+    """Every drawing once, in order and as it is; the last batch may be smaller."""
     for first in range(0, len(drawings), batch_size):
         last = min(first + batch_size, len(drawings))
         yield make_batch(drawings, np.arange(first, last), N_max, scale)
@@ -246,7 +229,3 @@ def _places(lengths_B: IntArray) -> tuple[IntArray, IntArray]:
     drawing = np.repeat(np.arange(len(lengths_B)), lengths_B)
     begins = np.cumsum(lengths_B) - lengths_B
     return drawing, np.arange(len(drawing)) - begins[drawing]
-
-
-def _generator(seed: int, stream: int, number: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64([seed, stream, number]))

@@ -66,13 +66,10 @@ class Drawings:
         Raises:
             SketchRNNError: a drawing is not stroke-3, or has a value that float32 cannot hold.
         """
-        checked = []
-        for index, array in enumerate(arrays):
-            # `where` is only worth its cost where something is wrong
-            try:
-                checked.append(strokes.check_stroke3(array))
-            except SketchRNNError:
-                strokes.check_stroke3(array, f"{where}, drawing {index}")
+        checked = [
+            strokes.check_stroke3(array, f"{where}, drawing {index}")
+            for index, array in enumerate(arrays)
+        ]
         rows = compact(np.concatenate(checked)) if checked else np.empty((0, 3), dtype=np.int16)
         if labels is None:
             labels = np.zeros(len(checked), np.int64)
@@ -151,7 +148,7 @@ class OffsetSpread:
 
     count: int = 0  # numbers so far, two a row
     mean: float = 0.0
-    squares: float = 0.0  # the sum of their squared deviations from the mean
+    squares: float = 0.0  # sum of their squared deviations from the mean
 
     def add(self, rows: AnyArray) -> None:
         """Take in the offsets of rows [P >= 1, 3]."""
@@ -232,14 +229,12 @@ class Dataset:
         lengths = self.split(split).lengths
         if indices is None:
             fitting = np.flatnonzero(lengths <= N_max)
-            if n < 1:
-                problem = f"none were asked for ({n})"
-            elif not len(fitting):
+            if n < 1 or not len(fitting):
                 problem = f"has none of at most {N_max} points"
-            else:
-                numbers = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n]
-                return [self.sketch(split, number) for number in numbers.tolist()]
-            raise SketchRNNError(f"{self.name}: no {split} drawings to take: {problem}")
+                if n < 1:
+                    problem = f"none were asked for ({n})"
+                raise SketchRNNError(f"{self.name}: no {split} drawings to take: {problem}")
+            indices = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n].tolist()
         chosen = [self.sketch(split, index) for index in indices]
         for index in indices:
             if lengths[index] > N_max:
@@ -349,11 +344,12 @@ class Dataset:
             )
 
         epsilons = {data.epsilon for data in datasets}
+        train, valid, test = map(joined, SPLITS)
         return Dataset(
-            train=joined("train"),
-            valid=joined("valid"),
-            test=joined("test"),
-            classes=classes,
+            train,
+            valid,
+            test,
+            classes,
             epsilon=epsilons.pop() if len(epsilons) == 1 else None,
             provenance=tuple(line for data in datasets for line in data.provenance),
             name="+".join(dict.fromkeys(data.name for data in datasets)),
@@ -369,18 +365,11 @@ class Dataset:
 def split_numbers(
     labels: AnyArray, classes: Sequence[str], valid: float, test: float, seed: int
 ) -> npt.NDArray[np.int8]:
-    """Deal n drawings out to the splits at random, each class by itself.
+    """Deal n drawings out to `SPLITS` at random, each class by itself: [n], 0 train, 1, 2 test.
 
     How a class is dealt depends on its name, its number of drawings and the seed alone, not on what
-    other classes are there.
-
-    Args:
-        labels, classes: the class of each drawing [n], and the names that they index.
-        valid, test: the share of each class (under 1), or the number of drawings of each class.
-        seed: 0 or more.
-
-    Returns:
-        [n]: 0 train, 1 valid, 2 test (`SPLITS`).
+    other classes are there. `labels` [n] index the classes; `valid` and `test` are shares of each
+    class where they are under 1, else numbers of drawings of each.
 
     Raises:
         SketchRNNError: a class would have no training drawings left.

@@ -9,10 +9,11 @@ import difflib
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from sketchrnn.data.transfer import (
@@ -62,25 +63,25 @@ def download(
         folder: created, if it is not there, when the first file begins to arrive.
         base_url: another place that holds the same files; by default the environment variable
             SKETCHRNN_QUICKDRAW_URL, else `QUICKDRAW_URL`.
-        retries: how many retries in a row may bring nothing new before it gives up.
         timeout_s: seconds without a byte after which a connection counts as broken.
-        backoff_s: seconds to wait before the first retry; doubled with each further one.
-        progress: called with every block that arrives.
+        retries, backoff_s, progress: see `Client`.
 
     Returns:
         The files, in the order of `names`, each once.
 
     Raises:
-        SketchRNNError: a bad name or kind, no network, no such class, a server that breaks off
-            again and again or sends what it did not promise, a full disk. What arrived stays in
-            FILE.part for the next call, unless it cannot be trusted.
+        SketchRNNError: a bad name or kind, no network, no such class, or as `Client.fetch`. What
+            arrived stays in FILE.part for the next call, unless it cannot be trusted.
     """
     if kind not in KINDS:
         raise SketchRNNError(f"unknown kind of file {kind!r}; choose one of {', '.join(KINDS)}")
     if not names:
         raise SketchRNNError("no class names; name at least one, for example cat")
     for name in names:
-        _check_name(name)
+        if not _NAME.fullmatch(name):  # it could name a file elsewhere
+            raise SketchRNNError(
+                f"{name!r} is no class name: a name is plain words such as cat or 'hot air balloon'"
+            )
     if retries < 0 or not (0 < timeout_s < math.inf) or not (0 <= backoff_s < math.inf):
         raise SketchRNNError(
             f"retries={retries}, timeout_s={timeout_s}, backoff_s={backoff_s}: retries and"
@@ -90,23 +91,20 @@ def download(
     if folder.exists() and not folder.is_dir():
         raise SketchRNNError(f"{folder}: is not a folder; name one to put the files in")
     client = Client(connections(base, timeout_s), retries, backoff_s, progress)
-    return [_fetch(client, name, KINDS[kind], base, folder) for name in dict.fromkeys(names)]
-
-
-def _fetch(client: Client, name: str, template: str, base: str, folder: Path) -> Path:
-    """The file of one class; what went wrong is said with what to do about it."""
-    url = f"{base}/{template.format(quote(name, safe=''))}"
-    path = folder / Path(template).name.format(name)
-    try:
-        client.fetch(RemoteFile(url, path))
-    except NotThereError as error:
-        raise SketchRNNError(f"{_no_such_class(name)} ({error})") from None
-    except UnreachableError as error:
-        advice = f"the files can also be fetched by hand from {url} and put in {folder}"
-        if name not in quickdraw_classes():
-            advice = _no_such_class(name)
-        raise SketchRNNError(f"{error}; {advice}") from None
-    return path
+    paths = []
+    for name in dict.fromkeys(names):
+        url = f"{base}/{KINDS[kind].format(quote(name, safe=''))}"
+        paths.append(folder / Path(KINDS[kind]).name.format(name))
+        try:
+            client.fetch(RemoteFile(url, paths[-1]))
+        except NotThereError as error:
+            raise SketchRNNError(f"{_no_such_class(name)} ({error})") from None
+        except UnreachableError as error:
+            advice = f"the files can also be fetched by hand from {url} and put in {folder}"
+            if name not in quickdraw_classes():
+                advice = _no_such_class(name)
+            raise SketchRNNError(f"{error}; {advice}") from None
+    return paths
 
 
 @cache
@@ -125,58 +123,46 @@ def closest_classes(name: str) -> list[str]:
     return [plain[match] for match in difflib.get_close_matches(wanted, plain, n=3, cutoff=0.65)]
 
 
-class ProgressDisplay:
-    """Shows a download on standard error: size, rate and time left of each file.
+@contextmanager
+def progress_display(
+    console: Console | None = None,
+) -> Iterator[Callable[[TransferProgress], None]]:
+    """The `progress` of a `download` that shows size, rate and time left on standard error.
 
     Where that is no terminal it prints one line a file, when the file is there.
-
-        with ProgressDisplay() as show:
-            download(["cat"], "sketchrnn", folder, progress=show)
     """
+    from rich import progress
+    from rich.console import Console
 
-    def __init__(self, console: Console | None = None) -> None:
-        from rich import progress
-        from rich.console import Console
+    console = console or Console(stderr=True)
+    bars = progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    tasks: dict[Path, TaskID] = {}
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
 
-        self._console = console or Console(stderr=True)
-        self._bars = progress.Progress(
-            progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(),
-            progress.DownloadColumn(),
-            progress.TransferSpeedColumn(),
-            progress.TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._tasks: dict[Path, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, event: TransferProgress) -> None:
-        """Show `event`."""
-        name = event.path.name
+    def show(event: TransferProgress) -> None:
+        name, total, received = event.path.name, event.total, event.received
         if event.state == "kept":
-            self._print(f"{event.path}: kept, {event.note}")
-        elif not self._console.is_terminal:
+            say(f"{event.path}: kept, {event.note}")
+        elif not console.is_terminal:
             if event.state == "done":
-                self._print(f"{event.path}: {event.received:,} bytes")
+                say(f"{event.path}: {received:,} bytes")
         elif event.state == "waiting":
-            self._print(f"{name}: {event.note}")
-        elif event.path not in self._tasks:
-            # The bytes of an earlier call are no part of the rate.
-            self._tasks[event.path] = self._bars.add_task(
-                name, total=event.total, completed=event.received
-            )
+            say(f"{name}: {event.note}")
+        elif event.path not in tasks:  # the bytes of an earlier call are no part of the rate
+            tasks[event.path] = bars.add_task(name, total=total, completed=received)
         else:
-            self._bars.update(self._tasks[event.path], total=event.total, completed=event.received)
+            bars.update(tasks[event.path], total=total, completed=received)
 
-    def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+    with bars:
+        yield show
 
 
 def _no_such_class(name: str) -> str:
@@ -189,14 +175,6 @@ def _no_such_class(name: str) -> str:
         f"there is no class {name!r}; the names are in categories.txt of"
         " https://github.com/googlecreativelab/quickdraw-dataset"
     )
-
-
-def _check_name(name: str) -> None:
-    """Refuse a class name that could name a file elsewhere."""
-    if not _NAME.fullmatch(name):
-        raise SketchRNNError(
-            f"{name!r} is no class name: a name is plain words such as cat or 'hot air balloon'"
-        )
 
 
 def _checked_base_url(url: str) -> str:

@@ -16,33 +16,21 @@ NUMBER_LIMIT = 1e12
 class DataFacts:
     """What a model must know of the drawings it learned from.
 
-    Attributes:
-        scale: one scaled unit in the user's units: the standard deviation of the training offsets.
-        classes: names of what was drawn.
-        epsilon: Ramer-Douglas-Peucker epsilon in units of the 0-255 box, None where unknown.
-        mean_length: mean number of points of a training drawing.
-        sources: the files, so that a run can be resumed by its name alone.
-        max_points: longer drawings were left out; None: none were.
-        size: median larger side of the training drawings, px; None where unknown.
-        counts: drawings in each split, after that.
-        fingerprint: of the training drawings; a resumed run must find the same.
-        provenance: one line a source.
-
     Raises:
         SketchRNNError: a scale that is not a number over 0, other numbers out of their bounds, or
             names that are not text.
     """
 
-    scale: float
+    scale: float  # of one scaled unit, px: the standard deviation of the training offsets
     classes: tuple[str, ...] = ()
-    epsilon: float | None = None
-    mean_length: float = 0.0
-    sources: tuple[str, ...] = ()
-    max_points: int | None = None
-    size: float | None = None
-    counts: Mapping[str, int] | None = None
-    fingerprint: str = ""
-    provenance: tuple[str, ...] = ()
+    epsilon: float | None = None  # Ramer-Douglas-Peucker, px of the 0-255 box; None where unknown
+    mean_length: float = 0.0  # mean number of points of a training drawing
+    sources: tuple[str, ...] = ()  # the files, so that a run can be resumed by its name alone
+    max_points: int | None = None  # longer drawings were left out; None: none were
+    size: float | None = None  # median larger side of the training drawings, px
+    counts: Mapping[str, int] | None = None  # drawings in each split, after that
+    fingerprint: str = ""  # of the training drawings; a resumed run must find the same
+    provenance: tuple[str, ...] = ()  # one line a source
 
     def __post_init__(self) -> None:
         for name in ("scale", "mean_length", "epsilon", "max_points", "size"):

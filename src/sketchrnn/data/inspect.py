@@ -50,36 +50,23 @@ class Place:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is in a data set.
-
-    Attributes:
-        counts: drawings by split and class.
-        points: rows by split.
-        lengths, strokes: rows and strokes of a drawing, over all splits.
-        bar_rows, bars: the histogram of the lengths: how many rows a bar spans, and how many
-            drawings are of 1 to bar_rows rows, of bar_rows + 1 to 2 bar_rows, ...
-        shortest, median, longest: drawings of these lengths.
-        N_max, scale, epsilon, provenance: see Dataset.
-        longer_than_training: drawings by split that have more than N_max rows.
-        clamped: offsets over +-1000 px, which are clamped in training.
-        factors: the range of each named number.
-    """
+    """What is in a data set; N_max, scale, epsilon and provenance are those of `Dataset`."""
 
     name: str
-    counts: dict[str, dict[str, int]]
-    points: dict[str, int]
-    lengths: Range
-    bar_rows: int
-    bars: list[int]
-    strokes: Range
+    counts: dict[str, dict[str, int]]  # drawings by split and class
+    points: dict[str, int]  # rows by split
+    lengths: Range  # rows of a drawing, over all splits
+    bar_rows: int  # that a bar of the histogram spans
+    bars: list[int]  # drawings of 1 to bar_rows rows, of bar_rows + 1 to 2 bar_rows, ...
+    strokes: Range  # of a drawing, over all splits
     shortest: Place
     median: Place
     longest: Place
     N_max: int
     scale: float
     epsilon: float | None
-    longer_than_training: dict[str, int]
-    clamped: int
+    longer_than_training: dict[str, int]  # drawings by split that have more than N_max rows
+    clamped: int  # offsets over +-1000 px, which are clamped in training
     factors: dict[str, Range]
     provenance: list[str]
 
@@ -120,14 +107,8 @@ class Summary:
             lines.append(f"outliers           {self.clamped} offsets over 1000 px, to be clamped")
         lines += [f"factor {name:<12}{values}" for name, values in self.factors.items()]
         lines += [f"source             {line}" for line in self.provenance]
-        lines += ["", "points a drawing: drawings", self._histogram()]
-        return "\n".join(lines)
-
-    def _histogram(self) -> str:
-        last = len(self.bars) * self.bar_rows
-        width = 2 * len(str(last)) + 1
-        most = max(self.bars)
-        lines = []
+        lines += ["", "points a drawing: drawings"]
+        width, most = 2 * len(str(len(self.bars) * self.bar_rows)) + 1, max(self.bars)
         for number, count in enumerate(self.bars):
             first, end = number * self.bar_rows + 1, (number + 1) * self.bar_rows
             span = f"{first}-{end}" if self.bar_rows > 1 else str(first)
@@ -146,7 +127,8 @@ def summarize(dataset: Dataset) -> Summary:
     N_max = dataset.N_max  # the first thing that an empty set fails on
     lengths = np.concatenate([split.lengths for split in splits.values()])
     by_length = np.argsort(lengths, kind="stable")
-    bar_rows = _round_up(int(lengths.max()) / HISTOGRAM_BARS)
+    steps = (step * 10**power for power in range(20) for step in (1, 2, 5))
+    bar_rows = next(step for step in steps if step * HISTOGRAM_BARS >= lengths.max())
     counts, stroke_counts, factors, clamped = {}, [], [], 0
     for name, split in splits.items():
         of_class = np.bincount(split.labels, minlength=len(classes)).tolist()
@@ -218,19 +200,8 @@ def _strokes(rows: strokes.AnyArray, bounds: IntArray) -> IntArray:
 
 def _place(dataset: Dataset, number: int) -> Place:
     """Drawing `number`, counted through train, valid and test."""
-    for name, split in dataset.splits.items():
-        if number < len(split):
-            label = dataset.classes[int(split.labels[number])]
-            return Place(name, number, label, int(split.lengths[number]))
-        number -= len(split)
-    raise IndexError(number)
-
-
-def _round_up(value: float) -> int:
-    """The next of 1, 2, 5, 10, 20, 50, ..."""
-    power = 1
-    while True:
-        for step in (power, 2 * power, 5 * power):
-            if step >= value:
-                return step
-        power *= 10
+    begins = bounds_of([len(split) for split in dataset.splits.values()])
+    part = int(np.searchsorted(begins, number, side="right")) - 1
+    name, index = SPLITS[part], number - int(begins[part])
+    split = dataset.split(name)
+    return Place(name, index, dataset.classes[int(split.labels[index])], int(split.lengths[index]))

@@ -29,13 +29,10 @@ POOL_BATCHES = 20  # batches of an epoch that are sorted by length together (sim
 def sampled_weights(
     lengths_B: npt.NDArray[np.int64], N_max: int, chance: int
 ) -> npt.NDArray[np.float32]:
-    """How often each term of L_p counts for drawings of these lengths (sampled): [B, N_max].
+    """How often each term of L_p counts for drawings of these lengths N_s (sampled): [B, N_max].
 
-    Args:
-        lengths_B: N_s of each.
-        N_max: the number of steps.
-        chance: a number from 0 to TAIL_EVERY - 1; it says which of the drawings, each TAIL_EVERYth,
-            go on to N_max.
+    `chance`, from 0 to TAIL_EVERY - 1, says which of the drawings, each TAIL_EVERYth, go on to the
+    end.
     """
     goes_on_B = np.arange(len(lengths_B)) % TAIL_EVERY == chance
     tail_B = np.where(goes_on_B, TAIL_EVERY, 0).astype(np.float32)

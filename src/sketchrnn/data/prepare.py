@@ -24,29 +24,17 @@ import numpy as np
 from sketchrnn import strokes
 from sketchrnn.data.clean import clean
 from sketchrnn.data.dataset import Dataset, bounds_of
-from sketchrnn.data.effects import Effects
 from sketchrnn.data.formats import class_name, has_splits, kind_of, read, records, sketches
 from sketchrnn.data.formats.records import Skipped
 from sketchrnn.data.names import normal_name
 from sketchrnn.data.prepare_config import PrepareConfig
-from sketchrnn.data.report import (
-    COPY,
-    TOO_LONG,
-    TOO_SHORT,
-    UNRECOGNIZED,
-    Change,
-    Report,
-    SourceReport,
-)
+from sketchrnn.data.report import Report
 from sketchrnn.data.sources import DOODLES, doodles_source, read_source
 from sketchrnn.data.spool import Item, Score, Spool
 from sketchrnn.errors import SketchRNNError, printable
 
 Skip = Callable[[Skipped], None]
 StrPath = str | os.PathLike[str]
-
-# what became of a source, its drawings, and the names of their factors
-_Source = tuple[SourceReport, Iterator[Item], tuple[str, ...]]
 
 _ONE_DRAWING = (".svg", ".json")  # files that may hold a single one: many of them are one source
 
@@ -100,23 +88,23 @@ def prepare(
     name = "drawings" if target is None else target.stem
     with tempfile.TemporaryFile(prefix=f".{name}.", dir=beside) as file:
         spool = Spool(file, config)
+        report = spool.report
         for group in _grouped([str(source) for source in names]):
-            _fill(spool, _open(group, config, spool.effects, skip or _ignore), progress or _ignore)
-        reports = tuple(spool.reports)
-        if not any(report.read for report in reports):
-            count = sum(report.unreadable for report in reports)
+            _fill(spool, _open(group, spool, skip or _ignore), progress or _ignore)
+        if not any(source.read for source in report.sources):
+            count = sum(source.unreadable for source in report.sources)
             raise SketchRNNError(
                 "the file could not be read"
                 if count == 1
                 else f"none of the {count:,} files could be read"
             )
-        if target is None and len(reports) == 1:
-            name = reports[0].source
-        dataset = spool.dataset(name, score)
+        if target is None and len(report.sources) == 1:
+            name = report.sources[0].source
+        report.dataset = spool.dataset(name, score)
         if target is not None:
-            sketches.write(dataset, target, spool.effects)
-            dataset = read(target)
-    return Report(reports, dataset, spool.effects, spool.gallery, spool.places)
+            sketches.write(report.dataset, target, report.effects)
+            report.dataset = read(target)
+    return report
 
 
 def _existing_folder(path: Path) -> Path:
@@ -131,32 +119,28 @@ def _ignore(*_: object) -> None:
     """The callback of those who want none."""
 
 
-def _fill(spool: Spool, source: _Source, progress: Callable[[str, int], None]) -> None:
-    (report, items, factor_names), config = source, spool.config
+def _fill(spool: Spool, items: Iterator[Item], progress: Callable[[str, int], None]) -> None:
+    """Keep the drawings of the last source begun that are wanted; count the others."""
+    config, source = spool.config, spool.report.sources[-1]
     limits = (config.max_points, config.at_most)  # the latter may not be reached
     most = min((limit for limit in limits if limit is not None), default=math.inf)
-    spool.begin_source(report, factor_names)
     for item in items:
-        report.read += 1
+        source.read += 1
         label = normal_name(config.label or item.label)
         spool.see(label)
-        reason = None
         if config.recognized_only and item.recognized is False:
-            reason = UNRECOGNIZED
+            spool.report.drop(source, "unrecognized", item.where)
         elif len(item.rows) < config.min_points:
-            reason = TOO_SHORT
+            spool.report.drop(source, "too short", item.where)
         elif len(item.rows) > most:
-            reason = TOO_LONG
-        elif item.is_copy and config.resplit:
-            reason = COPY  # it could get into another split than its original
-        if reason is None:
-            spool.add(item, label)
+            spool.report.drop(source, "too long", item.where)
+        elif item.is_copy and config.resplit:  # it could get into another split than its original
+            spool.report.drop(source, "copy", item.where)
         else:
-            report.dropped[reason] += 1
-            spool.places.add(reason, item.where)
-        progress(report.source, report.read)
-    if not report.read and not report.unreadable:
-        raise SketchRNNError(f"{report.source}: has no drawings")
+            spool.add(item, label)
+        progress(source.source, source.read)
+    if not source.read and not source.unreadable:
+        raise SketchRNNError(f"{source.source}: has no drawings")
 
 
 def is_folder_or_drawing(source: str) -> bool:
@@ -176,43 +160,41 @@ def _grouped(sources: Sequence[str]) -> list[list[str]]:
     return [[source for _, source in group] for _, group in groupby(enumerate(sources), key)]
 
 
-def _open(group: list[str], config: PrepareConfig, effects: Effects, skip: Skip) -> _Source:
-    """The drawings of a source; nothing is read before they are asked for, but small files."""
-    source = group[0]
-    path = Path(source)
+def _open(group: list[str], spool: Spool, skip: Skip) -> Iterator[Item]:
+    """Begin a source; its drawings are not read before they are asked for, but small sets."""
+    source, path = group[0], Path(group[0])
     doodles = doodles_source(source)
-    if doodles is not None:
-        count, seed, kinds = doodles
-        words = [DOODLES, str(count), str(seed), *(["+".join(kinds)] if kinds else [])]
-        dataset, report, copies = read_source(source), SourceReport(":".join(words)), 0
-    elif len(group) == 1 and has_splits(source):
-        dataset, report, copies = read(source), SourceReport(printable(path.name)), 0
-        if kind_of(source) == "sketches":
-            report.earlier = dataset.provenance
-            copies = sketches.read_effects(source).copies
-    else:
+    if doodles is None and (len(group) > 1 or not has_splits(source)):
         name = path.name or str(path)
         if len(group) > 1:
             name = f"{path.absolute().parent.name}/*{path.suffix} ({len(group):,} files)"
         elif path.is_dir():
             name = f"{path.absolute().name}/"
-        report = SourceReport(printable(name))
-        return report, _items_of_files(group, config, effects, report, skip), ()
-    return report, _items_of_dataset(dataset, config, effects, copies), dataset.factor_names
+        spool.begin_source(printable(name))
+        return _items_of_files(group, spool, skip)
+    dataset, name, copies = read_source(source), printable(path.name), 0
+    earlier: tuple[str, ...] = ()
+    if doodles is not None:
+        count, seed, kinds = doodles
+        name = ":".join([DOODLES, str(count), str(seed), *(["+".join(kinds)] if kinds else [])])
+    elif kind_of(source) == "sketches":
+        earlier, copies = dataset.provenance, sketches.read_effects(source).copies
+    spool.begin_source(name, earlier, dataset.factor_names)
+    return _items_of_dataset(dataset, copies, spool)
 
 
-def _items_of_files(
-    paths: Sequence[str], config: PrepareConfig, effects: Effects, report: SourceReport, skip: Skip
-) -> Iterator[Item]:
+def _items_of_files(paths: Sequence[str], spool: Spool, skip: Skip) -> Iterator[Item]:
     """The drawings of files without splits."""
+    config, effects, source = spool.config, spool.report.effects, spool.report.sources[-1]
 
     def say(skipped: Skipped) -> None:
-        if not skipped.by_rule:
-            report.unreadable += 1
-            effects.unreadable += 1
+        source.unreadable += not skipped.by_rule
         skip(skipped)
 
-    steps_of = {raw: _steps(config, raw) for raw in (False, True)}
+    steps_of = {}  # by whether a drawing is raw; where it is simplified, it is so in the box
+    for raw in (False, True):
+        simplify = strokes.EPSILON_PX if raw and config.simplify is None else config.simplify
+        steps_of[raw] = replace(config, simplify=simplify, box=config.box or bool(simplify))
     for path in paths:
         kind = kind_of(path)
         name = None
@@ -225,14 +207,13 @@ def _items_of_files(
             rows, change = np.empty((0, 3)), None
             if record.polylines:
                 try:
-                    made, amount = clean(record.polylines, steps, effects, record.where)
+                    change = clean(record.polylines, steps, effects, record.where)
                 except SketchRNNError as error:  # it is too long to be resampled
                     if kind not in ("svg", "folder"):
                         raise
                     say(Skipped(str(error)))
                     continue
-                rows, _ = strokes.polylines_to_stroke3(made)
-                change = Change(amount, record.polylines, made)
+                rows, _ = strokes.polylines_to_stroke3(change.after)
             yield Item(
                 rows,
                 label or "",
@@ -244,16 +225,9 @@ def _items_of_files(
             )
 
 
-def _steps(config: PrepareConfig, raw: bool) -> PrepareConfig:
-    """What is done to a drawing of a file without splits: simplified, it is so in the box."""
-    simplify = strokes.EPSILON_PX if raw and config.simplify is None else config.simplify
-    return replace(config, simplify=simplify, box=config.box or bool(simplify))
-
-
-def _items_of_dataset(
-    dataset: Dataset, config: PrepareConfig, effects: Effects, copies: int
-) -> Iterator[Item]:
+def _items_of_dataset(dataset: Dataset, copies: int, spool: Spool) -> Iterator[Item]:
     """The drawings of a set with splits, of whose training drawings the last are copies."""
+    config = spool.config
     # what a larger one has taken away stays away
     epsilon = max(filter(None, (config.simplify, dataset.epsilon)), default=dataset.epsilon)
     for number, (name, split) in enumerate(dataset.splits.items()):
@@ -266,9 +240,14 @@ def _items_of_dataset(
                 rows, change, is_copy = pooled[begin:end], None, index >= first_copy
                 if config.cleans:
                     lines = strokes.stroke3_to_polylines(rows)
-                    made, amount = clean(lines, config, effects)
-                    rows, _ = strokes.polylines_to_stroke3(made)
-                    change = None if is_copy else Change(amount, lines, made)
-                label = dataset.classes[int(split.labels[index])]
-                factors = None if split.factors is None else split.factors[index]
-                yield Item(rows, label, number, None, epsilon, factors, is_copy, change)
+                    change = clean(lines, config, spool.report.effects)
+                    rows, _ = strokes.polylines_to_stroke3(change.after)
+                yield Item(
+                    rows,
+                    dataset.classes[int(split.labels[index])],
+                    number,
+                    epsilon=epsilon,
+                    factors=None if split.factors is None else split.factors[index],
+                    is_copy=is_copy,
+                    change=None if is_copy else change,
+                )

@@ -22,7 +22,6 @@ GROUPS = {
     COPYING: "Of training drawings alone, each at random; the originals stay.",
     SPLITTING: None,
 }
-_BOX_PX = 255  # as `strokes.BOX_PX`, which would load NumPy
 
 # A data file says these as "join=4, order", after all others, which it says as "box=True".
 _COPYING = ("copies", "mirror", "turn", "stretch")
@@ -105,13 +104,6 @@ class PrepareConfig:
     label: str | None = _splitting(None, "one class name for all drawings", "NAME")
 
     def __post_init__(self) -> None:
-        shares = {"longest": self.drop_longest, "unlikely": self.drop_unlikely}
-        parts = {"valid": self.valid, "test": self.test}
-        distances = {
-            "the epsilon of simplify": self.simplify,
-            "the distance to join": self.join,
-            "the least length of a stroke": self.min_stroke,
-        }
         varied = self.turn > 0 or self.stretch > 0
         good = {
             f"min_points must be at least 1, got {self.min_points}": self.min_points >= 1,
@@ -132,12 +124,16 @@ class PrepareConfig:
             "mirror, turn and stretch are done to copies of the training drawings; say how many"
             " copies of each there should be": self.copies > 0 or not (varied or self.mirror),
         }
-        for what, px in distances.items():
+        for what, px in (
+            ("the epsilon of simplify", self.simplify),
+            ("the distance to join", self.join),
+            ("the least length of a stroke", self.min_stroke),
+        ):
             if px is not None:
-                good[f"{what} must be from 0 to under 255 px, got {px:g}"] = 0 <= px < _BOX_PX
-        for name, share in shares.items():
+                good[f"{what} must be from 0 to under 255 px, got {px:g}"] = 0 <= px < 255
+        for name, share in (("longest", self.drop_longest), ("unlikely", self.drop_unlikely)):
             good[f"the {name} to drop must be a share under 1, got {share:g}"] = 0 <= share < 1
-        for name, part in parts.items():
+        for name, part in (("valid", self.valid), ("test", self.test)):
             good[
                 f"{name} must be a share from 0 to 1 or a whole number of drawings, got {part}"
             ] = 0 <= part < 1 or (part >= 1 and float(part).is_integer())
@@ -164,11 +160,10 @@ class PrepareConfig:
         return self._told(_COPYING)
 
     def _told(self, names: Iterable[str]) -> str:
-        default = {item.name: item.default for item in fields(self)}
         told = []
         for name in names:
             value = getattr(self, name)
-            if value == default[name]:
+            if value == getattr(PrepareConfig, name):  # the default
                 continue
             if name in _BRIEF:
                 told.append(name if value is True else f"{name}={value:g}")

@@ -43,11 +43,7 @@ def doodles_source(source: str) -> tuple[int, int, tuple[str, ...]] | None:
 
 
 def read_source(source: str) -> Dataset:
-    """One source as a data set.
-
-    `doodles:COUNT` has COUNT training drawings and, beside them, 5% of that to validate and 5% to
-    test with.
-    """
+    """One source; of doodles COUNT to train with, and 5% of that each to validate and test with."""
     parsed = doodles_source(source)
     if parsed is None:
         return formats.read(source)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
-from sketchrnn.data.copies import copies_of
+from sketchrnn.data.clean import copies_of
 from sketchrnn.data.dataset import (
     SPLITS,
     Dataset,
@@ -21,22 +21,10 @@ from sketchrnn.data.dataset import (
     release_pages,
     split_numbers,
 )
-from sketchrnn.data.effects import Effects
 from sketchrnn.data.formats import sketches
 from sketchrnn.data.names import check_class_name
 from sketchrnn.data.prepare_config import PrepareConfig
-from sketchrnn.data.report import (
-    DUPLICATE,
-    LONGEST,
-    REASONS,
-    SHOWN,
-    UNLIKELY,
-    Change,
-    Gallery,
-    Lines,
-    Places,
-    SourceReport,
-)
+from sketchrnn.data.report import REASONS, SHOWN, Change, Report, SourceReport
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
@@ -82,16 +70,13 @@ class Item:
 class Spool:
     """What is kept: rows in a temporary file, a few numbers a drawing in memory.
 
-    Attributes:
-        reports: of the sources so far; what is added is of the last one.
-        effects, gallery, places: what is done to drawings, is noted here.
+    What is done to drawings is noted in `report`; what is added is of the last source begun.
     """
 
     def __init__(self, file: BinaryIO, config: PrepareConfig) -> None:
         self.file = file
         self.config = config
-        self.reports: list[SourceReport] = []
-        self.effects, self.gallery, self.places = Effects(), Gallery(), Places()
+        self.report = Report()
         self.classes: dict[str, int] = {}
         self.entries = bytearray()  # of `_ENTRY`
         self.stands: list[str] = []  # where the first PLACES_KEPT drawings stand
@@ -99,12 +84,14 @@ class Spool:
         self.factor_names: tuple[str, ...] | None = None  # None before the first source
         self.epsilons: set[float | None] = set()
 
-    def begin_source(self, report: SourceReport, factor_names: tuple[str, ...] = ()) -> None:
-        """What is added from now on is of the next source."""
+    def begin_source(
+        self, name: str, earlier: tuple[str, ...] = (), factor_names: tuple[str, ...] = ()
+    ) -> None:
+        """What is added from now on is of the next source, which brings a provenance along."""
         if self.factor_names not in (None, factor_names):
             factor_names = ()  # factors that only some drawings have are given up
         self.factor_names = factor_names
-        self.reports.append(report)
+        self.report.sources.append(SourceReport(name, earlier))
 
     def see(self, label: str) -> None:
         """Note that there is such a class, even if nothing of it is kept."""
@@ -119,12 +106,12 @@ class Spool:
             self.stands.append(item.where)
         content = _bytes_of(item.rows)
         digest = hashlib.blake2b(content + label.encode(), digest_size=16).digest()
-        source, number = len(self.reports) - 1, self.classes[label]
+        source, number = len(self.report.sources) - 1, self.classes[label]
         entry = (digest, len(item.rows), source, number, item.split, item.is_copy, True)
         self._append(content, np.array(entry, _ENTRY), item.factors)
         self.epsilons.add(item.epsilon)
         if item.change is not None:
-            self.gallery.offer(item.change)
+            self.report.gallery.offer(item.change)
 
     def _append(self, content: bytes, entry: np.void | AnyArray, factors: AnyArray | None) -> None:
         self.file.write(content)
@@ -134,30 +121,37 @@ class Spool:
 
     def dataset(self, name: str, score: Score | None = None) -> Dataset:
         """Leave out duplicates and outliers, split, copy, and count all that."""
-        config, effects, classes = self.config, self.effects, tuple(self.classes)
+        config, sources, effects = self.config, self.report.sources, self.report.effects
         entries = self._entries()
         self._adopt_splits_and_drop_duplicates(entries)
-        self._check_classes(entries["label"][entries["kept"]])
+        if empty := self._without_any(entries["kept"], entries):
+            counts = {reason: sum(one.dropped[reason] for one in sources) for reason in REASONS}
+            reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+            raise SketchRNNError(
+                f"no drawing of the class {empty[0]!r} is left (dropped in all: {reasons});"
+                " filter less, or leave its source out"
+            )
         drawings = self._drawings(entries)
         if config.drop_longest:
-            self._drop_worst(LONGEST, config.drop_longest, drawings, entries, drawings.lengths)
+            self._drop_worst("longest", config.drop_longest, drawings, entries, drawings.lengths)
         if config.drop_unlikely and score is not None:
             nats = _scored(drawings, entries["kept"], score)
-            self._drop_worst(UNLIKELY, config.drop_unlikely, drawings, entries, nats)
-        for report in self.reports:
-            effects.dropped += report.dropped
+            self._drop_worst("unlikely", config.drop_unlikely, drawings, entries, nats)
+        for source in sources:
+            effects.dropped += source.dropped
+            effects.unreadable += source.unreadable
         self._split(entries)
         trained = entries["split"] == TRAIN
-        untrained = set(range(len(classes))) - set(np.unique(entries["label"][trained]).tolist())
-        if untrained:
+        if untrained := self._without_any(trained, entries):
             raise SketchRNNError(
-                f"class {classes[min(untrained)]!r} has no training drawings left; split it anew"
+                f"class {untrained[0]!r} has no training drawings left; split it anew"
                 " with --resplit, or filter less"
             )
         originals = np.flatnonzero(trained & ~entries["is_copy"])
         earlier_copies = np.flatnonzero(trained & entries["is_copy"])
-        self._copy(drawings, entries, originals)
-        drawings = self._drawings(self._entries())
+        if config.copies:
+            self._copy(drawings, entries, originals)
+            drawings = self._drawings(self._entries())
         copies = np.append(earlier_copies, np.arange(len(entries), len(drawings)))
         effects.copies = len(copies)
         if effects.copies:
@@ -167,9 +161,9 @@ class Spool:
             train=drawings.select(np.append(originals, copies)),  # copies come last
             valid=drawings.select(np.flatnonzero(entries["split"] == VALID)),
             test=drawings.select(np.flatnonzero(entries["split"] == TEST)),
-            classes=classes,
+            classes=tuple(self.classes),
             epsilon=self.epsilons.pop() if len(self.epsilons) == 1 else None,
-            provenance=tuple(line for one in self.reports for line in one.provenance(options)),
+            provenance=tuple(line for one in sources for line in one.provenance(options)),
             name=name,
             factor_names=self.factor_names or (),
         )
@@ -193,7 +187,7 @@ class Spool:
         unsplit = splits == UNSPLIT
         splits[unsplit] = given[firsts[unsplit]]
         if not self.config.keep_duplicates:
-            self._drop(DUPLICATE, np.flatnonzero(firsts != np.arange(len(firsts))), entries)
+            self._drop("duplicate", np.flatnonzero(firsts != np.arange(len(firsts))), entries)
 
     def _drop_worst(
         self, reason: str, share: float, drawings: Drawings, entries: _Entries, badness: AnyArray
@@ -203,17 +197,16 @@ class Spool:
         chosen = left[worst(badness[left], entries["label"][left], share)]
         self._drop(reason, chosen, entries)
         shown = chosen[np.argsort(np.negative(badness[chosen]), kind="stable")][:SHOWN]
-        self.gallery.left_out[reason] = [
+        self.report.gallery.left_out[reason] = [
             strokes.stroke3_to_polylines(drawings[number]) for number in shown.tolist()
         ]
 
     def _drop(self, reason: str, numbers: IntArray, entries: _Entries) -> None:
         entries["kept"][numbers] = False
-        for number in numbers.tolist():
-            self.places.add(reason, self.stands[number] if number < len(self.stands) else "")
-        for report, count in self._by_source(entries[numbers]):
-            if count:
-                report.dropped[reason] += count
+        sources = entries["source"][numbers].tolist()
+        for number, source in zip(numbers.tolist(), sources, strict=True):
+            place = self.stands[number] if number < len(self.stands) else ""
+            self.report.drop(self.report.sources[source], reason, place)
 
     def _split(self, entries: _Entries) -> None:
         """Deal out what has no split yet, and count what is where."""
@@ -223,14 +216,11 @@ class Spool:
             entries["label"][unsplit], tuple(self.classes), config.valid, config.test, config.seed
         )
         splits[~entries["kept"]] = UNSPLIT
+        sources = self.report.sources
         for number, split in enumerate(SPLITS):
-            for report, count in self._by_source(entries[splits == number]):
-                report.kept[split] = count
-
-    def _by_source(self, entries: _Entries) -> list[tuple[SourceReport, int]]:
-        """How many of some drawings each source has."""
-        counts = np.bincount(entries["source"], minlength=len(self.reports))
-        return list(zip(self.reports, counts.tolist(), strict=True))
+            counts = np.bincount(entries["source"][splits == number], minlength=len(sources))
+            for source, count in zip(sources, counts.tolist(), strict=True):
+                source.kept[split] = count
 
     def _copy(self, drawings: Drawings, entries: _Entries, originals: IntArray) -> None:
         """Append copies of training drawings.
@@ -238,8 +228,6 @@ class Spool:
         How a drawing is copied depends on its rows, its class and the seed alone, not on what
         other drawings are there.
         """
-        if not self.config.copies:
-            return
         shown = set(originals[:: max(1, len(originals) // SHOWN)][:SHOWN].tolist())
         for index, number in enumerate(originals.tolist()):
             digest = np.frombuffer(entries["digest"][number], np.uint64)
@@ -252,21 +240,13 @@ class Spool:
             if index % _COPIED_AT_ONCE == 0:
                 release_pages(drawings.rows)
             if number in shown:
-                family: list[Lines] = [strokes.stroke3_to_polylines(one) for one in (rows, *made)]
-                self.gallery.copied.append(family)
+                family = [strokes.stroke3_to_polylines(one) for one in (rows, *made)]
+                self.report.gallery.copied.append([*family])
 
-    def _check_classes(self, labels: AnyArray) -> None:
-        counts = np.bincount(labels, minlength=len(self.classes))
-        empty = [name for name, number in self.classes.items() if counts[number] == 0]
-        if empty:
-            dropped = {
-                reason: sum(report.dropped[reason] for report in self.reports) for reason in REASONS
-            }
-            reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
-            raise SketchRNNError(
-                f"no drawing of the class {empty[0]!r} is left (dropped in all: {reasons});"
-                " filter less, or leave its source out"
-            )
+    def _without_any(self, chosen: npt.NDArray[np.bool_], entries: _Entries) -> list[str]:
+        """The classes of which none of the chosen drawings is."""
+        numbers = set(np.unique(entries["label"][chosen]).tolist())
+        return [name for name, number in self.classes.items() if number not in numbers]
 
     def _entries(self) -> _Entries:
         """What is known of all that was added so far."""

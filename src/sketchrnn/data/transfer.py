@@ -35,8 +35,7 @@ BLOCK_BYTES = 1 << 18
 SIZE_LIMIT_BYTES = 1 << 34  # of a file without an announced size; QuickDraw's have a few GB
 RECORD_LIMIT_BYTES = 1 << 16
 REDIRECTS_LIMIT = 5
-LONGEST_WAIT_S = 60.0
-"""No wait between two tries is longer, whatever the server asks for in Retry-After."""
+LONGEST_WAIT_S = 60.0  # between two tries, whatever the server asks for in Retry-After
 
 _Result = TypeVar("_Result")
 
@@ -70,65 +69,24 @@ class _BrokenError(Exception):
 
 @dataclass(frozen=True)
 class TransferProgress:
-    """Where the transfer of one file stands.
+    """Where the transfer of one file stands."""
 
-    Attributes:
-        path: the file to be written.
-        received: bytes that are on disk.
-        total: bytes of the whole file, None where the server does not say.
-        state: `waiting` is between two tries; `kept` is a file that was there already.
-        note: what went wrong, or how a kept file was checked.
-    """
-
-    path: Path
-    received: int
-    total: int | None
+    path: Path  # to be written
+    received: int  # bytes that are on disk
+    total: int | None  # bytes of the whole file, None where the server does not say
+    # waiting: between two tries; kept: it was there already
     state: Literal["receiving", "waiting", "done", "kept"]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One file: where it comes from and where it goes."""
-
-    url: str
-    path: Path
-
-    @property
-    def part(self) -> Path:
-        """What has arrived so far."""
-        return self.path.with_name(f"{self.path.name}.part")
-
-    @property
-    def record(self) -> Path:
-        """Of which version on the server it is."""
-        return self.path.with_name(f"{self.path.name}.part.json")
-
-    @property
-    def part_bytes(self) -> int:
-        """Size of what has arrived so far."""
-        return self.part.stat().st_size if self.part.exists() else 0
-
-    def discard(self) -> None:
-        """Remove what has arrived so far."""
-        self.part.unlink(missing_ok=True)
-        self.record.unlink(missing_ok=True)
+    note: str = ""  # what went wrong, or how a kept file was checked
 
 
 @dataclass(frozen=True)
 class Version:
-    """What identifies one version of a file on the server: kept in FILE.part.json.
-
-    Attributes:
-        validator: what If-Range takes: a strong ETag, else the date.
-        total: bytes of the whole file.
-        md5: in base64, from Cloud Storage's x-goog-hash header.
-    """
+    """What identifies one version of a file on the server: kept in FILE.part.json."""
 
     url: str
-    validator: str | None
-    total: int | None
-    md5: str | None
+    validator: str | None  # what If-Range takes: a strong ETag, else the date
+    total: int | None  # bytes of the whole file
+    md5: str | None  # in base64, from Cloud Storage's x-goog-hash header
 
     @classmethod
     def announced(cls, url: str, headers: urllib3.HTTPHeaderDict) -> Version:
@@ -144,22 +102,6 @@ class Version:
             total=int(length) if _SIZE.fullmatch(length) and not chunked else None,
             md5=md5[1] if md5 and as_stored else None,
         )
-
-    @classmethod
-    def remembered(cls, file: RemoteFile) -> Version | None:
-        """The version that FILE.part belongs to, None where that is not known for certain."""
-        try:
-            with file.record.open("rb") as record:
-                version = cls(**json.loads(record.read(RECORD_LIMIT_BYTES)))
-        except (OSError, ValueError, TypeError, RecursionError):
-            return None
-        good = (
-            version.url == file.url
-            and isinstance(version.validator, str | None)
-            and isinstance(version.total, int | None)
-            and isinstance(version.md5, str | None)
-        )
-        return version if good else None
 
     def mismatch(self, path: Path) -> str:
         """How the file at `path` differs from this version; empty if it does not."""
@@ -180,22 +122,49 @@ def _validator(headers: urllib3.HTTPHeaderDict) -> str | None:
     return headers.get("Last-Modified") if etag.startswith("W/") else etag
 
 
+class RemoteFile:
+    """One file: where it comes from, where it goes, and what has arrived of it so far."""
+
+    def __init__(self, url: str, path: Path) -> None:
+        self.url, self.path = url, path
+        self.part = path.with_name(f"{path.name}.part")
+        self.record = path.with_name(f"{path.name}.part.json")
+
+    @property
+    def part_bytes(self) -> int:
+        """Size of what has arrived so far."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def discard(self) -> None:
+        """Remove what has arrived so far."""
+        self.part.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
+
+    def version(self) -> Version | None:
+        """The version that what has arrived belongs to, None where that is not certain."""
+        try:
+            with self.record.open("rb") as record:
+                version = Version(**json.loads(record.read(RECORD_LIMIT_BYTES)))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return None
+        good = (
+            version.url == self.url
+            and isinstance(version.validator, str | None)
+            and isinstance(version.total, int | None)
+            and isinstance(version.md5, str | None)
+        )
+        return version if good else None
+
+
 @dataclass
 class Client:
-    """Fetches files from one place.
-
-    Attributes:
-        retries: how many retries in a row may bring nothing new before it gives up.
-        backoff_s: seconds to wait before the first retry; doubled with each further one.
-        progress: called with every block that arrives.
-        answered: whether the server has been reached at all.
-    """
+    """Fetches files from one place."""
 
     pool: urllib3.PoolManager
-    retries: int
-    backoff_s: float
-    progress: Callable[[TransferProgress], object]
-    answered: bool = False
+    retries: int  # in a row that may bring nothing new before it gives up
+    backoff_s: float  # to wait before the first retry; doubled with each further one
+    progress: Callable[[TransferProgress], object]  # called with every block that arrives
+    answered: bool = False  # whether the server has been reached at all
 
     def fetch(self, file: RemoteFile) -> None:
         """Bring one file to disk, whole and checked; one that is there is kept, if it is the same.
@@ -209,7 +178,7 @@ class Client:
             if file.path.exists():
                 self._check_existing(file)
             else:
-                self._patiently(file, lambda: self._transfer(file))
+                self._patiently(file, self._transfer)
                 self._finish(file)
         except OSError as error:  # of the disk: those of the network are _BrokenError by now
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -219,7 +188,7 @@ class Client:
                 f" kept in {file.part.name}"
             ) from None
 
-    def _patiently(self, file: RemoteFile, attempt: Callable[[], _Result]) -> _Result:
+    def _patiently(self, file: RemoteFile, attempt: Callable[[RemoteFile], _Result]) -> _Result:
         """Call `attempt` until it succeeds, or `retries` retries in a row bring nothing new.
 
         New is what goes beyond the farthest byte so far, so that a server that can only start
@@ -228,7 +197,7 @@ class Client:
         failures, farthest = 0, file.part_bytes
         while True:
             try:
-                return attempt()
+                return attempt(file)
             except _BrokenError as error:
                 received = file.part_bytes
                 failures = 1 if received > farthest else failures + 1
@@ -247,7 +216,7 @@ class Client:
 
     def _transfer(self, file: RemoteFile) -> None:
         """One try to bring what is missing into FILE.part."""
-        version, received = Version.remembered(file), file.part_bytes
+        version, received = file.version(), file.part_bytes
         headers = {}
         if version and file.part.exists():
             if received == version.total:
@@ -264,28 +233,25 @@ class Client:
             elif response.status == HTTPStatus.OK:
                 version = Version.announced(file.url, response.headers)
                 if version.total is None and "Transfer-Encoding" not in response.headers:
-                    raise SketchRNNError(
-                        f"{file.url}: the server does not say how long the file is, so it could not"
-                        " be checked; refused"
-                    )
+                    what = "does not say how long the file is, so it could not be checked"
+                    raise _refusal(file.url, what)
                 # Emptied before the record changes: old bytes never belong to a new record.
                 file.part.parent.mkdir(parents=True, exist_ok=True)
                 file.part.write_bytes(b"")
                 write_text(file.record, json.dumps(asdict(version)) + "\n")
                 self._receive(file, response, 0, version.total)
             else:
-                raise SketchRNNError(
-                    f"{file.url}: the server answers {response.status} {response.reason:.100} to a"
-                    " request for a file; refused"
-                )
+                answer = f"{response.status} {response.reason:.100}"
+                raise _refusal(file.url, f"answers {answer} to a request for a file")
 
     def _receive(
         self, file: RemoteFile, response: BaseHTTPResponse, received: int, total: int | None
     ) -> None:
         """Append the body: what the file has from byte `received` on."""
-        offset = received
-        limit = SIZE_LIMIT_BYTES if total is None else total
+        limit = SIZE_LIMIT_BYTES
+        most = f"{limit:,} bytes, which no file of drawings has"
         if total is not None:
+            limit, most = total, f"the {total - received:,} bytes that it promised"
             # http.client would stop at Content-Length in silence: read to the end, and count.
             response._original_response.length = None  # type: ignore[attr-defined]
         self.progress(TransferProgress(file.path, received, total, "receiving"))
@@ -294,13 +260,7 @@ class Client:
                 while block := response.read1(BLOCK_BYTES):
                     if received + len(block) > limit:
                         file.discard()
-                        most = f"the {limit - offset:,} bytes that it promised"
-                        if total is None:
-                            most = f"{limit:,} bytes, which no file of drawings has"
-                        raise SketchRNNError(
-                            f"{file.url}: the server sends more than {most}; refused, nothing is"
-                            " kept"
-                        )
+                        raise _refusal(file.url, f"sends more than {most}", ", nothing is kept")
                     part.write(block)
                     received += len(block)
                     self.progress(TransferProgress(file.path, received, total, "receiving"))
@@ -313,11 +273,9 @@ class Client:
 
     def _finish(self, file: RemoteFile) -> None:
         """Check FILE.part and rename it."""
-        version = Version.remembered(file)
+        version, size = file.version(), file.part_bytes
         assert version is not None  # _transfer wrote it
-        size = file.part_bytes
-        wrong = version.mismatch(file.part)
-        if wrong:
+        if wrong := version.mismatch(file.part):
             file.discard()
             raise SketchRNNError(
                 f"{file.url}: what arrived {wrong}; nothing is kept; run again, and if it happens"
@@ -335,18 +293,12 @@ class Client:
             raise SketchRNNError(
                 f"{file.path}: is in the way and is no file; choose another folder"
             )
-
-        def announced() -> Version:
-            with self._open(file, "HEAD", {}) as response:
-                return Version.announced(file.url, response.headers)
-
         try:
-            version = self._patiently(file, announced)
+            version = self._patiently(file, self._announced)
         except UnreachableError as error:
             note = f"but not checked: {error}"
         else:
-            wrong = version.mismatch(file.path)
-            if wrong:
+            if wrong := version.mismatch(file.path):
                 raise SketchRNNError(
                     f"{file.path}: is there already but {wrong} at {file.url}; move or delete it,"
                     " or choose another folder"
@@ -356,6 +308,10 @@ class Client:
         size = file.path.stat().st_size
         self.progress(TransferProgress(file.path, size, size, "kept", note))
 
+    def _announced(self, file: RemoteFile) -> Version:
+        with self._open(file, "HEAD", {}) as response:
+            return Version.announced(file.url, response.headers)
+
     def _open(self, file: RemoteFile, method: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
         """Send one request; the answer is a good one (status 2xx), to be closed by the caller."""
         try:
@@ -363,9 +319,8 @@ class Client:
         except SketchRNNError:
             raise
         except (exceptions.LocationValueError, ValueError) as error:
-            raise SketchRNNError(
-                f"{file.url}: the server redirects to what is no address ({error!s:.100}); refused"
-            ) from None
+            what = f"redirects to what is no address ({error!s:.100})"
+            raise _refusal(file.url, what) from None
         except NO_CONNECTION as error:
             if self.answered:
                 reason = _reason(error)
@@ -380,18 +335,22 @@ class Client:
         if 200 <= code < 300 and encoding == "identity":
             return response
         response.close()
-        status = f"the server answers {code} {response.reason!s:.100}"
         if 200 <= code < 300:
-            status = f"the server sends the file in the encoding {encoding!r:.60}, which was"
-            status += " not asked for; refused"
-        elif code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            what = f"sends the file in the encoding {encoding!r:.60}, which was not asked for"
+            raise _refusal(file.url, what)
+        status = f"the server answers {code} {response.reason!s:.100}"
+        if code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             raise NotThereError(f"{code} at {file.url}")
-        elif code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in PASSING:
+        if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in PASSING:
             raise _BrokenError(status, retry_after_s(response.headers))
-        elif code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and file.part_bytes:
+        if code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and file.part_bytes:
             file.discard()  # so the next try asks for the whole file
             raise _BrokenError(status)
         raise SketchRNNError(f"{file.url}: {status}")
+
+
+def _refusal(url: str, what: str, more: str = "") -> SketchRNNError:
+    return SketchRNNError(f"{url}: the server {what}; refused{more}")
 
 
 def follow(
@@ -420,9 +379,7 @@ def follow(
         response.close()
         url, before = urljoin(url, target), url
         if urlsplit(url).scheme not in schemes:
-            raise SketchRNNError(
-                f"{before}: the server redirects to {url!r:.200}, which is not secure; refused"
-            )
+            raise _refusal(before, f"redirects to {url!r:.200}, which is not secure")
     return response
 
 
@@ -460,9 +417,6 @@ def _reason(error: exceptions.HTTPError) -> str:
 
 def connections(base_url: str, timeout_s: float) -> urllib3.PoolManager:
     """Connections to a place, through the proxy that the environment names for it.
-
-    Args:
-        timeout_s: seconds without a byte after which a connection counts as broken.
 
     Raises:
         SketchRNNError: that is no HTTP proxy.

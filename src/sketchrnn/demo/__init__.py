@@ -15,9 +15,9 @@ from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import DOODLES, read_sources
 from sketchrnn.demo.webpage import Section, write_page
 from sketchrnn.drawing.sheets import (
+    beside_inputs,
     completion_sheet,
     grid_sheet,
-    reconstruction_sheet,
     temperature_sheet,
 )
 from sketchrnn.errors import SketchRNNError
@@ -168,6 +168,9 @@ def _sections(
     """What the new model learned from, what it draws, and how well it learned."""
     split = "test" if len(dataset.test) else "valid"
     inputs = dataset.choose(split, 6, model.N_max, seed)
+    redrawn = [
+        model.reconstruct(inputs, temperature=tau, seed=seed) for tau in RECONSTRUCTION_TEMPERATURES
+    ]
     taus = " ".join(f"{tau:g}" for tau in TEMPERATURES)
     try:
         curves, problem = loss_curves_svg(read_log(run)), ""
@@ -192,7 +195,7 @@ def _sections(
         Section(
             "Reconstructions",
             "Drawings that it has never seen, squeezed into one vector z and drawn again from it.",
-            reconstruction_sheet(model, inputs, RECONSTRUCTION_TEMPERATURES, seed).to_svg(),
+            beside_inputs(inputs, redrawn, RECONSTRUCTION_TEMPERATURES).to_svg(),
             command=f"sketchrnn reconstruct {run} {data} --seed {seed} -o sheet.svg",
         ),
         Section(

@@ -100,8 +100,8 @@ class CompletionList(list[Completion]):
 
     def sheet(self, columns: int | None = None) -> SketchSheet:
         """The drawings as a grid, the given part in ink and the rest in colour."""
-        from sketchrnn.figures.colors import REST
-        from sketchrnn.figures.sheet import INK, SketchSheet
+        from sketchrnn.figures.colors import INK, REST
+        from sketchrnn.figures.sheet import SketchSheet
 
         colors = [one.stroke_colors(INK, REST) for one in self]
         return SketchSheet.grid([one.layers for one in self], columns=columns, colors=colors)

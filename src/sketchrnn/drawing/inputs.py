@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sketchrnn.data import places
 from sketchrnn.data.dataset import Dataset
@@ -18,6 +19,8 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 
 TYPICAL_AMONG = 500  # drawings of a split, evenly over it, that `typical` is looked for in
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,7 @@ class Input:
 
 
 def read_given(model: Coder, specs: Sequence[str]) -> list[Given]:
-    """Read each DRAWING (`data.places`), with what the model finds typical.
-
-    Raises:
-        SketchRNNError: naming the one that cannot be read.
-    """
+    """Read each DRAWING (`data.places`), with what the model finds typical."""
 
     def rank(dataset: Dataset, split: str, members: places.Numbers) -> places.Numbers:
         fitting = members[dataset.split(split).lengths[members] <= model.N_max]
@@ -61,20 +60,14 @@ def read_given(model: Coder, specs: Sequence[str]) -> list[Given]:
 
 
 def read_inputs(model: Coder, specs: Sequence[str], *, as_is: bool) -> list[Input]:
-    """Read each DRAWING and make it fit for the model.
-
-    Raises:
-        SketchRNNError: naming the one that cannot be read, or cannot be made fit.
-    """
+    """Read each DRAWING and make it fit for the model."""
     return [fitted(model, given, as_is=as_is) for given in read_given(model, specs)]
 
 
 def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:
     """A drawing made fit for the model: scaled and simplified if it comes from outside.
 
-    Raises:
-        SketchRNNError: naming it, if it is as it is, with more points than the model reads; or if
-            it cannot be made fit.
+    As it is, with more points than the model reads, it is refused.
     """
     with naming(given):
         if not as_is and given.outside:
@@ -90,11 +83,7 @@ def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:
 
 
 def fitted_part(model: Coder, part: Given, *, as_is: bool, share: float | None) -> Input:
-    """An unfinished drawing made fit to be completed, as `complete.fit_part` does.
-
-    Raises:
-        SketchRNNError: naming it, if it cannot be made fit; a `share` of a part that is not scaled.
-    """
+    """An unfinished drawing made fit to be completed, as `complete.fit_part` does."""
     with naming(part):
         if not as_is and part.outside:
             result = fit_part(model, part.sketch, share=share)
@@ -114,13 +103,7 @@ def naming(given: Given) -> Iterator[None]:
 
 
 def mixed(inputs: Sequence[Input], weights: Sequence[float], sketch: Sketch) -> Sketch:
-    """A drawing between several, in the place and size between theirs.
-
-    Args:
-        inputs: the drawings.
-        weights: of their places and sizes; their sum is 1.
-        sketch: in the training drawings' units.
-    """
+    """A drawing between several, in the place and size between theirs; the weights add up to 1."""
     if all(one.fitted is None for one in inputs):
         return sketch
     backs = [one.back(sketch).polylines for one in inputs]
@@ -133,8 +116,7 @@ def mixed(inputs: Sequence[Input], weights: Sequence[float], sketch: Sketch) -> 
 
 def back_along(ends: Sequence[Input], drawn: Sequence[Sketch]) -> list[Sketch]:
     """The drawings on the way between two, each in the place and size between theirs."""
-    shares = _shares(len(drawn))
-    return [mixed(ends, (1 - x, x), sketch) for x, sketch in zip(shares, drawn, strict=True)]
+    return [mixed(ends, (1 - x, x), sketch) for x, sketch in _placed(drawn)]
 
 
 def back_in_grid(corners: Sequence[Input], rows: Sequence[Sequence[Sketch]]) -> list[list[Sketch]]:
@@ -148,11 +130,9 @@ def back_in_grid(corners: Sequence[Input], rows: Sequence[Sequence[Sketch]]) -> 
         weights = (a, b, c, d) if len(corners) == 4 else (a, b + d / 2, c + d / 2)
         return mixed(corners, weights, sketch)
 
-    return [
-        [back(x, y, sketch) for x, sketch in zip(_shares(len(row)), row, strict=True)]
-        for y, row in zip(_shares(len(rows)), rows, strict=True)
-    ]
+    return [[back(x, y, sketch) for x, sketch in _placed(row)] for y, row in _placed(rows)]
 
 
-def _shares(count: int) -> list[float]:
-    return [number / (count - 1) for number in range(count)]
+def _placed(things: Sequence[T]) -> Iterator[tuple[float, T]]:
+    """Each with where it stands on the way from the first, 0, to the last, 1."""
+    return ((number / (len(things) - 1), thing) for number, thing in enumerate(things))

@@ -11,18 +11,18 @@ import io
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.scene import Line, Scene, at_origin, scene_of
+from sketchrnn.figures.scene import Drawings, Line, Scene, at_origin, scene_of
 from sketchrnn.registry import ending_of
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import lengths_along
-from sketchrnn.svgtext import number
+from sketchrnn.svgtext import number, path_data, xml_text
 
 PACE = 1.6  # sides of a drawing that its pen draws in a second ...
 SHORTEST_S, LONGEST_S = 2.0, 8.0  # ... but never quicker than that in all, nor slower
@@ -36,20 +36,15 @@ MOST_FRAMES = 240  # a slower film has fewer a second
 LEAST_PX, MOST_PX = 120_000, 640_000  # of a frame, in all
 COLORS = 48  # a few, in shades
 
-Drawings = Sequence[Sequence[Line]]  # the lines of each
-
+_CALM = (
+    "<style>@media (prefers-reduced-motion:reduce)"
+    "{.drawn{stroke-dasharray:none;stroke-opacity:1!important}}</style>\n"
+)
 _EARLY = 1e-3  # so much longer than the line is the way to hide it, in parts of the line
 
 
-@dataclass(frozen=True)
-class Clock:
-    """When each stroke is drawn.
-
-    Attributes:
-        strokes: (begin, end) of each stroke of each drawing, in seconds.
-        drawn: when the last stroke of all has ended.
-        total: when all begins again.
-    """
+class Clock(NamedTuple):
+    """When each stroke of each drawing begins and ends, the last of all, and the whole, in s."""
 
     strokes: list[list[tuple[float, float]]]
     drawn: float
@@ -65,18 +60,13 @@ def check_seconds(seconds: float, name: str = "seconds") -> None:
 def clock(drawings: Drawings, seconds: float | None = None) -> Clock:
     """The times of all strokes, with the same pace for all drawings.
 
-    Args:
-        drawings: the lines of each.
-        seconds: that the slowest drawing takes; None: what suits its length, 2 to 8 s.
-
-    Raises:
-        SketchRNNError: seconds that are not over 0 and at most 300; nothing to draw.
+    The slowest drawing takes `seconds`, by default what suits its length, 2 to 8 s.
     """
     if seconds is not None:
         check_seconds(seconds)
     points = [np.concatenate([line.points for line in lines]) for lines in drawings if lines]
     side = max((float(np.ptp(one, axis=0).max()) for one in points), default=0.0) or 1.0
-    ways = [_ways(lines, LIFT * side) for lines in drawings]  # in units of length
+    ways = [_ways(lines, LIFT * side) for lines in drawings]
     longest = max((way[-1][1] for way in ways if way), default=0.0)
     if longest <= 0:
         raise SketchRNNError("there is no stroke to draw")
@@ -105,7 +95,7 @@ def animated_svg(scene: Scene, seconds: float | None = None) -> str:
 
     It works in browsers and as an image in a page (SMIL). What cannot show it, as an editor or a
     printer, shows the whole picture; so does a browser that was asked for less motion. One path a
-    stroke, absolute M and L: it is read as a drawing as well. Raises SketchRNNError as `clock`.
+    stroke, absolute M and L: it is read as a drawing as well.
     """
     times = clock(scene.drawings, seconds)
     lines = "".join(
@@ -113,35 +103,32 @@ def animated_svg(scene: Scene, seconds: float | None = None) -> str:
         for lines, ways in zip(scene.drawings, times.strokes, strict=True)
         for line, (begin, end) in zip(lines, ways, strict=True)
     )
-    calm = (
-        "<style>@media (prefers-reduced-motion:reduce)"
-        "{.drawn{stroke-dasharray:none;stroke-opacity:1!important}}</style>"
-    )
-    return f"{scene.head}{calm}\n{lines}{scene.tail}"
+    return f"{scene.head}{_CALM}{lines}{scene.tail}"
 
 
 def _moving(line: Line, begin: float, end: float, total: float, decimals: int) -> str:
     """A path that is drawn from `begin` to `end`, parts of the whole time."""
     a, b = f"{begin:.4f}", f"{max(end, begin + 1e-4):.4f}"
-    repeat = f'dur="{number(total, 2)}s" repeatCount="indefinite"'
-    length = line.length
-    if not length:  # a dot has no length, so it appears
-        inside = (
-            f'<animate attributeName="stroke-opacity" {repeat} calcMode="discrete"'
-            f' values="0;1" keyTimes="0;{a}"/>'
+    dashes = ""
+    if line.length:
+        # A dash longer than the line, and a gap as long, are moved along it: first the gap hides
+        # the line, in the end the dash covers it. Where nothing moves, it covers it always.
+        dash, early = line.length * (1 + 2 * _EARLY), _EARLY * line.length
+        length, hidden, whole = (
+            number(value, decimals + 2) for value in (2 * dash, 2 * dash + early, dash + early)
         )
-        return line.to_svg(decimals, ' class="drawn"', inside) + "\n"
-    # A dash longer than the line, and a gap as long, are moved along it: first the gap hides the
-    # line, in the end the dash covers it. Where nothing moves, it covers it from the beginning.
-    digits = decimals + 2
-    dash = length * (1 + 2 * _EARLY)
-    hidden, whole = (number(dash * (1 + k) + _EARLY * length, digits) for k in (1, 0))
-    inside = (
-        f'<animate attributeName="stroke-dashoffset" {repeat}'
-        f' values="{hidden};{hidden};{whole};{whole}" keyTimes="0;{a};{b};1"/>'
+        dashes = f' stroke-dasharray="{length}"'
+        name, mode = "stroke-dashoffset", ""
+        values, times = f"{hidden};{hidden};{whole};{whole}", f"0;{a};{b};1"
+    else:  # a dot has no length, so it appears
+        name, mode = "stroke-opacity", ' calcMode="discrete"'
+        values, times = "0;1", f"0;{a}"
+    return (
+        f'<path stroke="{xml_text(line.color)}" stroke-width="{number(line.width, decimals + 1)}"'
+        f' class="drawn"{dashes} d="{path_data(line.points, decimals)}">'
+        f'<animate attributeName="{name}" dur="{number(total, 2)}s" repeatCount="indefinite"'
+        f'{mode} values="{values}" keyTimes="{times}"/></path>\n'
     )
-    attributes = f' class="drawn" stroke-dasharray="{number(2 * dash, digits)}"'
-    return line.to_svg(decimals, attributes, inside) + "\n"
 
 
 def frames(scene: Scene, seconds: float | None = None) -> tuple[list[Drawings], list[int]]:
@@ -180,11 +167,7 @@ def _part(line: Line, share: float) -> Line:
 
 
 def film(scene: Scene, form: Literal["GIF", "WEBP"], seconds: float | None = None) -> bytes:
-    """The picture drawing itself, as an endless GIF or WebP. Needs Pillow (the extra `pictures`).
-
-    Raises:
-        SketchRNNError: Pillow is not installed; as `clock`.
-    """
+    """The picture drawing itself, as an endless GIF or WebP. Needs Pillow."""
     try:
         from PIL import Image
     except ImportError:

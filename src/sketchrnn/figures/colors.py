@@ -24,7 +24,7 @@ FRAME = "#aeaeb6"
 # dark enough for a thin line on white, and no two of them opposites, so that no blend is grey.
 PALETTE = ("#e8590c", "#d6246e", "#7a3fe0", "#1670d6")
 REST = "#1c7ed6"  # what a completion adds to the given part
-_HEAT = ("#9a9aa3", "#d98a2b", "#d3111f")  # an expected stroke, a surprising one, the worst
+HEAT = ("#9a9aa3", "#d98a2b", "#d3111f")  # an expected stroke, a surprising one, the worst
 
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _PART = r"\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)\s*"
@@ -46,14 +46,11 @@ _ROOTS_TO_LAB = np.array(
     ]
 )
 
-Lab = npt.NDArray[np.float64]
-
 
 def hex_color(color: str) -> str:
     """ "#rrggbb" of a CSS colour: navy, #abc, #d6246e, rgb(20, 90, 200), rgb(20%, 30%, 40%).
 
-    Raises:
-        SketchRNNError: any other text, and what lets the paper shine through.
+    What lets the paper shine through is refused as any other text is.
     """
     word = color.strip().lower()
     found = None
@@ -87,11 +84,8 @@ def _named(word: str) -> str | None:
     return str(found.hex) if found.hex != "#000000" or word == "black" else None
 
 
-def to_oklab(color: str) -> Lab:
-    """[3]: L (0 black, 1 white), a (green to red) and b (blue to yellow) of "#rrggbb" or "#rgb".
-
-    Raises SketchRNNError on any other text.
-    """
+def to_oklab(color: str) -> npt.NDArray[np.float64]:
+    """[3]: L (0 black, 1 white), a (green to red) and b (blue to yellow) of "#rrggbb" or "#rgb"."""
     if not _HEX.fullmatch(color):
         raise SketchRNNError(f"{color!r} is no colour to blend; write it as #rrggbb or #rgb")
     srgb = np.array(list(bytes.fromhex(_six_digits(color)[1:]))) / 255
@@ -108,15 +102,7 @@ def from_oklab(lab: npt.ArrayLike) -> str:
 
 
 def blend(colors: Sequence[str], weights: Sequence[float]) -> str:
-    """The mean of hex colours in OKLab, as "#rrggbb".
-
-    Args:
-        colors: "#rrggbb" or "#rgb".
-        weights: one a colour, none negative, not all 0; only their proportions count.
-
-    Raises:
-        SketchRNNError: a colour that is no hex colour, or weights that do not fit.
-    """
+    """The mean in OKLab of "#rrggbb" or "#rgb", one weight each; only their proportions count."""
     if len(colors) != len(weights):
         raise SketchRNNError(f"{len(weights)} weights for {len(colors)} colors; give one each")
     total = math.fsum(weights)
@@ -127,13 +113,15 @@ def blend(colors: Sequence[str], weights: Sequence[float]) -> str:
     return from_oklab(np.asarray(weights) / total @ np.array([to_oklab(c) for c in colors]))
 
 
-def heat(share: float) -> str:
-    """The colour of surprise: quiet grey at 0, strong red at 1; outside of them as at the end.
+def along(colors: Sequence[str], share: float) -> str:
+    """The colour on the way along two colours or more, at a share from 0 to 1 of it."""
+    at = share * (len(colors) - 1)
+    first = min(int(at), len(colors) - 2)
+    return blend(colors[first : first + 2], [first + 1 - at, at - first])
 
-    Raises SketchRNNError where `share` is not a number.
-    """
+
+def heat(share: float) -> str:
+    """The colour of surprise: quiet grey at 0, strong red at 1; outside of them as at the end."""
     if math.isnan(share):
         raise SketchRNNError("a share of heat is a number from 0 to 1, got nan")
-    at = min(max(share, 0.0), 1.0) * (len(_HEAT) - 1)
-    first = min(int(at), len(_HEAT) - 2)
-    return blend(_HEAT[first : first + 2], [first + 1 - at, at - first])
+    return along(HEAT, min(max(share, 0.0), 1.0))

@@ -22,9 +22,7 @@ ACCENT = "#c8452f"  # validation, and what stands on the right axis
 PNG_WIDTH_PX = 1800
 
 Record = Mapping[str, Any]
-Points = tuple[list[float], list[float]]
 
-LOSSES = ("L_R", "L_KL")
 _PANELS = {  # titles and factors
     "L_R": ("$L_R$, nats / $N_{max}$", 1),
     "L_KL": ("$L_{KL}$, nats / $N_z$", 1),
@@ -63,11 +61,7 @@ STYLE: dict[Any, Any] = {
 
 
 def loss_curves(log: Sequence[Record], path: str | os.PathLike[str]) -> None:
-    """Draw the curves of a training log to .svg or .png, by the ending of `path`.
-
-    Raises:
-        SketchRNNError: as `loss_curves_svg`, or another ending.
-    """
+    """Draw the curves of a training log to .svg or .png, by the ending of `path`."""
     ending = Path(path).suffix.lower()
     if ending == ".svg":
         write_text(path, loss_curves_svg(log))
@@ -80,13 +74,9 @@ def loss_curves(log: Sequence[Record], path: str | os.PathLike[str]) -> None:
 def loss_curves_svg(log: Sequence[Record]) -> str:
     """The curves of a training log as an SVG: L_R, and L_KL, learning rate, speed where logged.
 
-    Args:
-        log: records with `kind` ("train" or "evaluate"), `step`, and any of L_R, L_KL, kl_weight,
-            learning_rate, sketches_per_s. Of two records of one kind and step the later counts: a
-            run that was resumed has gone over some steps again.
-
-    Raises:
-        SketchRNNError: no record with an L_R, or matplotlib is not installed.
+    Records have `kind` ("train" or "evaluate"), `step`, and any of L_R, L_KL, kl_weight,
+    learning_rate, sketches_per_s. Of two records of one kind and step the later counts: a run that
+    was resumed has gone over some steps again.
     """
     try:
         import matplotlib
@@ -112,8 +102,8 @@ def loss_curves_svg(log: Sequence[Record]) -> str:
             layout=ConstrainedLayoutEngine(w_pad=0.18, h_pad=0.18, wspace=0.04, hspace=0.06),
             facecolor=PAPER,
         )
-        for index, key in enumerate(panels):
-            axes = figure.add_subplot(rows, columns, index + 1)
+        for index, key in enumerate(panels, start=1):
+            axes = figure.add_subplot(rows, columns, index)
             axes.grid(axis="y")
             axes.set_axisbelow(True)
             _draw(axes, log, key)
@@ -125,7 +115,7 @@ def loss_curves_svg(log: Sequence[Record]) -> str:
     return buffer.getvalue()
 
 
-def _series(log: Sequence[Record], kind: str, key: str) -> Points:
+def _series(log: Sequence[Record], kind: str, key: str) -> tuple[list[int], list[float]]:
     """Steps and values of one quantity, by step; values that are not finite are left out."""
     values = {
         int(record["step"]): float(record[key])
@@ -133,7 +123,7 @@ def _series(log: Sequence[Record], kind: str, key: str) -> Points:
         if record.get("kind") == kind and key in record
     }
     steps = sorted(step for step, value in values.items() if math.isfinite(value))
-    return [float(step) for step in steps], [values[int(step)] for step in steps]
+    return steps, [values[step] for step in steps]
 
 
 def _draw(axes: Axes, log: Sequence[Record], key: str) -> None:
@@ -141,9 +131,8 @@ def _draw(axes: Axes, log: Sequence[Record], key: str) -> None:
     title, factor = _PANELS[key]
     axes.set_title(title)
     steps, values = _series(log, "train", key)
-    values = [factor * value for value in values]
-    if key not in LOSSES:
-        axes.plot(steps, values, color=INK, linewidth=1.1)
+    if key not in ("L_R", "L_KL"):
+        axes.plot(steps, [factor * value for value in values], color=INK, linewidth=1.1)
     else:
         axes.plot(steps, values, color=INK, linewidth=0.9, alpha=0.75, label="training")
         validation = _series(log, "evaluate", key)

@@ -26,10 +26,8 @@ CLEAR = 0.75  # of the gap between two circles is kept between hulls
 class Lattice:
     """The places of a tile's drawings: columns * rows of them, on a torus.
 
-    Args:
-        kind: "brick", every second of an even number of rows moved by half a column; or "square".
-        columns, rows: of places.
-        width: of the tile; the height follows, in whole px.
+    Of the kind "brick", every second of an even number of rows is moved by half a column. The
+    height of the tile follows from its width, in whole px.
 
     Attributes:
         places: [columns * rows, 2], row by row.
@@ -65,17 +63,15 @@ def settle(
     """Move each drawing a little, and let it grow, where its neighbours leave room.
 
     It begins with circles that are half a gap apart or more, and then takes no step that brings
-    the convex hulls of two drawings nearer to each other than CLEAR gaps, or than they were.
+    the convex hulls of two drawings nearer to each other than CLEAR gaps, or than they were. Gives
+    the centres [places, 2], and the factors [places] to scale the drawings with.
 
     Args:
         lattice: the places.
-        drawings: the points [n, 2] of each, in `unit_circle`.
+        drawings: the points [n, 2] of each, in the circle of radius 1 around (0, 0).
         gap: the white space between two circles on their places, in steps of the lattice.
         jitter: how far a drawing may stand off its place: 0 to 1, in quarter steps of the lattice.
         rng: of the moves.
-
-    Returns:
-        The centres [places, 2], and the factors [places] to scale the drawings with.
     """
     step, places = lattice.step, lattice.places
     radius, wanted, farthest = (1 - gap) / 2 * step, CLEAR * gap * step, jitter / 4 * step
@@ -83,7 +79,10 @@ def settle(
     radii = np.sqrt(shapely.area(hulls) / np.pi)  # of circles as large
     targets = radius * np.clip(EVEN_RADIUS / np.maximum(radii, 1e-6), LEAST_FACTOR, MOST_FACTOR)
 
-    centers = places + jitter * gap / 4 * step * _in_circle(rng, len(hulls))
+    # uniform in a circle
+    angles, away = rng.uniform(0, 2 * np.pi, len(hulls)), np.sqrt(rng.random(len(hulls)))
+    moves = np.stack([away * np.cos(angles), away * np.sin(angles)], axis=1)
+    centers = places + jitter * gap / 4 * step * moves
     factors = np.minimum(targets, radius)
     drawn = [_moved(hull, f, c) for hull, f, c in zip(hulls, factors, centers, strict=True)]
 
@@ -129,9 +128,3 @@ def unit_circle(points: Points) -> tuple[Points, float]:
 
 def _moved(hull: BaseGeometry, factor: float, move: Points) -> BaseGeometry:
     return shapely.transform(hull, lambda points: points * factor + move)
-
-
-def _in_circle(rng: np.random.Generator, count: int) -> Points:
-    """Points [count, 2], uniform in the circle of radius 1."""
-    angle, radius = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.random(count))
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -23,16 +23,12 @@ import numpy.typing as npt
 
 CAPITAL_HEIGHT = 12  # units; `size` below is what this becomes on paper
 DESCENT = 4 / CAPITAL_HEIGHT  # below the baseline, as a part of `size`
-LINE_HEIGHT = 1.9  # baseline to baseline, as a part of `size`
 SPACING = 3  # units between two glyphs
 CURVE_STEPS = 4  # straight pieces a quadratic curve
 
 _MISSING = "6 0b6b6m0m0b"  # a box for what has no glyph
-_SPACE = "3"
 _ALIKE = str.maketrans("‘’“”−‐‑", "''\"\"–--")
-
 _PIECE = re.compile(r"\s*\S+?(?:(?<=[a-z][_/-])|(?=\s|$))")  # what `wrap` keeps together
-
 
 Points = npt.NDArray[np.float64]
 
@@ -41,11 +37,6 @@ def text_width(text: str, size: float) -> float:
     """The width of one line of text whose capitals are `size` high."""
     units = sum(_glyph(character)[0] + SPACING for character in _plain(text)) - SPACING
     return max(units, 0) * size / CAPITAL_HEIGHT
-
-
-def text_height(lines: Sequence[str], size: float) -> float:
-    """The height of lines of text, descenders included."""
-    return size * (1 + LINE_HEIGHT * (len(lines) - 1) + DESCENT) if lines else 0.0
 
 
 def wrap(text: str, width: float, size: float) -> list[str]:
@@ -72,13 +63,9 @@ def wrap(text: str, width: float, size: float) -> list[str]:
 def text_strokes(
     text: str, x: float, baseline: float, size: float, anchor: float = 0.0
 ) -> Iterator[Points]:
-    """The strokes [n, 2] of one line of text.
+    """The strokes [n, 2] of one line of text, with the part `anchor` of its width left of `x`.
 
-    Args:
-        text: what has no glyph is drawn as a box; accents are left out.
-        x, baseline: where it stands.
-        size: the height of capitals.
-        anchor: the part of the width that lies left of `x`: 0 start, 0.5 middle, 1 end.
+    What has no glyph is drawn as a box; accents are left out.
     """
     unit = size / CAPITAL_HEIGHT
     left = x - anchor * text_width(text, size)
@@ -100,14 +87,14 @@ def _plain(text: str) -> Iterator[str]:
 def _table() -> dict[str, str]:
     """The width and the strokes of each character, as they are written down."""
     text = files("sketchrnn.figures").joinpath("letters.txt").read_text("utf-8")
-    return {" ": _SPACE} | {line[0]: line[2:] for line in text.splitlines()}
+    return {" ": "3"} | {line[0]: line[2:] for line in text.splitlines()}
 
 
 @cache
 def _glyph(character: str) -> tuple[int, tuple[Points, ...]]:
     """The width and the strokes [n, 2] of a glyph, in units."""
     width, *strokes = _table().get(character, _MISSING).split()
-    return int(width), tuple(_flatten(stroke) for stroke in strokes)
+    return int(width), tuple(map(_flatten, strokes))
 
 
 def _flatten(stroke: str) -> Points:

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sketchrnn.figures.colors import FRAME, INK, QUIET, RULE
-from sketchrnn.figures.lettering import LINE_HEIGHT, text_strokes, text_width
+from sketchrnn.figures.lettering import DESCENT, text_strokes, text_width, wrap
 from sketchrnn.figures.scene import Line
 from sketchrnn.svgtext import number, path_data, xml_text
 
 LETTER_WEIGHT = 0.115  # line width of a letter, as a part of its size
+LINE_HEIGHT = 1.9  # baseline to baseline, as a part of the size
 
 # Operators, as parts of `cell`: the heights of their capitals and the white space on either side;
 # a bracket stands close to its drawing. All are centred on one height, as `lettering` draws them.
@@ -35,72 +36,73 @@ class Mark(NamedTuple):
     lines: list[Line]
 
 
-def label(
-    text: str,
-    lines: Sequence[str],
-    x: float,
-    top: float,
-    size: float,
-    anchor: float = 0.5,
-    color: str = QUIET,
-) -> Mark:
-    """A label broken into lines, the start, middle or end (anchor 0, 0.5, 1) of each at x."""
-    strokes = [
-        Line(stroke, color, LETTER_WEIGHT * size)
-        for i, line in enumerate(lines)
-        for stroke in text_strokes(line, x, top + size * (1 + LINE_HEIGHT * i), size, anchor)
-    ]
-    return Mark(_letters("label", text, strokes), strokes)
+class Label:
+    """A text broken into lines no wider than `width`; `size` is the height of its capitals."""
+
+    def __init__(self, text: str | None, size: float, width: float) -> None:
+        self.text, self.size = text or "", size
+        self.lines = wrap(self.text, width, size)
+        self.width = max((text_width(line, size) for line in self.lines), default=0.0)
+        self.height = 0.0  # descenders included
+        if self.lines:
+            self.height = size * (1 + LINE_HEIGHT * (len(self.lines) - 1) + DESCENT)
+
+    def at(self, x: float, top: float, anchor: float = 0.5, color: str = QUIET) -> Mark:
+        """The start, middle or end (anchor 0, 0.5, 1) of each line at x."""
+        strokes = [
+            Line(stroke, color, LETTER_WEIGHT * self.size)
+            for i, line in enumerate(self.lines)
+            for stroke in text_strokes(
+                line, x, top + self.size * (1 + LINE_HEIGHT * i), self.size, anchor
+            )
+        ]
+        return _drawn("label", strokes, self.text)
 
 
-def operator_room(text: str, cell: float) -> float:
-    """The gap between two columns that "+", "-", "=", "(", ") =", "→" ... needs; 0 for none."""
-    return _signs(text, cell)[1]
+class Operator:
+    """ "+", "-", "=", "(", ") =", "→" ... between two columns; "" for none.
 
+    Attributes:
+        room: from one drawing to the next.
+    """
 
-def operator(text: str, cell: float, left: float, middle: float) -> Mark:
-    """An operator in the gap that begins at `left`, at the height `middle`."""
-    strokes = [
-        Line(stroke, INK, OPERATOR_WIDTH * cell)
-        for sign, x, size in _signs(text, cell)[0]
-        for stroke in text_strokes(sign, left + x, middle + OPERATOR_AXIS * size, size)
-    ]
-    return Mark(_letters("operator", text, strokes), strokes)
+    def __init__(self, text: str, cell: float) -> None:
+        self.text, self.cell = text, cell
+        self.signs: list[tuple[str, float, float]] = []  # each with its left and its size
+        x, space_before = 0.0, 0.0
+        # a minus is as wide as a plus
+        for sign in "".join(text.split()).translate({ord("-"): "–", ord("−"): "–"}):
+            size, space = cell * OPERATOR_SIZE, cell * OPERATOR_ROOM
+            if sign in "()[]{}":
+                size, space = cell * BRACKET_SIZE, cell * BRACKET_ROOM
+            left = x + max(space_before, space)
+            self.signs.append((sign, left, size))
+            x, space_before = left + text_width(sign, size), space
+        self.room = x + space_before
 
-
-def _signs(text: str, cell: float) -> tuple[list[tuple[str, float, float]], float]:
-    """Each sign with its left and its size; and the room of all, from one drawing to the next."""
-    signs: list[tuple[str, float, float]] = []
-    x, space_before = 0.0, 0.0
-    # a minus is as wide as a plus
-    for sign in "".join(text.split()).translate({ord("-"): "–", ord("−"): "–"}):
-        size, space = cell * OPERATOR_SIZE, cell * OPERATOR_ROOM
-        if sign in "()[]{}":
-            size, space = cell * BRACKET_SIZE, cell * BRACKET_ROOM
-        left = x + max(space_before, space)
-        signs.append((sign, left, size))
-        x, space_before = left + text_width(sign, size), space
-    return signs, x + space_before
-
-
-def _letters(kind: str, text: str, strokes: Sequence[Line]) -> str:
-    """Letters or signs as one path, with the words beside it for those who cannot see them."""
-    if not strokes:
-        return ""
-    color, width = strokes[0].color, number(strokes[0].width, 2)
-    data = "".join(path_data(stroke.points) for stroke in strokes)
-    return (
-        f'<path class="{kind}" aria-label="{xml_text(text)}"'
-        f' stroke="{color}" stroke-width="{width}" d="{data}"/>\n'
-    )
+    def at(self, left: float, middle: float) -> Mark:
+        """In the gap that begins at `left`, at the height `middle`."""
+        strokes = [
+            Line(stroke, INK, OPERATOR_WIDTH * self.cell)
+            for sign, x, size in self.signs
+            for stroke in text_strokes(sign, left + x, middle + OPERATOR_AXIS * size, size)
+        ]
+        return _drawn("operator", strokes, self.text)
 
 
 def rule(x: float, top: float, bottom: float) -> Mark:
     """A thin line down the sheet."""
-    line = Line(np.array([[x, top], [x, bottom]]), RULE, 1.0)
-    data = path_data(line.points)
-    svg = f'<path class="rule" stroke="{RULE}" stroke-width="1" d="{data}"/>\n'
-    return Mark(svg, [line])
+    return _drawn("rule", [Line(np.array([[x, top], [x, bottom]]), RULE, 1.0)])
+
+
+def _drawn(kind: str, lines: Sequence[Line], text: str = "") -> Mark:
+    """Lines as one path, with the words beside it for those who cannot see them."""
+    if not lines:
+        return Mark("", [])
+    said = f' aria-label="{xml_text(text)}"' if text else ""
+    style = f'stroke="{lines[0].color}" stroke-width="{number(lines[0].width, 2)}"'
+    data = "".join(path_data(line.points) for line in lines)
+    return Mark(f'<path class="{kind}"{said} {style} d="{data}"/>\n', list(lines))
 
 
 def frame(left: float, top: float, cell: float) -> Mark:

@@ -17,15 +17,14 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import INK, hex_color
 from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.scene import OPEN_GROUP, TAIL, Line, Scene
+from sketchrnn.figures.scene import OPEN_GROUP, Drawings, Line, Scene
 from sketchrnn.figures.sheet import GAP, SketchSheet
 from sketchrnn.sketch import Polyline, Sketch
-from sketchrnn.svgtext import number, path_data, xml_text
+from sketchrnn.svgtext import ROUND, number, path_data, xml_text
 
 MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96}
+DECIMALS = {"mm": 3, "in": 5, "px": 3}  # of coordinates in an SVG that is written in that unit
 SLACK_MM = 0.01  # that a drawing may reach into a margin, by rounding
-UNITS = ("mm", "in", "px")  # that an SVG is written in, with the decimals of its coordinates
-_DECIMALS = {"mm": 3, "in": 5, "px": 3}
 
 # Sides in mm, upright: ISO 216, and the North American ones.
 SIZES_MM = {
@@ -40,7 +39,7 @@ SIZES_MM = {
     "legal": (215.9, 355.6),
     "tabloid": (279.4, 431.8),
 }
-SIDES_MM = (5.0, 10_000.0)  # of a page: the least and the most
+LEAST_SIDE_MM, MOST_SIDE_MM = 5.0, 10_000.0
 LEAST_ROOM_MM = 1.0  # for the drawings, inside the margins
 LEAST_STROKE_MM = 0.01
 
@@ -48,23 +47,16 @@ COLOR_BY = ("stroke", "class")
 # What pens there are: dark ones, far from each other; then again from the first.
 PENS = (INK, "#d6246e", "#1670d6", "#e8590c", "#2b8a3e", "#7a3fe0", "#b08900", "#0c8599")
 
+DOT_MM = 0.01  # a dot is so long: programs for plotters leave out lines without any length
 PNG_DPI = 200
 FILM_SIDE_PX = 640
-# A dot is drawn so long: programs for plotters leave out lines without any length.
-DOT_MM = 0.01
 
-_NUMBER = rf"([0-9]{{1,9}}(?:\.[0-9]{{0,9}})?|\.[0-9]{{1,9}}) ?({'|'.join(MM)})?"
-_LENGTH = re.compile(_NUMBER)
-_PAGE = re.compile(rf"{_NUMBER} ?[x×] ?{_NUMBER}")
+_LENGTH = rf"([0-9]{{1,9}}(?:\.[0-9]{{0,9}})?|\.[0-9]{{1,9}}) ?({'|'.join(MM)})?"
 
 
 def length_mm(text: str, unit: str = "mm", name: str = "a length") -> float:
-    """Millimetres of "10mm", "1cm", "0.5in", "12pt", "40px", or of a bare number in `unit`.
-
-    Raises:
-        SketchRNNError: no such length; `name` says which one it is.
-    """
-    match = _LENGTH.fullmatch(text.strip().lower())
+    """Millimetres of "10mm", "1cm", "0.5in", "12pt", "40px", or of a bare number in `unit`."""
+    match = re.fullmatch(_LENGTH, text.strip().lower())
     if match is None:
         raise SketchRNNError(
             f"{name} is {text!r}; give a number and its unit, {', '.join(MM)}: 10mm"
@@ -73,26 +65,23 @@ def length_mm(text: str, unit: str = "mm", name: str = "a length") -> float:
 
 
 def page_mm(text: str, unit: str = "mm") -> tuple[float, float]:
-    """(width, height) in mm of a page: a name of `SIZES_MM`, or "200x100mm", "8.5x11in".
-
-    Raises:
-        SketchRNNError: no such page, or a side that is not 5 mm to 10 m.
-    """
+    """(width, height) in mm of a page: a name of `SIZES_MM`, or "200x100mm", "8.5x11in"."""
     word = text.strip().lower()
     if word in SIZES_MM:
         return SIZES_MM[word]
-    match = _PAGE.fullmatch(word)
+    match = re.fullmatch(rf"{_LENGTH} ?[x×] ?{_LENGTH}", word)
     if match is None:
         raise SketchRNNError(
             f"page is {text!r}; give {', '.join(SIZES_MM)}, or WIDTHxHEIGHT with a unit: 200x100mm"
         )
     across, across_unit, down, down_unit = match.groups()
     last = down_unit or across_unit or unit  # "8.5x11in", "8.5inx11": one unit is of both sides
-    width, height = float(across) * MM[across_unit or last], float(down) * MM[last]
-    least, most = SIDES_MM
-    if not (least <= width <= most and least <= height <= most):
-        raise SketchRNNError(f"page is {text!r}; its sides must be {least:g} mm to {most:g} mm")
-    return width, height
+    sides = float(across) * MM[across_unit or last], float(down) * MM[last]
+    if not LEAST_SIDE_MM <= min(sides) <= max(sides) <= MOST_SIDE_MM:
+        raise SketchRNNError(
+            f"page is {text!r}; its sides must be {LEAST_SIDE_MM:g} mm to {MOST_SIDE_MM:g} mm"
+        )
+    return sides
 
 
 @dataclass(frozen=True)
@@ -134,8 +123,8 @@ class Paper:
     units: str = "mm"
 
     def __post_init__(self) -> None:
-        if self.units not in UNITS:
-            raise SketchRNNError(f"units is {self.units!r}; choose one of {', '.join(UNITS)}")
+        if self.units not in DECIMALS:
+            raise SketchRNNError(f"units is {self.units!r}; choose one of {', '.join(DECIMALS)}")
         if self.color_by not in (None, *COLOR_BY):
             raise SketchRNNError(
                 f"color_by is {self.color_by!r}; choose one of {', '.join(COLOR_BY)}"
@@ -159,9 +148,7 @@ class Paper:
     def size_mm(self) -> tuple[float, float]:
         """(width, height) of the page."""
         width, height = page_mm(self.size, self.units)
-        if self.landscape:
-            width, height = max(width, height), min(width, height)
-        return width, height
+        return (max(width, height), min(width, height)) if self.landscape else (width, height)
 
     @property
     def margin_mm(self) -> float:
@@ -191,11 +178,15 @@ class Paper:
             SketchRNNError: no drawings, columns that are none, or with `in_place` one that reaches
                 beyond the margins.
         """
+        width, height = self._room_mm
+
+        def cell(columns: int) -> float:
+            rows = -(-len(sketches) // columns)
+            return min(width / (columns + GAP * (columns - 1)), height / (rows + GAP * (rows - 1)))
+
         if columns is None:
-            columns = self._best_columns(len(sketches))
-        captions = None
-        if self.labels:
-            captions = [one.label if one is not None else None for one in sketches]
+            columns = max(range(1, len(sketches) + 1), key=cell, default=1)
+        captions = [one.label if one else None for one in sketches] if self.labels else None
         return self.place_sheet(SketchSheet.grid(sketches, columns, captions=captions))
 
     def place_sheet(self, sheet: SketchSheet) -> Page:
@@ -203,33 +194,31 @@ class Paper:
 
         Without `labels` the drawings alone are drawn; with `in_place` where they are.
         """
-        if self.in_place:
-            return self._in_place([one for row in sheet.rows for one in row if one])
         scene = sheet.scene()
-        marks = scene.marks if self.labels else []
-        lines = [*chain.from_iterable(scene.drawings), *marks]
-        points = np.concatenate([line.points for line in lines])
-        low, high = points.min(axis=0), points.max(axis=0)
-        room, page = np.array(self._room_mm), np.array(self.size_mm)
-        with np.errstate(divide="ignore"):
-            factor = float(np.min(np.where(high > low, room / (high - low), np.inf)))
-        factor = factor if math.isfinite(factor) else 1.0
-        middle = (low + high) / 2
+        marks: list[Line] = []
+        if self.in_place:
+            drawings = self._in_place([one for one in chain(*sheet.rows) if one])
+        else:
+            *drawings, marks = self._fitted([*scene.drawings, scene.marks if self.labels else []])
+            marks = [replace(line, color=self.color or line.color) for line in marks]
 
-        def on_page(line: Line) -> Line:
-            points = (line.points - middle) * factor + page / 2
-            return Line(points, line.color, self.stroke_width_mm)
+        # the colours that were asked for
+        classes = list(dict.fromkeys(scene.labels))
+        few = len({line.color for line in chain(*drawings)}) <= len(PENS)
 
-        return Page(
-            self,
-            self._colored(
-                [[on_page(line) for line in one] for one in scene.drawings], scene.labels
-            ),
-            [on_page(replace(line, color=self.color or line.color)) for line in marks],
-            scene.labels,
-        )
+        def color(line: Line, stroke: int, label: str | None) -> str:
+            if self.color_by is None:
+                return self.color or (line.color if few else INK)
+            pen = stroke if self.color_by == "stroke" else classes.index(label)
+            return PENS[pen % len(PENS)]
 
-    def _in_place(self, sketches: Sequence[Sketch]) -> Page:
+        colored = [
+            [replace(line, color=color(line, i, label)) for i, line in enumerate(lines)]
+            for lines, label in zip(drawings, scene.labels, strict=True)
+        ]
+        return Page(self, colored, marks, scene.labels)
+
+    def _in_place(self, sketches: Sequence[Sketch]) -> list[list[Line]]:
         unit, width = MM[self.units], self.stroke_width_mm
         space, page = self.margin_mm + width / 2, np.array(self.size_mm)
         for sketch in sketches:
@@ -241,39 +230,19 @@ class Paper:
                     f" ({right:g}, {bottom:g}) {self.units}, beyond the margins of the page; take a"
                     " larger page, or a smaller margin"
                 )
-        drawings = [
-            [Line(points * unit, PENS[0], width) for points in one.polylines] for one in sketches
-        ]
-        labels = [one.label for one in sketches]
-        return Page(self, self._colored(drawings, labels), [], labels)
+        return [[Line(line * unit, INK, width) for line in one.polylines] for one in sketches]
 
-    def _colored(
-        self, drawings: Sequence[Sequence[Line]], labels: Sequence[str | None]
-    ) -> list[list[Line]]:
-        """The same lines in the colours that were asked for."""
-        classes = {label: index for index, label in enumerate(dict.fromkeys(labels))}
-        own = {line.color for lines in drawings for line in lines}
-
-        def color(line: Line, stroke: int, label: str | None) -> str:
-            if self.color_by is None:
-                return self.color or (line.color if len(own) <= len(PENS) else PENS[0])
-            pen = stroke if self.color_by == "stroke" else classes[label]
-            return PENS[pen % len(PENS)]
-
+    def _fitted(self, drawings: Drawings) -> list[list[Line]]:
+        """All lines together as large as the margins allow, in the middle of the page."""
+        points = np.concatenate([line.points for line in chain(*drawings)])
+        low, high = points.min(axis=0), points.max(axis=0)
+        spans = zip(self._room_mm, high - low, strict=True)
+        factor = min((room / span for room, span in spans if span > 0), default=1.0)
+        middle, page, width = (low + high) / 2, np.array(self.size_mm), self.stroke_width_mm
         return [
-            [replace(line, color=color(line, i, label)) for i, line in enumerate(lines)]
-            for lines, label in zip(drawings, labels, strict=True)
+            [Line((one.points - middle) * factor + page / 2, one.color, width) for one in lines]
+            for lines in drawings
         ]
-
-    def _best_columns(self, count: int) -> int:
-        """The columns that make the cells of so many drawings largest."""
-        width, height = self._room_mm
-
-        def cell(columns: int) -> float:
-            rows = -(-count // columns)
-            return min(width / (columns + GAP * (columns - 1)), height / (rows + GAP * (rows - 1)))
-
-        return max(range(1, count + 1), key=cell, default=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +257,7 @@ class Page:
     """
 
     paper: Paper
-    drawings: Sequence[Sequence[Line]]
+    drawings: Drawings
     marks: Sequence[Line]
     labels: Sequence[str | None]
 
@@ -299,21 +268,14 @@ class Page:
         All of one colour come together, for a plotter has one pen at a time. A dot is a line of
         0.01 mm.
         """
-        every = [*chain.from_iterable(self.drawings), *self.marks]
-        colors = dict.fromkeys(line.color for line in every)
-        layers = []
-        for color in colors:
-            strokes = [_with_length(line.points) for line in every if line.color == color]
-            layers.append((color, travel.ordered(strokes) if self.paper.order else strokes))
-        return layers
-
-    def _layer_name(self, color: str) -> str:
-        """What editors call a layer: its classes, or its colour."""
-        if self.paper.color_by != "class":
-            return color
-        drawn = zip(self.labels, self.drawings, strict=True)
-        names = dict.fromkeys(label for label, lines in drawn if lines[0].color == color and label)
-        return ", ".join(names) or color
+        layers: dict[str, list[Polyline]] = {}
+        for line in chain(*self.drawings, self.marks):
+            points, begin = line.points, line.points[0]
+            if np.abs(points - begin).max() < DOT_MM / 2:
+                points = begin + np.array([[-DOT_MM / 2, 0], [DOT_MM / 2, 0]])
+            layers.setdefault(line.color, []).append(points)
+        order = travel.ordered if self.paper.order else list
+        return [(color, order(strokes)) for color, strokes in layers.items()]
 
     @property
     def travel_mm(self) -> float:
@@ -325,12 +287,24 @@ class Page:
         """(strokes, colours)."""
         return sum(len(strokes) for _, strokes in self.layers), len(self.layers)
 
-    def to_svg(self) -> str:
-        """The page as an SVG in its units: one path a stroke, absolute M and L, nothing else.
+    def to_svg(self, units: str | None = None) -> str:
+        """The page as an SVG in its units, or others: one path a stroke, absolute M and L.
 
         No background, no transforms. Each colour is a layer, as Inkscape and vpype know them.
         """
-        return self._svg(self.paper.units)
+        unit = units or self.paper.units
+        decimals = DECIMALS[unit]
+        pen = number(self.paper.stroke_width_mm / MM[unit], decimals + 1)
+        groups = []
+        for index, (color, strokes) in enumerate(self.layers, start=1):
+            paths = (f'<path d="{path_data(s / MM[unit], decimals)}"/>\n' for s in strokes)
+            groups.append(
+                f'<g id="layer{index}" inkscape:groupmode="layer"'
+                f' inkscape:label="{index} {xml_text(self._layer_name(color))}" fill="none"'
+                f' stroke="{xml_text(color)}" stroke-width="{pen}" {ROUND}>\n'
+                f"{''.join(paths)}</g>\n"
+            )
+        return f"{self._head(unit)}{''.join(groups)}</svg>\n"
 
     def to_png(self) -> bytes:
         """The page as a PNG, 200 dots an inch where that is not too large."""
@@ -339,31 +313,22 @@ class Page:
 
     def to_pdf(self) -> bytes:
         """The page as a PDF of its size, with lines as lines."""
-        return svg_to_pdf(self._svg("mm"))
+        return svg_to_pdf(self.to_svg("mm"))
 
     def scene(self) -> Scene:
         """The page as one drawing in mm, stroke after stroke as a plotter draws it."""
         width, height = self.paper.size_mm
         pen = self.paper.stroke_width_mm
         return Scene(
-            head=self._head("mm") + OPEN_GROUP,
-            tail=TAIL,
-            drawings=[[Line(s, color, pen) for color, strokes in self.layers for s in strokes]],
-            labels=[None],
-            marks=[],
-            width_px=FILM_SIDE_PX * width / max(width, height),
-            decimals=_DECIMALS["mm"],
+            self._head("mm") + OPEN_GROUP,
+            [[Line(s, color, pen) for color, strokes in self.layers for s in strokes]],
+            [None],
+            FILM_SIDE_PX * width / max(width, height),
+            decimals=DECIMALS["mm"],
         )
 
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
-        """Write .svg, .anim.svg, .png, .pdf, .gif or .webp, by the ending of `path`.
-
-        It is written whole or not at all. `seconds` is what an animation takes to draw: by default
-        2 to 8, by what there is to draw.
-
-        Raises:
-            SketchRNNError: another ending, or one that needs a package that is not there.
-        """
+        """Write .svg, .anim.svg, .png, .pdf, .gif or .webp, as `SketchSheet.save` does."""
         registry.save(self, path, "page", seconds=seconds)
 
     def _repr_svg_(self) -> str:
@@ -375,33 +340,17 @@ class Page:
 
     def _head(self, unit: str) -> str:
         """The SVG before what is drawn."""
-        decimals = _DECIMALS[unit]
-        width, height = (number(side / MM[unit], decimals) for side in self.paper.size_mm)
+        width, height = (number(side / MM[unit], DECIMALS[unit]) for side in self.paper.size_mm)
         return (
             '<svg xmlns="http://www.w3.org/2000/svg"'
             ' xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
             f' width="{width}{unit}" height="{height}{unit}" viewBox="0 0 {width} {height}">\n'
         )
 
-    def _svg(self, unit: str) -> str:
-        decimals = _DECIMALS[unit]
-        pen = number(self.paper.stroke_width_mm / MM[unit], decimals + 1)
-        groups = []
-        for index, (color, strokes) in enumerate(self.layers, start=1):
-            paths = (f'<path d="{path_data(s / MM[unit], decimals)}"/>\n' for s in strokes)
-            groups.append(
-                f'<g id="layer{index}" inkscape:groupmode="layer"'
-                f' inkscape:label="{index} {xml_text(self._layer_name(color))}" fill="none"'
-                f' stroke="{xml_text(color)}" stroke-width="{pen}"'
-                ' stroke-linecap="round" stroke-linejoin="round">\n'
-                f"{''.join(paths)}</g>\n"
-            )
-        return f"{self._head(unit)}{''.join(groups)}</svg>\n"
-
-
-def _with_length(points: Polyline) -> Polyline:
-    """The stroke, or a line of 0.01 mm in place of a dot."""
-    if np.abs(points - points[0]).max() >= DOT_MM / 2:
-        return points
-    half = np.array([DOT_MM / 2, 0.0])
-    return np.stack([points[0] - half, points[0] + half])
+    def _layer_name(self, color: str) -> str:
+        """What editors call a layer: its classes, or its colour."""
+        if self.paper.color_by != "class":
+            return color
+        drawn = zip(self.labels, self.drawings, strict=True)
+        names = dict.fromkeys(label for label, lines in drawn if lines[0].color == color and label)
+        return ", ".join(names) or color

@@ -14,7 +14,6 @@ from sketchrnn.sketch import Sketch
 SIDE_PT = 512  # the longer side of a drawing
 
 _TITLE = re.compile(r"<title>[^<]*</title>")  # fpdf2 knows none, and says so for each
-_MADE = datetime(2000, 1, 1, tzinfo=UTC)  # the same drawing gives the same bytes
 
 
 def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> bytes:
@@ -31,10 +30,7 @@ def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> bytes:
 def svg_to_pdf(svg: str) -> bytes:
     """An SVG document that the package wrote as a PDF of one page, in the size that it states.
 
-    Lines stay lines: it can be printed at any size, and edited. A bare px becomes a point, 1/72 in.
-
-    Raises:
-        SketchRNNError: fpdf2 is not installed.
+    Lines stay lines. A bare px becomes a point, 1/72 in.
     """
     try:
         from fpdf import FPDF
@@ -51,7 +47,7 @@ def svg_to_pdf(svg: str) -> bytes:
     if not isinstance(width, int | float) or not isinstance(height, int | float):
         raise SketchRNNError("cannot make a PDF of an SVG that does not state its size")
     pdf = FPDF(unit="pt", format=(width, height))
-    pdf.set_creation_date(_MADE)
+    pdf.set_creation_date(datetime(2000, 1, 1, tzinfo=UTC))  # the same drawing, the same bytes
     pdf.set_auto_page_break(False)
     pdf.set_margin(0)
     pdf.add_page()

@@ -20,22 +20,17 @@ def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> bytes:
     if not isinstance(thing, Sketch):
         png: bytes = thing.to_png(**options)
         return png
-    width, height = thing.size
-    side = max(width, height)
+    side = max(thing.size)
     space = side * (2 * MARGIN + 1 / PEN_SHARE)
-    width_px = round(SIDE_PX * (width + space) / (side + space)) if side else SIDE_PX
+    width_px = round(SIDE_PX * (thing.size[0] + space) / (side + space)) if side else SIDE_PX
     return svg_to_png(at_origin(thing).to_svg(), width_px)
 
 
 def svg_to_png(svg: str, width_px: int) -> bytes:
     """Draw an SVG document on white as a PNG of that width; the height follows.
 
-    Fonts of the machine are never read, so every machine gives the same picture. What the package
-    writes needs none: labels are drawn as strokes (`sketchrnn.figures.lettering`). A `<text>` in
-    somebody else's SVG is left out.
-
-    Raises:
-        SketchRNNError: not an SVG, or a width outside 1 to 16,384.
+    Fonts of the machine are never read, so every machine gives the same picture: labels are drawn
+    as strokes, and a `<text>` in somebody else's SVG is left out.
     """
     import resvg_py
 

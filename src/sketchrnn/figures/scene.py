@@ -7,26 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sketchrnn import svgtext
-from sketchrnn.figures.colors import PAPER
+from sketchrnn.figures.colors import INK, PAPER
 from sketchrnn.sketch import Sketch
-from sketchrnn.svgtext import INK, PEN_SHARE, ROUND, SVG_TAIL, number, path_data, xml_text
+from sketchrnn.svgtext import PEN_SHARE, ROUND, SVG_TAIL, number, path_data, xml_text
 from sketchrnn.travel import Polyline, length_of
 
 FILM_PX = 360  # the longer side of a drawing in a film
 
 OPEN_GROUP = f'<g fill="none" {ROUND}>\n'
-TAIL = "</g>\n</svg>\n"  # of a picture
+TAIL = "</g>\n</svg>\n"
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One line of a picture.
-
-    Attributes:
-        points: [n, 2] in the units of the picture; one point is a dot.
-        color: a CSS colour.
-        width: of the line, in the same units.
-    """
+    """One line: points [n, 2], one of them is a dot; a CSS colour; its width in the same units."""
 
     points: Polyline
     color: str
@@ -37,11 +31,8 @@ class Line:
         """How far the pen goes on the paper; 0 for a dot."""
         return length_of(self.points)
 
-    def to_svg(self, decimals: int, attributes: str = "", inside: str = "") -> str:
-        """A `<path>`, with its own colour and width."""
-        style = f'stroke="{xml_text(self.color)}" stroke-width="{number(self.width, decimals + 1)}"'
-        end = f">{inside}</path>" if inside else "/>"
-        return f'<path {style}{attributes} d="{path_data(self.points, decimals)}"{end}'
+
+Drawings = Sequence[Sequence[Line]]  # the lines of each, of one width, in drawing order
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,29 +42,27 @@ class Scene:
     Attributes:
         head, tail: the SVG before and after the drawings: what stands still, as labels and frames,
             is in the head, which ends in an open `<g>` with no fill and round line ends.
-        drawings: the lines of each, of one width, in drawing order. They draw themselves side by
-            side.
+        drawings: they draw themselves side by side.
         labels: what each shows, where that is known.
-        marks: letters, operators, frames and rules, as lines, which are in the head as well.
         width_px: of the picture on a screen.
+        marks: letters, operators, frames and rules, as lines, which are in the head as well.
         decimals: of coordinates.
     """
 
     head: str
-    tail: str
-    drawings: Sequence[Sequence[Line]]
+    drawings: Drawings
     labels: Sequence[str | None]
-    marks: Sequence[Line]
     width_px: float
+    tail: str = TAIL
+    marks: Sequence[Line] = ()
     decimals: int = 2
 
-    def to_svg(self, drawings: Sequence[Sequence[Line]] | None = None) -> str:
+    def to_svg(self, drawings: Drawings | None = None) -> str:
         """The picture as an SVG document, with other lines in place of the drawings if given.
 
         One group a drawing, in which each stroke is a path: absolute M and L.
         """
-        shown = self.drawings if drawings is None else drawings
-        groups = map(self._group, shown, self.labels)
+        groups = map(self._group, self.drawings if drawings is None else drawings, self.labels)
         return f"{self.head}{''.join(groups)}{self.tail}"
 
     def _group(self, lines: Sequence[Line], label: str | None) -> str:
@@ -103,15 +92,7 @@ def picture_head(
     background: str | None = PAPER,
     attributes: str = "",
 ) -> str:
-    """The SVG of a picture in px, up to its marks and drawings; `TAIL` ends it.
-
-    Args:
-        width, height: of the picture.
-        shown_px: the size that it is shown in, where that is another one.
-        title: of the document.
-        background: a CSS colour; None for none.
-        attributes: more of the `<svg>`.
-    """
+    """The head of a scene in px; `shown_px` is the size on a screen, where that is another one."""
     w, h = number(width, 2), number(height, 2)
     across, down = (number(side, 2) for side in shown_px or (width, height))
     lines = [svgtext.svg_head(f"0 0 {w} {h}", across, down, attributes), svgtext.title(title)]
@@ -126,15 +107,13 @@ def scene_of(thing: Any) -> Scene:
         scene: Scene = thing.scene()
         return scene
     head, decimals = thing.svg_head()
-    width, height = thing.size
-    side = max(width, height) or 1.0
+    side = max(thing.size) or 1.0
     return Scene(
-        head=head,
+        head,
+        [[Line(line, INK, side / PEN_SHARE) for line in thing.polylines]],
+        [thing.label],
+        FILM_PX * max(thing.size[0] / side, 0.2),
         tail=SVG_TAIL,
-        drawings=[[Line(line, INK, side / PEN_SHARE) for line in thing.polylines]],
-        labels=[thing.label],
-        marks=[],
-        width_px=FILM_PX * max(width / side, 0.2),
         decimals=decimals,
     )
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures import marks
-from sketchrnn.figures.colors import INK as INK
-from sketchrnn.figures.colors import PAPER as PAPER
-from sketchrnn.figures.colors import QUIET as QUIET
-from sketchrnn.figures.lettering import DESCENT, text_height, text_width, wrap
+from sketchrnn.figures.colors import INK
+from sketchrnn.figures.lettering import DESCENT
+from sketchrnn.figures.marks import FRAME_ROOM, Label, Mark, Operator, frame, rule
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.scene import TAIL, Line, Scene, picture_head
+from sketchrnn.figures.scene import Line, Scene, picture_head
 from sketchrnn.sketch import Sketch
 
 INK_WIDTH = 1.3
@@ -77,15 +76,18 @@ class SketchSheet:
     ) -> None:
         self.rows = [list(row) for row in rows]
         self.columns = max(map(len, self.rows), default=0)
-        if not any(sketch is not None for row in self.rows for sketch in row):
+        if not any(chain(*self.rows)):
             raise SketchRNNError("a sheet needs at least one drawing; this one has none")
         self.title = title
         self.row_labels = _checked("row labels", row_labels, len(self.rows), "rows")
         self.column_labels = _checked("column labels", column_labels, self.columns, "columns")
-        self.captions = self._per_cell("captions", captions)
-        self.colors = self._per_cell("colors", colors)
-        self._check_colors()
-        self.framed = self._per_cell("framed", framed)
+        self.captions = self._per_cell("captions", captions, None)
+        self.colors = self._per_cell("colors", colors, None)
+        for sketch, color in zip(chain(*self.rows), chain(*self.colors), strict=True):
+            if sketch is not None and color is not None and not isinstance(color, str):
+                strokes = f"strokes of {sketch!r}"
+                _check_count("colors", len(color), len(sketch.polylines), strokes)
+        self.framed = self._per_cell("framed", framed, False)
         self.operators = _checked("operators", operators, self.columns - 1, "gaps between columns")
         if not 0 < cell < math.inf:
             raise SketchRNNError(f"cell is {cell}; the side of a cell must be over 0 px")
@@ -96,6 +98,19 @@ class SketchSheet:
         self.cell = cell
         self.common_scale = common_scale
         self.input_columns = input_columns
+
+    def _per_cell(self, name: str, values: Sequence[Sequence[T]] | None, none: T) -> list[list[T]]:
+        """Rows of one value a drawing: of `none`, where there are no values."""
+        lengths = [len(row) for row in self.rows]
+        if values is None:
+            return [[none] * length for length in lengths]
+        found = [len(row) for row in values]
+        if found != lengths:
+            raise SketchRNNError(
+                f"{name}: rows of {found} do not fit rows of {lengths} drawings; give one (or None)"
+                " a drawing"
+            )
+        return [list(row) for row in values]
 
     @classmethod
     def grid(
@@ -147,22 +162,21 @@ class SketchSheet:
         `{"rows": [[drawing or null, ...], ...]}` with drawings as `Sketch.to_json`, and the keys
         title, row_labels, column_labels, captions, where the sheet has them.
         """
-        document: dict[str, Any] = {}
-        for key in ("title", "row_labels", "column_labels", "captions"):
-            if getattr(self, key):
-                document[key] = getattr(self, key)
-        document["rows"] = [
-            [None if sketch is None else sketch.to_json() for sketch in row] for row in self.rows
-        ]
-        return document
+        labels = {
+            "title": self.title,
+            "row_labels": self.row_labels if any(self.row_labels) else None,
+            "column_labels": self.column_labels if any(self.column_labels) else None,
+            "captions": self.captions if any(map(any, self.captions)) else None,
+        }
+        rows = [[None if one is None else one.to_json() for one in row] for row in self.rows]
+        return {**{key: value for key, value in labels.items() if value}, "rows": rows}
 
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
         """Write the format that the ending of `path` says, whole or not at all.
 
         .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data, the drawings alone:
-        .json, .npz (stroke-3), .ndjson (QuickDraw).
-
-        `seconds` is what it takes to draw itself: by default 2 to 8, by what there is to draw.
+        .json, .npz (stroke-3), .ndjson (QuickDraw). `seconds` is what it takes to draw itself: by
+        default 2 to 8, by what there is to draw.
 
         Raises:
             SketchRNNError: another ending, or one that needs a package that is not there.
@@ -181,16 +195,14 @@ class SketchSheet:
         cell, gap = self.cell, self.cell * GAP
 
         # Columns, from left to right: margin, row labels, cells.
-        row_labels = self.row_labels or [""] * len(self.rows)
-        row_lines = [wrap(text, ROW_LABEL_CELLS * cell, LABEL_SIZE) for text in row_labels]
-        label_widths = [text_width(line, LABEL_SIZE) for lines in row_lines for line in lines]
-        labels_width = max(label_widths, default=0.0)  # "I" is a line without any width
-        grid_left = MARGIN + (labels_width + gap if label_widths else 0)
-        operators = self.operators or [""] * (self.columns - 1)
-        rooms = [marks.operator_room(text, cell) for text in operators]
-        gaps = [room or gap for room in rooms]
+        row_labels = [Label(text, LABEL_SIZE, ROW_LABEL_CELLS * cell) for text in self.row_labels]
+        labels_width = max(label.width for label in row_labels)
+        labelled = any(label.lines for label in row_labels)  # "I" is a line without any width
+        grid_left = MARGIN + (labels_width + gap if labelled else 0)
+        operators = [Operator(text, cell) for text in self.operators]
+        gaps = [one.room or gap for one in operators]
         inputs = self.input_columns
-        has_rule = 0 < inputs < self.columns and not rooms[inputs - 1]
+        has_rule = 0 < inputs < self.columns and not operators[inputs - 1].room
         if has_rule:
             gaps[inputs - 1] += gap  # a rule needs more room than a gap
         lefts = [grid_left + i * cell + math.fsum(gaps[:i]) for i in range(self.columns)]
@@ -198,106 +210,70 @@ class SketchSheet:
 
         # Rows, from top to bottom: margin, title, column labels, rows of cells with captions.
         y = MARGIN
-        texts: list[marks.Mark] = []
+        texts: list[Mark] = []
         if self.title:
-            lines = wrap(self.title, width - 2 * MARGIN, TITLE_SIZE)
-            texts.append(marks.label(self.title, lines, MARGIN, y, TITLE_SIZE, 0.0, INK))
-            y += text_height(lines, TITLE_SIZE) + 1.2 * TITLE_SIZE
-        column_lines = [wrap(text, cell + 0.6 * gap, LABEL_SIZE) for text in self.column_labels]
-        if any(column_lines):
-            header = max(text_height(lines, LABEL_SIZE) for lines in column_lines)
-            for text, left, lines in zip(self.column_labels, lefts, column_lines, strict=True):
-                top = y + header - text_height(lines, LABEL_SIZE)  # they stand on one line
-                texts.append(marks.label(text, lines, left + cell / 2, top, LABEL_SIZE))
+            title = Label(self.title, TITLE_SIZE, width - 2 * MARGIN)
+            texts.append(title.at(MARGIN, y, 0.0, INK))
+            y += title.height + 1.2 * TITLE_SIZE
+        column_labels = [Label(text, LABEL_SIZE, cell + 0.6 * gap) for text in self.column_labels]
+        header = max(label.height for label in column_labels)
+        if header:
+            for label, left in zip(column_labels, lefts, strict=True):
+                texts.append(label.at(left + cell / 2, y + header - label.height))  # on one line
             y += header + LABEL_SIZE
-        frame_room = marks.FRAME_ROOM * cell if any(map(any, self.framed)) else 0.0
+        frame_room = FRAME_ROOM * cell if any(map(any, self.framed)) else 0.0
         y += frame_room
         grid_top = y
 
         drawings: list[list[Line]] = []
-        frames: list[marks.Mark] = []
-        signs: list[marks.Mark] = []
-        largest = max(max(one.size) for row in self.rows for one in row if one is not None)
-        for r, row in enumerate(self.rows):
-            label_height = text_height(row_lines[r], LABEL_SIZE)
-            room = max(cell, label_height)
+        frames: list[Mark] = []
+        signs: list[Mark] = []
+        largest = max(max(one.size) for one in chain(*self.rows) if one is not None)
+        for r, (row, label) in enumerate(zip(self.rows, row_labels, strict=True)):
+            room = max(cell, label.height)
             top = y + (room - cell) / 2
-            label_top = y + (room - label_height + DESCENT * LABEL_SIZE) / 2
-            right = MARGIN + labels_width
-            texts.append(
-                marks.label(row_labels[r], row_lines[r], right, label_top, LABEL_SIZE, 1.0)
-            )
-            captions_height = 0.0
+            label_top = y + (room - label.height + DESCENT * LABEL_SIZE) / 2
+            texts.append(label.at(MARGIN + labels_width, label_top, 1.0))
+            captions = [Label(text, CAPTION_SIZE, cell + 0.6 * gap) for text in self.captions[r]]
             for c, sketch in enumerate(row):
-                if self.framed and self.framed[r][c]:
-                    frames.append(marks.frame(lefts[c], top, cell))
+                if self.framed[r][c]:
+                    frames.append(frame(lefts[c], top, cell))
                 if sketch is not None:
-                    if c and row[c - 1] is not None and rooms[c - 1]:
-                        gap_left = lefts[c] - gaps[c - 1]
-                        signs.append(
-                            marks.operator(operators[c - 1], cell, gap_left, top + cell / 2)
-                        )
-                    color = (self.colors[r][c] if self.colors else None) or INK
-                    drawings.append(self._placed(sketch, lefts[c], top, largest, color))
-                text = (self.captions[r][c] if self.captions else None) or ""
-                lines = wrap(text, cell + 0.6 * gap, CAPTION_SIZE)
-                middle, caption_top = lefts[c] + cell / 2, top + cell + frame_room + CAPTION_SIZE
-                texts.append(marks.label(text, lines, middle, caption_top, CAPTION_SIZE))
-                captions_height = max(captions_height, text_height(lines, CAPTION_SIZE))
-            if captions_height:
-                captions_height += frame_room + CAPTION_SIZE
-            y = max(y + room, top + cell + captions_height) + gap
+                    if c and row[c - 1] is not None:
+                        signs.append(operators[c - 1].at(lefts[c] - gaps[c - 1], top + cell / 2))
+                    side = largest if self.common_scale else max(sketch.size)
+                    color = self.colors[r][c] or INK
+                    drawings.append(self._placed(sketch, lefts[c], top, side, color))
+                caption_top = top + cell + frame_room + CAPTION_SIZE
+                texts.append(captions[c].at(lefts[c] + cell / 2, caption_top))
+            below = max((caption.height for caption in captions), default=0.0)
+            if below:
+                below += frame_room + CAPTION_SIZE
+            y = max(y + room, top + cell + below) + gap
         grid_bottom = y - gap
 
         every = [*texts, *signs, *frames]
         if has_rule:
             middle = (lefts[inputs - 1] + cell + lefts[inputs]) / 2
-            every.insert(0, marks.rule(middle, grid_top, grid_bottom))
+            every.insert(0, rule(middle, grid_top, grid_bottom))
         head = picture_head(width, grid_bottom + MARGIN, title=self.title)
         return Scene(
-            head=head + "".join(mark.svg for mark in every),
-            tail=TAIL,
-            drawings=drawings,
-            labels=[sketch.label for row in self.rows for sketch in row if sketch is not None],
+            head + "".join(mark.svg for mark in every),
+            drawings,
+            [sketch.label for sketch in chain(*self.rows) if sketch is not None],
+            width,
             marks=[line for mark in every for line in mark.lines],
-            width_px=width,
         )
 
-    def _per_cell(self, name: str, values: Sequence[Sequence[T]] | None) -> list[list[T]]:
-        if values is None:
-            return []
-        rows = [list(row) for row in values]
-        if [len(row) for row in rows] != [len(row) for row in self.rows]:
-            raise SketchRNNError(
-                f"{name}: rows of {[len(row) for row in rows]} do not fit rows of"
-                f" {[len(row) for row in self.rows]} drawings; give one (or None) a drawing"
-            )
-        return rows
-
-    def _check_colors(self) -> None:
-        for sketches, colors in zip(self.rows, self.colors, strict=False):
-            for sketch, color in zip(sketches, colors, strict=True):
-                if sketch is not None and color is not None and not isinstance(color, str):
-                    of = f"strokes of {sketch!r}"
-                    _check_count("colors", len(color), len(sketch.polylines), of)
-
-    def _factor(self, side: float) -> float:
-        """What makes a drawing of that side fill its cell: half a pen width must stay inside."""
-        return max(self.cell - INK_WIDTH, self.cell / 2) / side if side > 0 else 1.0
-
     def _placed(
-        self,
-        sketch: Sketch,
-        cell_left: float,
-        cell_top: float,
-        largest: float,
-        color: str | Sequence[str],
+        self, sketch: Sketch, x: float, y: float, side: float, color: str | Sequence[str]
     ) -> list[Line]:
-        """One drawing, centred in its cell; `largest` is the side of the largest of all."""
+        """One drawing in the middle of its cell at (x, y), which a drawing of that side fills."""
         left, top, right, bottom = sketch.bounds
-        scale = self._factor(largest if self.common_scale else max(right - left, bottom - top))
-        dx = cell_left + (self.cell - scale * (right - left)) / 2
-        dy = cell_top + (self.cell - scale * (bottom - top)) / 2
+        # half a pen width must stay inside
+        scale = max(self.cell - INK_WIDTH, self.cell / 2) / side if side > 0 else 1.0
+        dx = x + (self.cell - scale * (right - left)) / 2
+        dy = y + (self.cell - scale * (bottom - top)) / 2
         colors = [color] * len(sketch.polylines) if isinstance(color, str) else color
         return [
             Line((line - (left, top)) * scale + (dx, dy), one, INK_WIDTH)
@@ -306,9 +282,9 @@ class SketchSheet:
 
 
 def _checked(name: str, labels: Sequence[str | None] | None, count: int, of: str) -> list[str]:
-    """The labels as a list; none of them is an empty list."""
+    """The labels as they are drawn: where there are none, each is empty."""
     if labels is None:
-        return []
+        return [""] * count
     _check_count(name, len(labels), count, of)
     return [label or "" for label in labels]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.colors import INK, PAPER
 from sketchrnn.figures.lattice import ROW_HEIGHT, Lattice, settle, unit_circle
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.scene import TAIL, Line, Scene, picture_head
+from sketchrnn.figures.scene import Line, Scene, picture_head
 from sketchrnn.sketch import Sketch
 
 PEN = 1 / 70  # line width, as a part of the distance between two drawings
@@ -38,21 +38,16 @@ class Tile:
     side. In a notebook the tile shows itself, 2 x 2.
 
     Args:
-        sketches: the drawings, row by row: columns * rows of them, each drawn once.
-        columns, rows: how many side by side and one below the other, 400 in all; even rows on
-            bricks.
+        sketches: the drawings, row by row, each drawn once; columns * rows of them.
         side_px: the width of the tile, in px of the SVG. Its height follows from the lattice.
-        lattice: "brick", every second row moved by half a column, so that all six neighbours
-            of a drawing are equally near; or "square".
+        lattice: "brick", every second of an even number of rows moved by half a column, so that all
+            six neighbours of a drawing are equally near; or "square".
         jitter: how far a drawing may stand off its place, from 0, not at all, to 1.
         rotation: the largest turn to either side, in degrees.
         gap: the white space between two drawings on their places, as a part of their distance.
         color: one CSS colour, or several, of which neighbours get different ones.
         background: a CSS colour, or None for none: a PNG is white there.
-        seed: of jitter, turns and colours. The same seed gives the same bytes.
-
-    Raises:
-        SketchRNNError: drawings that do not fill the lattice, or an option out of its bounds.
+        seed: of jitter, turns and colours.
     """
 
     def __init__(
@@ -99,14 +94,18 @@ class Tile:
             drawing.scaled(factor).moved(*center)
             for drawing, factor, center in zip(drawings, factors, centers, strict=True)
         ]
-        self.colors = _neighbours_differ(grid, colors, rng)
+        # Each gets the colour that its neighbours have least, then the tile, then by chance.
+        given = [-1] * len(sketches)
+        for place, near in enumerate(grid.near):
+            around = [given[other] for other, _ in near]
+            ranks = [(around.count(i), given.count(i), rng.random()) for i in range(len(colors))]
+            given[place] = ranks.index(min(ranks))
+        self.colors = [colors[i] for i in given]
 
     def to_svg(self, repeat: tuple[int, int] = (1, 1)) -> str:
         """The tile as an SVG document: one path a stroke, absolute M and L, no `<pattern>`.
 
-        Args:
-            repeat: tiles side by side and one below the other, to see how the pattern looks: 10
-                at most, each way, with 10,000 drawings.
+        `repeat` shows the pattern: so many tiles side by side, and one below the other.
         """
         return self.scene(repeat).to_svg()
 
@@ -116,18 +115,14 @@ class Tile:
         Where tiles are repeated, fewer: at most 67 million pixels in all.
         """
         if width_px is None:
-            check_repeat(repeat, len(self.sketches))
-            width, height = self.width * repeat[0], self.height * repeat[1]
-            finest = 2.0
-            if repeat != (1, 1):
-                finest = min(finest, math.sqrt(MOST_PIXELS / (width * height)))
+            width, height = self._size(repeat)
+            finest = 2.0 if repeat == (1, 1) else min(2.0, math.sqrt(MOST_PIXELS / width / height))
             width_px = min(round(finest * width), LARGEST_WIDTH_PX)
         return svg_to_png(self.scene(repeat, width_px).to_svg(), width_px)
 
     def scene(self, repeat: tuple[int, int] = (1, 1), width_px: int | None = None) -> Scene:
         """Tiles side by side as lines; `width_px` is that of a PNG, if it is to be one."""
-        check_repeat(repeat, len(self.sketches))
-        width, height = self.width * repeat[0], self.height * repeat[1]
+        width, height = self._size(repeat)
         stretch, pen, shown = "", self.pen_px, (width, height)
         if width_px:
             # The height of each tile is stretched to whole pixels, by less than one: else the last
@@ -137,21 +132,26 @@ class Tile:
             pen = max(pen, 1.02 * width / width_px)
             tile_height = max(round(width_px / repeat[0] * self.height / self.width), 1)
             shown = (width_px, repeat[1] * tile_height)
-        copies = [
-            (copy, color)
-            for sketch, color in zip(self.sketches, self.colors, strict=True)
-            for copy in self._copies(sketch, width, height, pen / 2)
-        ]
+        # Each drawing is there wherever its line is seen, a whole number of tiles away.
+        copies = []
+        for sketch, color in zip(self.sketches, self.colors, strict=True):
+            left, top, right, bottom = sketch.bounds
+            for down in _shifts(top - pen / 2, bottom + pen / 2, self.height, height):
+                for over in _shifts(left - pen / 2, right + pen / 2, self.width, width):
+                    copies.append((sketch.moved(over, down), color))
         return Scene(
-            head=picture_head(
+            picture_head(
                 width, height, shown_px=shown, background=self.background, attributes=stretch
             ),
-            tail=TAIL,
-            drawings=[[Line(line, color, pen) for line in one.polylines] for one, color in copies],
-            labels=[copy.label for copy, _ in copies],
-            marks=[],
-            width_px=width,
+            [[Line(line, color, pen) for line in one.polylines] for one, color in copies],
+            [copy.label for copy, _ in copies],
+            width,
         )
+
+    def _size(self, repeat: tuple[int, int]) -> tuple[float, float]:
+        """(width, height) of so many tiles."""
+        check_repeat(repeat, len(self.sketches))
+        return self.width * repeat[0], self.height * repeat[1]
 
     def to_json(self) -> dict[str, Any]:
         """`{"width_px", "height_px", "line_px", "drawings": [...], "colors": [...]}`.
@@ -176,13 +176,6 @@ class Tile:
     def __repr__(self) -> str:
         return f"<Tile: {self.columns} x {self.rows} drawings, {self.width:g} x {self.height:g} px>"
 
-    def _copies(self, sketch: Sketch, width: float, height: float, edge: float) -> Iterator[Sketch]:
-        """The drawing, a whole number of tiles away, wherever its line is seen in the picture."""
-        left, top, right, bottom = sketch.bounds
-        for down in _shifts(top - edge, bottom + edge, self.height, height):
-            for over in _shifts(left - edge, right + edge, self.width, width):
-                yield sketch.moved(over, down)
-
 
 def _shifts(low: float, high: float, step: float, end: float) -> list[float]:
     """The multiples of `step` that move (low, high) to where it meets (0, end)."""
@@ -198,16 +191,6 @@ def _turned(sketch: Sketch, turn: float) -> Sketch:
     return Sketch.from_polylines(lines, sketch.label)
 
 
-def _neighbours_differ(grid: Lattice, colors: list[str], rng: np.random.Generator) -> list[str]:
-    """One colour a place: the one that its neighbours have least, then the tile, then by chance."""
-    given = [-1] * len(grid.places)
-    for place, near in enumerate(grid.near):
-        around = [given[other] for other, _ in near]
-        ranks = [(around.count(i), given.count(i), rng.random()) for i in range(len(colors))]
-        given[place] = ranks.index(min(ranks))
-    return [colors[i] for i in given]
-
-
 def check_pattern(
     columns: int,
     rows: int,
@@ -216,16 +199,9 @@ def check_pattern(
     names: Mapping[str, str] | None = None,
     **numbers: float,
 ) -> None:
-    """Check a pattern before there are drawings for it.
+    """Raises SketchRNNError for a pattern that cannot be laid out, or not shown so often.
 
-    Args:
-        columns, rows, lattice: of a `Tile`.
-        repeat: of its picture.
-        names: what messages call a number, where that is not its name.
-        numbers: other options, those of `BOUNDS`.
-
-    Raises:
-        SketchRNNError: it cannot be laid out, or shown, or has more than 400 drawings.
+    `numbers` are those of `BOUNDS`, which messages call by `names` where these are given.
     """
     if lattice not in ROW_HEIGHT:
         raise SketchRNNError(f"lattice is {lattice!r}; choose one of {', '.join(ROW_HEIGHT)}")
@@ -238,10 +214,10 @@ def check_pattern(
     if lattice == "brick" and rows % 2:
         raise SketchRNNError(f"rows is {rows}; a tile of bricks needs an even number of rows")
     check_repeat(repeat, columns * rows)
-    for option, value in numbers.items():
-        least, most = BOUNDS[option]
+    for name, value in numbers.items():
+        least, most = BOUNDS[name]
         if not least <= value <= most:
-            name = (names or {}).get(option, option)
+            name = (names or {}).get(name, name)
             raise SketchRNNError(f"{name} is {value}; give {least:g} to {most:g}")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sketchrnn.data.copies import copies_of
+from sketchrnn.data.clean import copies_of
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.prepare_config import PrepareConfig
 from sketchrnn.data.sources import read_sources

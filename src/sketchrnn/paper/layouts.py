@@ -19,13 +19,14 @@ from sketchrnn.drawing.base import check_count
 from sketchrnn.drawing.inputs import read_inputs
 from sketchrnn.drawing.sheets import (
     analogy_sheet,
+    beside_inputs,
     completion_sheet,
     grid_sheet,
     interpolation_sheet,
-    reconstruction_sheet,
+    taus,
 )
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.colors import blend
+from sketchrnn.figures.colors import along
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.paper.drawings import WISHES, figure_inputs
 from sketchrnn.paper.panels import Panels
@@ -82,9 +83,7 @@ def run(arguments: argparse.Namespace) -> bool:
     figure = arguments.what
     draw, needs_encoder = LAYOUTS[figure]
     n = check_count(arguments.n)
-    seed, device = choose_seed(arguments.seed), devices.choose_device(arguments.device)
-    if device.type == "cpu":
-        devices.prepare_cpu()
+    seed, device = choose_seed(arguments.seed), devices.prepared_device(arguments.device)
     models = [load(name, device=str(device), which=arguments.which) for name in arguments.model]
     if needs_encoder:
         for model in models:
@@ -132,14 +131,12 @@ def labels_of(names: Sequence[str], models: Sequence[Model], *, of_classes: bool
 def ladder(request: Request) -> Panels:
     """Figure 3: drawings of each model at rising temperatures, from cold blue to warm red."""
     temperatures = request.temperatures
+    shares = np.linspace(0, 1, len(temperatures)).tolist()
     sheets = [
         SketchSheet(
             [model.generate(request.n, temperature=t, seed=request.seed) for t in temperatures],
-            row_labels=[f"τ = {t:g}" for t in temperatures],
-            colors=[
-                [blend((COLD, WARM), (1 - share, share))] * request.n
-                for share in np.linspace(0, 1, len(temperatures)).tolist()
-            ],
+            row_labels=taus(request.temperatures),
+            colors=[[along((COLD, WARM), share)] * request.n for share in shares],
             title=label,
         )
         for model, label in zip(request.models, request.labels, strict=True)
@@ -149,37 +146,27 @@ def ladder(request: Request) -> Panels:
 
 def reconstructions(request: Request) -> Panels:
     """Figure 5: inputs, one of another class, and what comes of them at several temperatures."""
-    how = (request.inputs, request.temperatures, request.seed)
-    return request.each_model(lambda model, title: reconstruction_sheet(model, *how, title))
+
+    def sheet(model: Model, title: str | None) -> SketchSheet:
+        columns = [
+            model.reconstruct(request.inputs, temperature=temperature, seed=request.seed)
+            for temperature in request.temperatures
+        ]
+        return beside_inputs(request.inputs, columns, request.temperatures, title)
+
+    return request.each_model(sheet)
 
 
 def ways_and_analogies(request: Request) -> Panels:
     """Figure 6: left between two drawings, for models of several w_KL; right analogies."""
     first, last = request.exactly(2, "figure 6 goes from one drawing to another")
-    model, temperature = request.models[0], request.temperatures[:1]
-    ways = [
-        interpolation_sheet(
-            first, last, [one.interpolate(first, last, request.n, **request.chance)], temperature
-        )
-        for one in request.models
-    ]
-    equations = [
-        analogy_sheet(a, b, c, [model.analogy(a, b, c, **request.chance)], temperature)
-        for a, b, c in request.analogies
-    ]
-    labels = request.labels if len(ways) > 1 else None
-    return Panels([_stacked(ways, labels), *([_stacked(equations)] if equations else [])])
-
-
-def _stacked(sheets: Sequence[SketchSheet], row_labels: Sequence[str] | None = None) -> SketchSheet:
-    """Sheets of one row each as one sheet."""
-    return SketchSheet(
-        [row for sheet in sheets for row in sheet.rows],
-        colors=[row for sheet in sheets for row in sheet.colors],
-        framed=[row for sheet in sheets for row in sheet.framed] or None,
-        operators=sheets[0].operators or None,
-        row_labels=row_labels,
-    )
+    rows = [model.interpolate(first, last, request.n, **request.chance) for model in request.models]
+    sheets = [interpolation_sheet(first, last, rows, request.labels if len(rows) > 1 else None)]
+    if request.analogies:
+        model = request.models[0]
+        drawn = [model.analogy(a, b, c, **request.chance) for a, b, c in request.analogies]
+        sheets.append(analogy_sheet([(a, b, c) for a, b, c in request.analogies], drawn))
+    return Panels(sheets)
 
 
 def completions(request: Request) -> Panels:

@@ -9,15 +9,14 @@ from typing import Any
 
 from sketchrnn import registry
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.figures.colors import PAPER
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
-from sketchrnn.figures.sheet import PAPER, SketchSheet
-from sketchrnn.svgtext import number
-
-_SIZE = re.compile(r'<svg [^>]*?width="([0-9.]+)" height="([0-9.]+)"')
+from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.svgtext import number, svg_head
 
 
 class Panels:
-    """A figure: sheets in rows of `columns` (None: all in one row), each at its own size."""
+    """Sheets in rows of `columns` (None: all in one), each at its own size."""
 
     def __init__(self, sheets: Sequence[SketchSheet], columns: int | None = None) -> None:
         if not sheets:
@@ -27,23 +26,20 @@ class Panels:
 
     def to_svg(self) -> str:
         """One SVG document, the sheets as documents within it."""
-        svgs = [sheet.to_svg() for sheet in self.sheets]
         parts: list[str] = []
         width = y = 0.0
-        for first in range(0, len(svgs), self.columns):
+        for first in range(0, len(self.sheets), self.columns):
             x = height = 0.0
-            for svg in svgs[first : first + self.columns]:
-                own_width, own_height = _size(svg)
+            for sheet in self.sheets[first : first + self.columns]:
+                svg = sheet.to_svg()
+                across, down = _size(svg)
                 place = f'<svg x="{number(x, 2)}" y="{number(y, 2)}" '
                 parts.append(svg.replace("<svg ", place, 1))
-                x, height = x + own_width, max(height, own_height)
+                x, height = x + across, max(height, down)
             width, y = max(width, x), y + height
         w, h = number(width, 2), number(y, 2)
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"'
-            f' width="{w}" height="{h}">\n<rect width="{w}" height="{h}" fill="{PAPER}"/>\n'
-            f"{''.join(parts)}</svg>\n"
-        )
+        background = f'<rect width="{w}" height="{h}" fill="{PAPER}"/>'
+        return f"{svg_head(f'0 0 {w} {h}', w, h)}\n{background}\n{''.join(parts)}</svg>\n"
 
     def to_png(self) -> bytes:
         """A PNG with two pixels for each px of the SVG."""
@@ -60,7 +56,7 @@ class Panels:
 
 
 def _size(svg: str) -> tuple[float, float]:
-    """Width and height in px."""
-    found = _SIZE.match(svg)
-    assert found is not None  # all that is written here has them
-    return float(found[1]), float(found[2])
+    """(width, height) of a document, as `svg_head` writes them."""
+    size = re.match(r'<svg [^>]*?width="([0-9.]+)" height="([0-9.]+)"', svg)
+    assert size is not None
+    return float(size[1]), float(size[2])

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.colors import PALETTE, blend
+from sketchrnn.figures.colors import INK, PALETTE, PAPER, QUIET, blend
 from sketchrnn.figures.curves import PNG_WIDTH_PX, STYLE
 from sketchrnn.figures.png import svg_to_png
-from sketchrnn.figures.sheet import INK, PAPER, QUIET
 from sketchrnn.files import write_bytes, write_text
 from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, W_KL_COLUMNS
 from sketchrnn.paper.table1 import Results, column_title, read_results, trials_of

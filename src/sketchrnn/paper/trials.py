@@ -118,9 +118,7 @@ def run_experiment(experiment: Experiment, arguments: argparse.Namespace) -> boo
     Raises:
         SketchRNNError: other settings or drawings than before, or a training that fails.
     """
-    device = devices.choose_device(arguments.device)
-    if device.type == "cpu":
-        devices.prepare_cpu()
+    device = devices.prepared_device(arguments.device)
     every = [*experiment.others, *experiment.trials]
     for trial in every:
         if trial.is_begun:

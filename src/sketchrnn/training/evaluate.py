@@ -6,7 +6,7 @@ import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,28 +15,19 @@ import torch
 from sketchrnn.data.batches import evaluation_batches
 from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.sources import Data, read, source_names
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
 from sketchrnn.runs import DataFacts
-from sketchrnn.training.alike import unlike
+from sketchrnn.strokes import BOX_PX
 from sketchrnn.training.config import TrainingConfig
 
 Losses = npt.NDArray[np.float64]
 
 EVALUATION_BATCH = 200  # drawings measured at once; the result is the same up to rounding
-
-
-class Measurable(Protocol):
-    """What can be measured: a `sketchrnn.Model`."""
-
-    name: str
-    network: Network
-    facts: DataFacts
-
-    @property
-    def N_max(self) -> int:
-        """The most points that it reads."""
+SCALE_MARGIN = 0.05  # parts by which the scales of drawings that are prepared alike may differ
+SIZE_MARGIN = 0.10  # and their median larger sides
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,7 @@ class Evaluation:
     L_p: Losses
     L_p_masked: Losses
     nats_per_drawing: Losses
-    L_KL: Losses | None
+    L_KL: Losses | None = None
 
     @property
     def L_R(self) -> Losses:
@@ -145,17 +136,11 @@ def measure(
                 columns.setdefault(name, []).append(values.double().cpu().numpy())
     network.train(was_training)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return Evaluation(
-        N_max=N_max,
-        scale=scale,
-        lengths=drawings.lengths,
-        L_KL=joined.pop("L_KL", None),
-        **joined,
-    )
+    return Evaluation(N_max=N_max, scale=scale, lengths=drawings.lengths, **joined)
 
 
 def evaluate_split(
-    model: Measurable,
+    model: Coder,
     dataset: Dataset,
     split: str,
     KL_min: float,
@@ -163,30 +148,22 @@ def evaluate_split(
     seed: int = 0,
     each: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What `sketchrnn evaluate --json` prints: `Evaluation.summary`, and of what it is.
+    """What `sketchrnn evaluate --json` prints; of the losses in `each` every drawing's as well.
 
-    Drawings of more than N_max points are left out and counted. Of the losses in `each`, the value
-    of every drawing is added, in their order in the split.
-
-    Raises:
-        SketchRNNError: no such split, or nothing in it that the model can read.
+    Drawings of more than N_max points are left out and counted.
     """
     drawings, left_out = _readable(dataset, split, model.N_max)
     result = measure(model.network, drawings, model.facts.scale, seed=seed)
-    summary = result.summary(KL_min) | {
-        "epsilon": dataset.epsilon,
-        "split": split,
-        "left_out": left_out,
-    }
+    summary = result.summary(KL_min)
+    summary |= {"epsilon": dataset.epsilon, "split": split, "left_out": left_out}
     for name in each:
-        values = getattr(result, name)
-        if values is not None:
-            summary[name] = summary[name] | {"each": values.tolist()}
+        if summary[name] is not None:
+            summary[name] = summary[name] | {"each": getattr(result, name).tolist()}
     return summary
 
 
 def evaluate(
-    model: Measurable,
+    model: Coder,
     data: Data,
     split: str = "test",
     *,
@@ -217,11 +194,11 @@ def evaluate(
     """
     dataset = read(data)
     summary = evaluate_split(model, dataset, split, KL_min, seed=seed)
-    return summary | {"warnings": _warnings(model, dataset, data)}
+    return summary | {"warnings": unlike(model.facts, model.N_max, dataset, source_names(data))}
 
 
 def compare(
-    model_a: Measurable, model_b: Measurable, data: Data, split: str = "test", *, seed: int = 0
+    model_a: Coder, model_b: Coder, data: Data, split: str = "test", *, seed: int = 0
 ) -> dict[str, Any]:
     """Two models on the same drawings: those of a split that both can read, to their end.
 
@@ -243,24 +220,24 @@ def compare(
     Raises:
         SketchRNNError: no such split, or nothing in it that both can read.
     """
-    dataset = read(data)
+    dataset, models = read(data), (model_a, model_b)
     same_length = model_a.N_max == model_b.N_max
     # the end of a drawing of just N_max points is not measured: one model would have it, one not
     most = min(model_a.N_max, model_b.N_max) - (0 if same_length else 1)
     drawings, left_out = _readable(dataset, split, most)
-    models = (model_a, model_b)
     a, b = (measure(one.network, drawings, one.facts.scale, seed=seed) for one in models)
     alike = same_length and math.isclose(a.scale, b.scale)
-    warnings = [f"{one.name}: {line}" for one in models for line in _warnings(one, dataset, data)]
     return {
         "n": len(drawings),
         "split": split,
         "left_out": left_out,
-        "warnings": warnings,
+        "warnings": [
+            f"{one.name}: {line}"
+            for one in models
+            for line in unlike(one.facts, one.N_max, dataset, source_names(data))
+        ],
         "nats_per_drawing": _side_by_side(a.nats_per_drawing, b.nats_per_drawing),
-        "nats_with_z": _side_by_side(
-            *(_nats_with_z(result, one) for result, one in zip((a, b), models, strict=True))
-        ),
+        "nats_with_z": _side_by_side(_nats_with_z(a, model_a), _nats_with_z(b, model_b)),
         "L_R": _side_by_side(a.L_R, b.L_R) if alike else None,
     }
 
@@ -269,11 +246,11 @@ def _side_by_side(a: Losses, b: Losses) -> dict[str, dict[str, float]]:
     return {name: mean_and_stderr(n) for name, n in (("a", a), ("b", b), ("difference", a - b))}
 
 
-def _nats_with_z(result: Evaluation, model: Measurable) -> Losses:
+def _nats_with_z(result: Evaluation, model: Coder) -> Losses:
     """An upper bound on -log p(drawing), in the mean; L_KL is a mean over the numbers of z."""
     if result.L_KL is None:
         return result.nats_per_drawing
-    return result.nats_per_drawing + model.network.config.z_size * result.L_KL
+    return result.nats_per_drawing + model.z_size * result.L_KL
 
 
 def _readable(dataset: Dataset, split: str, N_max: int) -> tuple[Drawings, int]:
@@ -285,6 +262,45 @@ def _readable(dataset: Dataset, split: str, N_max: int) -> tuple[Drawings, int]:
     return drawings, len(every) - len(drawings)
 
 
-def _warnings(model: Measurable, dataset: Dataset, data: Data) -> list[str]:
-    sources = shlex.join(source_names(data)) or "DATA"
-    return unlike(model.facts, model.N_max, dataset, sources)
+def unlike(
+    facts: DataFacts, N_max: int, dataset: Dataset, sources: Sequence[str] = ()
+) -> list[str]:
+    """What differs from the drawings that a model learned from, and the command that mends it.
+
+    A line each; only what is known of both is compared, and of the drawings those of the training
+    split. `facts` and `N_max` are the model's; the command reads `sources`.
+    """
+    lines, options = [], []
+    if (dataset.train.lengths <= (facts.max_points or 0)).any():
+        dataset, _ = dataset.limited(facts.max_points or 0)  # the longer were left out then, too
+    if len(dataset.train):
+        if not math.isclose(dataset.scale, facts.scale, rel_tol=SCALE_MARGIN):
+            lines.append(
+                f"the scale of these drawings is {dataset.scale:.4g} px, of those that the model"
+                f" learned from {facts.scale:.4g}"
+            )
+        if dataset.N_max > N_max:
+            lines.append(
+                f"the longest of these drawings has {dataset.N_max} points, of those that the model"
+                f" learned from {N_max}"
+            )
+            options.append(f"--max-points {N_max}")
+        if facts.size and not math.isclose(dataset.size, facts.size, rel_tol=SIZE_MARGIN):
+            lines.append(
+                f"the larger side of these drawings is {dataset.size:.4g} px (median), of those"
+                f" that the model learned from {facts.size:.4g}"
+            )
+            if math.isclose(facts.size, BOX_PX, rel_tol=SIZE_MARGIN):
+                options.append("--box")
+    ours, theirs = dataset.epsilon, facts.epsilon
+    if None not in (ours, theirs) and ours != theirs:
+        lines.append(
+            f"these drawings are simplified with epsilon {ours:g}, those that the model learned"
+            f" from with {theirs:g}"
+        )
+    if lines and theirs is not None:
+        options.append(f"--simplify {theirs:g}")
+    if options:
+        prepare = f"sketchrnn data prepare {shlex.join(sources) or 'DATA'} -o ALIKE.sketches"
+        lines.append(f"to prepare them alike: {prepare} {' '.join(options)}")
+    return lines

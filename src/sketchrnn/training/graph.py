@@ -15,42 +15,33 @@ Python takes longer than running it. A CUDA graph starts all of them at once. Wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from sketchrnn.data.batches import Batch
-from sketchrnn.model.network import Network
-from sketchrnn.model.unroll import Backend
-from sketchrnn.training.config import TrainingConfig
-from sketchrnn.training.step import clip_gradients, step_losses
 
 WARM_UP = 2  # steps that change nothing, in which kernels are compiled and libraries wake up
 
+# (x_BT5, lengths_B, KL weight) -> losses by name, and whether they and all gradients are finite
+Learn = Callable[[Tensor, Tensor, Tensor], tuple[dict[str, Tensor], Tensor]]
+
 
 class DeviceStep:
-    """Training steps for batches of one shape: on a GPU a graph, elsewhere the same without one.
-
-    `start` begins a step and returns while the GPU is at it; `finish` waits for it.
-    """
+    """Training steps for batches of one shape: on a GPU a graph, elsewhere the same without one."""
 
     def __init__(
         self,
-        network: Network,
+        learn: Learn,
         adam: torch.optim.Adam,
-        config: TrainingConfig,
         generator: torch.Generator,
-        backend: Backend,
         shape_BT5: tuple[int, ...],
     ) -> None:
-        self.shape_BT5 = shape_BT5
-        self._network = network
+        self._learn = learn
         self._adam = adam
-        self._config = config
         self._generator = generator
-        self._backend = backend
         device = generator.device
         self._on_gpu = device.type == "cuda"
         self._x_BT5 = torch.zeros(shape_BT5, device=device)
@@ -60,17 +51,15 @@ class DeviceStep:
             for part in (self._x_BT5, self._lengths_B)
         ]
         self._rate, self._weight, self._skip = (torch.zeros((), device=device) for _ in range(3))
-        self._results = torch.zeros(len(_RESULTS), device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
+        self._names: list[str] = []
+        self._results = self._skip  # numbers of those names: of the last step
 
-    def start(self, batch: Batch, *, seed: int, rate: float, weight: float) -> None:
-        """Begin a step: forward, backward, clip, Adam."""
-        parts = (batch.x_BT5, batch.lengths_B)
-        for values, sent, here in zip(
-            parts, self._sent, (self._x_BT5, self._lengths_B), strict=True
-        ):
-            sent.copy_(torch.from_numpy(values))
-            here.copy_(sent, non_blocking=True)
+    def take(self, batch: Batch, seed: int, rate: float, weight: float) -> dict[str, float] | None:
+        """The losses of a step; None if they or a gradient are not finite, and nothing is done."""
+        x_BT5, lengths_B = (torch.from_numpy(part) for part in (batch.x_BT5, batch.lengths_B))
+        self._x_BT5.copy_(self._sent[0].copy_(x_BT5), non_blocking=True)
+        self._lengths_B.copy_(self._sent[1].copy_(lengths_B), non_blocking=True)
         self._rate.fill_(rate)
         self._weight.fill_(weight)
         if self._on_gpu and self._graph is None:
@@ -80,15 +69,8 @@ class DeviceStep:
             self._step()
         else:
             self._graph.replay()
-
-    def finish(self) -> dict[str, float] | None:
-        """The losses of the step that was begun; None if it was not finite and changed nothing."""
-        values = dict(zip(_RESULTS, self._results.tolist(), strict=True))
-        if values.pop("skipped"):
-            return None
-        if not self._network.config.conditional:
-            del values["L_KL"]
-        return values
+        losses = dict(zip(self._names, self._results.tolist(), strict=True))
+        return None if losses.pop("skipped") else losses
 
     def _capture(self) -> torch.cuda.CUDAGraph:
         self._skip.fill_(1)  # the weights must not change yet
@@ -108,29 +90,13 @@ class DeviceStep:
 
     def _step(self) -> None:
         """All of it; everything it reads and writes stands in memory that stays."""
-        network = self._network.train()
-        self._adam.zero_grad(set_to_none=True)
-        losses = step_losses(
-            network,
-            self._x_BT5,
-            self._lengths_B,
-            self._weight,
-            self._config,
-            self._generator,
-            backend=self._backend,
-        )
-        losses.loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip_gradients(network, self._config)
-        finite = torch.isfinite(losses.loss) & torch.isfinite(norm)
-        skipped = torch.maximum(self._skip, (~finite).float())
+        losses, is_finite = self._learn(self._x_BT5, self._lengths_B, self._weight)
+        skipped = torch.maximum(self._skip, (~is_finite).float())
         with _on_device(self._adam, self._rate, skipped):
             self._adam.step()
-        values = [losses.loss, losses.L_R, losses.L_s, losses.L_p]
-        values += [torch.zeros_like(skipped) if losses.L_KL is None else losses.L_KL, skipped]
-        self._results.copy_(torch.stack([value.detach() for value in values]))
-
-
-_RESULTS = ("loss", "L_R", "L_s", "L_p", "L_KL", "skipped")
+        losses["skipped"] = skipped
+        self._names = list(losses)
+        self._results = torch.stack([value.detach() for value in losses.values()])
 
 
 @contextmanager

@@ -52,19 +52,17 @@ class RunLog:
         """Log one record, and return it."""
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
-        if record["kind"] == "evaluate":
-            self._add_numbers("validation", record)
+        is_validation = record["kind"] == "evaluate"
+        if is_validation or (record["kind"] == "train" and record["step"] % TENSORBOARD_EVERY == 0):
+            event = self._event(step=record["step"])
+            group = "validation" if is_validation else "train"
+            for name, value in record.items():
+                if isinstance(value, float):
+                    event.summary.value.add(tag=f"{group}/{name}", simple_value=value)
+            self._add(event)
+        if is_validation:
             self._events.flush()
-        elif record["kind"] == "train" and record["step"] % TENSORBOARD_EVERY == 0:
-            self._add_numbers("train", record)
         return record
-
-    def _add_numbers(self, group: str, record: Record) -> None:
-        event = self._event(step=record["step"])
-        for name, value in record.items():
-            if isinstance(value, float):
-                event.summary.value.add(tag=f"{group}/{name}", simple_value=value)
-        self._add(event)
 
     def _add(self, event: Any) -> None:
         event.wall_time = time.time()
@@ -81,17 +79,14 @@ def read_log(run: str | os.PathLike[str]) -> list[Record]:
     if not path.is_file():
         raise SketchRNNError(f"{run}: not a run folder, it has no {LOG}")
     lines = path.read_bytes().splitlines()
-    records: list[Record] = []
-    for number, line in enumerate(lines, 1):
-        record = _as_record(line)
-        if record is not None:
-            records.append(record)
-        elif number < len(lines):
+    records = [_as_record(line) for line in lines]
+    for number, record in enumerate(records[:-1], 1):
+        if record is None:
             raise SketchRNNError(
                 f"{path}, line {number}: damaged, not a record of a training; restore the file, or"
                 " delete the line"
             )
-    return records
+    return [record for record in records if record is not None]
 
 
 def _as_record(line: bytes) -> Record | None:
@@ -100,20 +95,13 @@ def _as_record(line: bytes) -> Record | None:
         record = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
-    is_record = (
-        isinstance(record, dict)
-        and type(record.get("step")) is int  # not a bool
-        and isinstance(record.get("kind"), str)
-    )
-    return record if is_record else None
+    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+        return None
+    return record if type(record.get("step")) is int else None  # a bool is no step
 
 
 def cut_log(run: Path, steps_done: int) -> None:
     """Leave out what was logged after the checkpoint: the resumed run logs it again."""
     if (run / LOG).exists():
-        kept = [
-            record
-            for record in read_log(run)
-            if record["step"] <= steps_done and record["kind"] != "end"
-        ]
+        kept = [r for r in read_log(run) if r["step"] <= steps_done and r["kind"] != "end"]
         write_text(run / LOG, "".join(json.dumps(record) + "\n" for record in kept))

@@ -16,23 +16,14 @@ from pathlib import Path
 
 import torch
 
+from sketchrnn import runs
 from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.facts import DataFacts, describe
+from sketchrnn.drawing.coder import Coder, load_as
+from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
-from sketchrnn.runs import (
-    BEST,
-    CONFIG,
-    LAST,
-    SHEETS,
-    RunConfig,
-    load_weights,
-    read_config,
-    remove_temporaries,
-    save_tensors,
-    write_config,
-)
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import Record, RunLog, cut_log
 from sketchrnn.training.trainer import Trainer
@@ -61,7 +52,8 @@ def train(
 ) -> Iterator[Record]:
     """Train, keep the run folder, and yield every record as it is logged.
 
-    Bad input is found, and the folder made, before the first record is asked for. Records have a
+    Bad input is found, and the folder made, before the first record is asked for; later errors are
+    of the disk, or of a loss that stays not finite. Records have a
     `kind`: "train" (one a step), "evaluate", "fallback" (the run went back to its last checkpoint:
     what `not_finite` names was not), "no_sheet" (a sheet could not be drawn), "end" (with a
     `reason`). `seconds` counts all of the training so far, validations, sheets and checkpoints too.
@@ -71,55 +63,40 @@ def train(
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
         model, training: stored in the folder.
         device, backend: where to compute, and how (`model.unroll.Backend`); not stored.
-        sources, max_points: stored, so that `--resume` needs only the folder; with `resume`,
-            sources replace those stored, if any are named.
-        resume: go on from the last checkpoint of the folder.
+        sources, max_points: stored, so that `--resume` needs only the folder.
+        resume: go on from the last checkpoint of the folder; sources, if any, replace those stored.
         begin_with: a run or starter model of the same shape, whose best weights a new run begins
             with; N_max and scale may differ, for no weight depends on them.
         should_stop: asked after each step; true saves and ends cleanly.
-
-    Raises:
-        SketchRNNError: the folder holds a run (or none, with `resume`) or is damaged; other
-            drawings than before, none to validate with, a model to begin with of another shape; or
-            a loss that stays not finite.
     """
     folder = Path(run)
     need_validation(dataset)
-    if not resume and (folder / CONFIG).exists():
+    if not resume and (folder / runs.CONFIG).exists():
         raise SketchRNNError(
             f"{folder}: holds a run already; go on with --resume, or name another folder"
         )
     facts = describe(dataset, sources, max_points)
     trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"), backend)
     if resume:
-        stored = read_config(folder)
+        stored = runs.read_config(folder)
         if stored.data.fingerprint != facts.fingerprint:
             raise SketchRNNError(
                 f"{folder}: was trained on other drawings than these; give the same data files"
             )
-        trainer.restore(folder / LAST)
+        trainer.restore(folder / runs.LAST)
         cut_log(folder, trainer.place.steps_done)
-        remove_temporaries(folder)
+        runs.remove_temporaries(folder)
         # when to stop and where the data are may have changed, and hold for the next resume as well
         data = replace(stored.data, sources=sources or stored.data.sources)
-        write_config(folder, RunConfig(model, data, asdict(training)))
+        runs.write_config(folder, runs.RunConfig(model, data, asdict(training)))
     else:
         if begin_with is not None:
-            facts = _take_weights(trainer, begin_with, facts)
-        _begin(folder, trainer, RunConfig(model, facts, asdict(training)))
+            other = load_as(Coder, begin_with)
+            runs.load_weights(trainer.network, other.network.state_dict(), Path(begin_with))
+            begun = f"began with the weights of {other.name} ({', '.join(other.facts.classes)})"
+            facts = replace(facts, provenance=(*facts.provenance, begun))
+        _begin(folder, trainer, runs.RunConfig(model, facts, asdict(training)))
     return _steps(folder, trainer, dataset, facts, should_stop)
-
-
-def _take_weights(
-    trainer: Trainer, begin_with: str | os.PathLike[str], facts: DataFacts
-) -> DataFacts:
-    """Put the weights of a model into the trainer's; the facts say so."""
-    from sketchrnn.drawing.coder import Coder, load_as
-
-    model = load_as(Coder, begin_with)
-    load_weights(trainer.network, model.network.state_dict(), Path(begin_with))
-    begun = f"began with the weights of {model.name} ({', '.join(model.facts.classes)})"
-    return replace(facts, provenance=(*facts.provenance, begun))
 
 
 def need_validation(dataset: Dataset) -> None:
@@ -130,16 +107,17 @@ def need_validation(dataset: Dataset) -> None:
         )
 
 
-def _begin(folder: Path, trainer: Trainer, config: RunConfig) -> None:
+def _begin(folder: Path, trainer: Trainer, config: runs.RunConfig) -> None:
     """Make the run folder: whole, or not at all."""
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    remove_temporaries(folder)  # of a run that was killed while it began
+    runs.remove_temporaries(folder)  # of a run that was killed while it began
     try:
-        trainer.save(folder / LAST)  # before the config, which makes the folder a run that resumes
-        write_config(folder, config)
+        # before the config, which makes the folder a run that resumes
+        trainer.save(folder / runs.LAST)
+        runs.write_config(folder, config)
     except BaseException:
-        for name in (CONFIG, LAST):
+        for name in (runs.CONFIG, runs.LAST):
             (folder / name).unlink(missing_ok=True)
         if is_new:
             folder.rmdir()
@@ -154,23 +132,7 @@ def _steps(
     should_stop: Callable[[], bool],
 ) -> Iterator[Record]:
     config = trainer.training
-
-    def batches() -> Iterator[Batch]:
-        return prefetched(
-            training_batches(
-                dataset.train,
-                config.batch_size,
-                trainer.network.config.N_max,
-                trainer.scale,
-                seed=config.seed,
-                start_step=trainer.place.steps_done,
-                augment_scale=config.augment_scale,
-                drop_probability=config.drop_probability,
-                padding=config.padding,
-            )
-        )
-
-    counted_at = time.monotonic()
+    counted_at = saved_at = time.monotonic()
 
     def count_seconds() -> None:
         nonlocal counted_at
@@ -179,54 +141,50 @@ def _steps(
         counted_at = now
 
     with RunLog(folder, trainer.place.steps_done) as log:
-        coming, saved_at, reason = batches(), time.monotonic(), _why_done(trainer)
+        coming, reason = _batches(trainer, dataset), _why_done(trainer)
         while not reason:
+            step, not_finite, evaluation = trainer.place.steps_done + 1, "", None
             started = time.monotonic()
             record = trainer.step(next(coming))
             seconds = time.monotonic() - started
             count_seconds()
             if record is None:
-                failed_step = trainer.place.steps_done + 1
-                yield log.write(_fall_back(folder, trainer, "the loss", failed_step))
-                coming = batches()
-                continue
-            record["sketches_per_s"] = config.batch_size / seconds
-            record["seconds"] = trainer.place.seconds
-            yield log.write(record)
-
-            reason = _why_done(trainer)
-            due = bool(reason) or trainer.place.steps_done % config.evaluate_every == 0
-            if not reason and should_stop():
-                reason = STOPPED
-            if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
-                continue
-            not_finite = "" if trainer.is_finite() else "a weight"
-            evaluation: Record | None = None
-            if due and not not_finite:
-                evaluation = trainer.validate(dataset.valid)
-                not_finite = "" if math.isfinite(evaluation["loss"]) else "the validation loss"
-            count_seconds()
+                not_finite = "the loss"
+            else:
+                record["sketches_per_s"] = config.batch_size / seconds
+                record["seconds"] = trainer.place.seconds
+                yield log.write(record)
+                reason = _why_done(trainer)
+                due = bool(reason) or step % config.evaluate_every == 0
+                if not reason and should_stop():
+                    reason = STOPPED
+                if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
+                    continue
+                if not trainer.is_finite():
+                    not_finite = "a weight"
+                elif due:
+                    evaluation = trainer.validate(dataset.valid)
+                    not_finite = "" if math.isfinite(evaluation["loss"]) else "the validation loss"
+                count_seconds()
             if not_finite:
-                failed_step = trainer.place.steps_done
-                yield log.write(_fall_back(folder, trainer, not_finite, failed_step))
-                coming, reason = batches(), ""
+                yield log.write(_fall_back(folder, trainer, not_finite, step))
+                coming, reason = _batches(trainer, dataset), ""
                 continue
-            news: list[Record] = []  # told when the checkpoint is safe
+            news = []  # told when the checkpoint is safe
             if evaluation is not None:
                 evaluation["seconds"] = trainer.place.seconds
                 news.append(log.write(evaluation))
                 if evaluation["best"]:
-                    about = {"step": trainer.place.steps_done, "loss": trainer.place.best_loss}
-                    save_tensors(folder / BEST, trainer.network.state_dict(), about)
+                    about = {"step": step, "loss": trainer.place.best_loss}
+                    runs.save_tensors(folder / runs.BEST, trainer.network.state_dict(), about)
                 try:
                     _draw_sheet(folder, trainer, facts)
                 except SketchRNNError as error:  # a picture is no reason to end a training
-                    step = trainer.place.steps_done
                     problem = {"kind": "no_sheet", "step": step, "problem": str(error)}
                     news.append(log.write(problem))
                 count_seconds()
                 reason = reason or _why_done(trainer)
-            trainer.save(folder / LAST)
+            trainer.save(folder / runs.LAST)
             saved_at = time.monotonic()
             yield from news
         place = trainer.place
@@ -242,10 +200,27 @@ def _steps(
         )
 
 
+def _batches(trainer: Trainer, dataset: Dataset) -> Iterator[Batch]:
+    """Those from the trainer's place on."""
+    config = trainer.training
+    coming = training_batches(
+        dataset.train,
+        config.batch_size,
+        trainer.network.config.N_max,
+        trainer.scale,
+        seed=config.seed,
+        start_step=trainer.place.steps_done,
+        augment_scale=config.augment_scale,
+        drop_probability=config.drop_probability,
+        padding=config.padding,
+    )
+    return prefetched(coming)
+
+
 def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int) -> Record:
     """Back to the last checkpoint, with a lower rate. Raises SketchRNNError after FALLBACKS."""
     failed = trainer.place
-    trainer.restore(folder / LAST)
+    trainer.restore(folder / runs.LAST)
     place = trainer.place
     place.fallbacks = failed.fallbacks + 1
     place.rate_factor = failed.rate_factor * FALLBACK_RATE
@@ -257,7 +232,7 @@ def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int
             f" {FALLBACKS} tries with lower rates; the last good state (step {place.steps_done})"
             f" is kept: try --learning-rate {rate:g} in a new run, or look for broken drawings"
         )
-    trainer.save(folder / LAST)  # a resumed run must know of it
+    trainer.save(folder / runs.LAST)  # a resumed run must know of it
     return {
         "kind": "fallback",
         "step": place.steps_done,
@@ -281,15 +256,9 @@ def _why_done(trainer: Trainer) -> str:
 
 def _draw_sheet(folder: Path, trainer: Trainer, facts: DataFacts) -> None:
     """RUN/sheets/step_N.svg: what the model draws at this point."""
-    from sketchrnn.drawing.coder import Coder
-    from sketchrnn.drawing.sheets import temperature_sheet
-
+    step, seed = trainer.place.steps_done, trainer.training.seed
     model = Coder(trainer.network, facts, folder.name)
     sheet = temperature_sheet(
-        model,
-        SHEET_DRAWINGS,
-        SHEET_TEMPERATURES,
-        seed=trainer.training.seed,
-        title=f"step {trainer.place.steps_done}",
+        model, SHEET_DRAWINGS, SHEET_TEMPERATURES, seed=seed, title=f"step {step}"
     )
-    sheet.save(folder / SHEETS / f"step_{trainer.place.steps_done:06d}.svg")
+    sheet.save(folder / runs.SHEETS / f"step_{step:06d}.svg")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,46 +62,42 @@ def train(
     Raises:
         SketchRNNError: a wrong number or name, or as `training.loop.train`.
     """
-    options: dict[str, Any] = {
-        "preset": preset,
-        "begin_with": begin_with,
-        "max_points": max_points,
-        "numbers": numbers,
-    }
     if resume:
-        settings = stored_settings(Path(run), data, **options)
+        stored = read_config(run)
+        fixed = any((preset, begin_with, max_points is not None))
+        sizes, training = resumed_settings(run, stored.model, numbers, fixed=fixed)
+        max_points = stored.data.max_points
+        if not isinstance(data, Dataset):
+            data = source_names(data) or _found(run, stored.data.sources)
     else:
-        settings = new_settings(data, **options)
+        sizes, training = new_settings(data, preset, begin_with, numbers)
     # before PyTorch is loaded and gigabytes are read, so that a wrong number fails at once
-    from sketchrnn.devices import choose_device, prepare_cpu
+    from sketchrnn.devices import prepared_device
     from sketchrnn.training import loop
 
-    where = choose_device(device)
-    dataset, notes = _fitting(read(settings.data), settings.max_points)
-    model = ModelConfig(N_max=dataset.N_max, **settings.model)
-    if where.type == "cpu":
-        prepare_cpu()
+    where = prepared_device(device)
+    dataset, notes = _fitting(read(data), max_points)
     stop = StopSignals()
     records = loop.train(
         run,
         dataset,
-        model,
-        settings.training,
+        ModelConfig(N_max=dataset.N_max, **sizes),
+        training,
         device=where,
         backend=backend,
-        sources=tuple(map(_full_name, source_names(settings.data))),
-        max_points=settings.max_points,
+        sources=tuple(map(_full_name, source_names(data))),
+        max_points=max_points,
         resume=resume,
         begin_with=begin_with,
         should_stop=stop,
     )
-    progress = TrainingProgress(settings.training, quiet=quiet)
+    progress = TrainingProgress(training, quiet=quiet)
     say = progress.console.print
     for note in notes:
         say(note)
     say(
         f"{dataset.name}: {_counts({name: len(part) for name, part in dataset.splits.items()})};"
-        f" N_max {model.N_max}, scale {dataset.scale:.4g}, computing on {where}"
+        f" N_max {dataset.N_max}, scale {dataset.scale:.4g}, computing on {where}"
     )
     with stop, progress:
         for record in records:
@@ -115,80 +111,57 @@ def train(
     return record
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is trained: every number but N_max, which is of the drawings."""
-
-    data: Data
-    max_points: int | None
-    model: Mapping[str, Any]
-    training: TrainingConfig
-
-
 def new_settings(
-    data: Data,
-    *,
-    preset: str | None = None,
-    begin_with: Source | None = None,
-    max_points: int | None = None,
-    numbers: Mapping[str, Any],
-) -> Settings:
-    """The numbers of a preset, and of the model to begin with, changed by those that are given."""
+    data: Data, preset: str | None, begin_with: Source | None, numbers: Mapping[str, Any]
+) -> tuple[dict[str, Any], TrainingConfig]:
+    """The numbers of a preset, and of the model to begin with, changed by those that are given.
+
+    Of the model all but N_max, which is of the drawings.
+    """
     if not isinstance(data, Dataset) and not source_names(data):
         raise SketchRNNError("name the data to train on: a data file, or doodles")
     name = preset or ("laptop" if begin_with is None else "few")
     if name not in PRESETS:
         raise SketchRNNError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    sizes, training = _of_model_and_training(numbers)
+    sizes, changes = _of_model_and_training(numbers)
     model = PRESETS[name].model | sizes
     if begin_with is not None:
         if sizes:
             named = _flag(min(sizes, key=lambda size: size == "conditional"))
             raise SketchRNNError(f"{named} is given by --begin-with; leave out one of them")
-        model = _shape_of(begin_with)
+        model = _shape(read_config(find_run(begin_with)).model)
     ModelConfig(N_max=1, **model)  # N_max is known later; the others are checked here
-    return Settings(data, max_points, model, replace(PRESETS[name].training, **training))
+    return model, replace(PRESETS[name].training, **changes)
 
 
-def stored_settings(
-    run: Path,
-    data: Data = (),
-    *,
-    preset: str | None = None,
-    begin_with: Source | None = None,
-    max_points: int | None = None,
-    numbers: Mapping[str, Any],
-) -> Settings:
-    """What a run states, with the numbers that may change in one that is resumed."""
-    stored = read_config(run)
-    sizes, training = _of_model_and_training(numbers)
-    fixed = sorted((set(sizes) | set(training)) - {"conditional", *MAY_CHANGE})
-    if fixed or "conditional" in sizes or any((preset, begin_with, max_points is not None)):
+def resumed_settings(
+    run: Source, model: ModelConfig, numbers: Mapping[str, Any], *, fixed: bool
+) -> tuple[dict[str, Any], TrainingConfig]:
+    """What a run states, with the numbers that may change in one that is resumed.
+
+    `fixed` says whether something was given, beside the numbers, that may not.
+    """
+    sizes, changes = _of_model_and_training(numbers)
+    wrong = sorted((sizes | changes).keys() - {"conditional", *MAY_CHANGE})
+    if wrong or fixed or sizes:
         named = "--preset, --unconditional, --begin-with or --max-points"
-        named = _flag(fixed[0]) if fixed else named
+        named = _flag(wrong[0]) if wrong else named
         may = ", ".join(map(_flag, MAY_CHANGE))
         raise SketchRNNError(f"{named} cannot change in a run that is resumed; only {may} can")
-    if not isinstance(data, Dataset):
-        data = source_names(data) or _found(run, stored.data.sources)
-    before = TrainingConfig.of_run(run)
-    return Settings(data, stored.data.max_points, _shape_of(run), replace(before, **training))
+    return _shape(model), replace(TrainingConfig.of_run(run), **changes)
 
 
-def _of_model_and_training(
-    numbers: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _of_model_and_training(numbers: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields of ModelConfig, and those of TrainingConfig. Raises SketchRNNError for others."""
-    sizes = {item.name for item in fields(ModelConfig)} - {"N_max"}
-    names = {item.name for item in fields(TrainingConfig)}
+    model, training = (
+        {item.name: numbers[item.name] for item in fields(config) if item.name in numbers}
+        for config in (ModelConfig, TrainingConfig)
+    )
     for name in numbers:
-        if name not in sizes | names:
+        if name == "N_max" or name not in model | training:
             raise SketchRNNError(
                 f"there is no number {name!r} to train with; the help of `sketchrnn train` has all"
             )
-    model, training = (
-        {name: value for name, value in numbers.items() if name in known}
-        for known in (sizes, names)
-    )
     return model, training
 
 
@@ -197,14 +170,12 @@ def _flag(name: str) -> str:
     return "--unconditional" if name == "conditional" else f"--{name.replace('_', '-')}"
 
 
-def _shape_of(run: Source) -> dict[str, Any]:
-    """The fields of a stored ModelConfig but N_max, which is of the drawings."""
-    shape = dict(vars(read_config(find_run(run)).model))
-    del shape["N_max"]
-    return shape
+def _shape(model: ModelConfig) -> dict[str, Any]:
+    """All fields but N_max, which is of the drawings."""
+    return {name: value for name, value in vars(model).items() if name != "N_max"}
 
 
-def _found(run: Path, sources: Sequence[str]) -> Sequence[str]:
+def _found(run: Source, sources: Sequence[str]) -> Sequence[str]:
     """The sources that a run knows of. Raises SketchRNNError where they are not there any more."""
     again = f"sketchrnn train DATA --resume -o {run}"
     if not sources:

@@ -19,12 +19,12 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self.wanted = False
+        self._wanted = False
         self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         """Whether a signal has come."""
-        return self.wanted
+        return self._wanted
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
@@ -37,9 +37,9 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.wanted and number == signal.SIGINT:
+        if self._wanted and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.wanted = True
+        self._wanted = True
         print("stopping after this step; the run is being saved", file=sys.stderr)
 
 
@@ -81,29 +81,25 @@ class TrainingProgress:
 
     def show(self, record: Record) -> None:
         """Show one record of `training.loop.train`."""
-        if record["kind"] == "train":
-            self._show_step(record)
-        else:
+        if record["kind"] != "train":
             self.console.print(_line(record))
-
-    def _show_step(self, record: Record) -> None:
+            return
         if not self.explained:
             self.explained = True
             self.console.print(
                 "L_R is a negative log density (in nats, divided by N_max), so it may fall below"
                 " zero: where the model is sure of a point, its density is over 1. Lower is better."
             )
-        now = record["sketches_per_s"]
+        now, seconds = record["sketches_per_s"], record["seconds"]
         self.rate = now if not self.rate else 0.95 * self.rate + 0.05 * now
         weight = f"  weight {record['kl_weight']:.3f}" if "kl_weight" in record else ""
-        text = (
-            f"{_losses(record)}{weight}  {self.rate:.0f} sketches/s"
-            f"  {_duration(self._seconds_left(record))} left"
-        )
+        minutes, rest = divmod(round(self._seconds_left(record)), 60)
+        hours, minutes = divmod(minutes, 60)
+        left = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        text = f"{_losses(record)}{weight}  {self.rate:.0f} sketches/s  {left} left"
         self.bars.update(self.task, completed=record["step"], description=text)
-        due = record["seconds"] - self.shown_seconds >= self.LINE_SECONDS
-        if self.bars.disable and due:
-            self.shown_seconds = record["seconds"]
+        if self.bars.disable and seconds - self.shown_seconds >= self.LINE_SECONDS:
+            self.shown_seconds = seconds
             self.console.print(f"step {record['step']}/{self.training.max_steps}  {text}")
 
     def _seconds_left(self, record: Record) -> float:
@@ -142,9 +138,3 @@ def _line(record: Record) -> str:
 def _losses(record: Record) -> str:
     L_KL = f"  L_KL {record['L_KL']:.4f}" if "L_KL" in record else ""
     return f"L_R {record['L_R']:.4f}{L_KL}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

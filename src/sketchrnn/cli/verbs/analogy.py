@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
     from sketchrnn.drawing.base import check_count
-    from sketchrnn.drawing.sheets import analogy_sheet
+    from sketchrnn.drawing.sheets import analogy_sheet, temperature_labels
 
     task = Task(arguments)
     n = check_count(arguments.n)
@@ -38,4 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
         for way in task.ways
     ]
     terms = a.given.sketch, b.given.sketch, c.given.sketch
-    return task.write(analogy_sheet(*terms, rows, task.temperatures), rows, inputs)
+    sheet = analogy_sheet([terms], rows, temperature_labels(task.temperatures))
+    return task.write(sheet, rows, inputs)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from sketchrnn.bench.settings import SIZES, BenchSettings
-from sketchrnn.cli.flags import given_fields
+from sketchrnn.bench.settings import BenchSettings
+from sketchrnn.cli.flags import add_fields, given_fields
 from sketchrnn.model.config import CELL_NAMES
 
 
@@ -22,12 +22,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " copy. Nothing else should run.",
         argument_default=argparse.SUPPRESS,  # a flag that is not given sets nothing
     )
-    parser.add_argument("what", choices=("train", "draw", "all"), help="what to measure")
-    parser.add_argument("--device", help="auto (default), cpu, cuda, ...")
-    parser.add_argument(
-        "--json", action="store_true", default=False, help="print JSON, with all parts"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("what", choices=("train", "draw", "all"), help="what to measure")
+    add("--json", action="store_true", default=False, help="print JSON, with all parts")
+    add(
         "--cell",
         dest="cells",
         nargs="+",
@@ -35,40 +33,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the decoder's (default: all in training, lstm in drawing); the encoder's is the same,"
         " beside hyper and at the paper's size an lstm",
     )
-    parser.add_argument(
+    add(
         "--backend",
         dest="backends",
         nargs="+",
         metavar="BACKEND",
         help="of training steps: plain, native, ... (default: all that there are)",
     )
-    sizes = ", ".join(f"{name} {small} and {large}" for name, (small, large) in SIZES.items())
-    parser.add_argument(
-        "--size", choices=tuple(SIZES), help=f"units of encoder and decoder: {sizes}"
-    )
-    parser.add_argument(
-        "--data",
-        metavar="FILE",
-        help="a data file to train on (default: random drawings with Omniglot's lengths)",
-    )
-    for name, words in (
-        ("--encoder-size", "in place of what --size says"),
-        ("--decoder-size", "in place of what --size says"),
-        ("--N-max", "points of the longest (default 100)"),
-        ("--batch-size", "drawings a step (default 100)"),
-        ("--drawings", "drawn at once (default 1000)"),
-        ("--repeats", "how often all is measured (default 5)"),
-    ):
-        parser.add_argument(name, type=int, metavar="N", help=words)
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        metavar="S",
-        help="begin no new repeat of a model after these (default 60)",
-    )
-    parser.add_argument(
-        "--no-memory", dest="memory", action="store_false", help="leave out the peak memory"
-    )
+    add("--no-memory", dest="memory", action="store_false", help="leave out the peak memory")
+    add_fields(parser, BenchSettings, skip=("cells", "backends", "memory"))
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
     from sketchrnn.data.formats.records import Skipped
     from sketchrnn.data.report import Report
 
-SOURCE_HELP = (
-    "drawings: .svg, .json, .csv, QuickDraw's .ndjson, .ndjson.gz or .bin, a folder of such files"
-    " in which each folder is a class, a sketch-rnn .npz, a .sketches file, or"
-    " doodles[:COUNT[:SEED[:KIND+KIND]]], which the package draws itself"
-)
 SHOWN_EVERY = 256  # drawings; showing each would take longer than reading it
 SKIPPED_NAMED = 20  # files; more are counted
 
@@ -45,7 +39,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " QuickDraw's public preprocessing. A file of one drawing, or in a folder, that cannot be"
         " read is named and skipped. The same sources and seed give the same bytes.",
     )
-    prepare.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCE_HELP)
     prepare.add_argument(
         "-o", "--output", required=True, type=Path, metavar="FILE", help="the .sketches file"
     )
@@ -65,7 +58,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " these options would do, and a sheet of drawings before and after; no data file is"
         " written.",
     )
-    inspect.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCE_HELP)
     inspect.add_argument("--svg", type=Path, metavar="FILE", help="write a sheet of drawings")
     inspect.add_argument("--json", action="store_true", help="print JSON instead of text")
     _add_options(inspect)
@@ -98,6 +90,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     """What `prepare` does, and `inspect` tries."""
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="drawings: .svg, .json, .csv, QuickDraw's .ndjson, .ndjson.gz or .bin, a folder of"
+        " such files in which each folder is a class, a sketch-rnn .npz, a .sketches file, or"
+        " doodles[:COUNT[:SEED[:KIND+KIND]]], which the package draws itself",
+    )
     for title, description in GROUPS.items():
         group = parser.add_argument_group(title, description)
         others = {item.name for item in fields(PrepareConfig) if item.metadata["group"] != title}
@@ -114,7 +114,7 @@ def _config(arguments: argparse.Namespace) -> PrepareConfig:
 
 def _prepare(arguments: argparse.Namespace) -> None:
     _check_sheet(arguments.sheet)
-    report = _prepared(arguments.sources, arguments.output, _config(arguments), arguments.by)
+    report = _prepared(arguments, arguments.output)
     print(report.to_text(), end="")
     print(f"wrote {arguments.output}")
     if not len(report.dataset.valid):
@@ -126,19 +126,13 @@ def _prepare(arguments: argparse.Namespace) -> None:
         print(_save_changes(report, arguments.sheet))
 
 
-def _prepared(
-    sources: Sequence[str], output: Path | None, config: PrepareConfig, by: str | None
-) -> Report:
-    """What `prepare` makes of the sources; it shows how many it has read, and names the skipped.
-
-    Args:
-        sources, output, config: of `prepare`.
-        by: the model that says what is unlikely.
-    """
+def _prepared(arguments: argparse.Namespace, output: Path | None) -> Report:
+    """What `prepare` makes of the sources; it shows how many it has read, and names the skipped."""
     from rich.console import Console
 
     from sketchrnn.data.prepare import prepare
 
+    config, by = _config(arguments), arguments.by
     if bool(by) != bool(config.drop_unlikely):
         raise SketchRNNError("--drop-unlikely PART and --by MODEL belong together; give both")
     score = None
@@ -163,7 +157,7 @@ def _prepared(
 
     try:
         with Console(stderr=True).status("reading") as status:  # seen on a terminal only
-            return prepare(sources, output, config, score=score, progress=show, skip=name)
+            return prepare(arguments.sources, output, config, score=score, progress=show, skip=name)
     finally:
         if skipped > SKIPPED_NAMED:
             print(f"and {skipped - SKIPPED_NAMED:,} more", file=sys.stderr)
@@ -198,13 +192,12 @@ def _inspect(arguments: argparse.Namespace) -> None:
     from sketchrnn.data.sources import read_sources
     from sketchrnn.figures.sheet import SketchSheet
 
-    sources, svg, config = arguments.sources, arguments.svg, _config(arguments)
+    sources, svg, written = arguments.sources, arguments.svg, ""
+    tried = _config(arguments) != PrepareConfig() or arguments.by
     _check_sheet(svg)
-    written = ""
-    tried = config != PrepareConfig() or arguments.by
     # single drawings become a set as they do in `prepare`: what cannot be read is skipped
     if tried or any(map(is_folder_or_drawing, sources)):
-        report = _prepared(sources, None, config, arguments.by)
+        report = _prepared(arguments, None)
         dataset, effects = report.dataset, [report.effects]
         if svg and tried:
             written = _save_changes(report, svg)
@@ -229,9 +222,9 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
 
 def _download(arguments: argparse.Namespace) -> None:
-    from sketchrnn.data.download import ProgressDisplay, download
+    from sketchrnn.data.download import download, progress_display
 
-    with ProgressDisplay() as show:
+    with progress_display() as show:
         paths = download(arguments.names, arguments.kind, arguments.output, progress=show)
     for path in paths:
         print(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
 
 NAMES = {
     "L_R": "over all N_max steps (the paper's convention)",
@@ -42,42 +41,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     from sketchrnn.api import load
-    from sketchrnn.devices import choose_device, prepare_cpu
+    from sketchrnn.devices import prepared_device
     from sketchrnn.seeds import choose_seed
     from sketchrnn.training.config import TrainingConfig
     from sketchrnn.training.evaluate import evaluate
 
     seed = choose_seed(arguments.seed)
-    device = choose_device(arguments.device)
-    model = load(arguments.model, device=str(device), which=arguments.which)
+    device = str(prepared_device(arguments.device))
+    model = load(arguments.model, device=device, which=arguments.which)
     KL_min = TrainingConfig.of_run(arguments.model).KL_min
-    if device.type == "cpu":
-        prepare_cpu()
-    summary = evaluate(model, arguments.data, arguments.split, seed=seed, KL_min=KL_min)
-    warnings, left_out = summary.pop("warnings"), summary["left_out"]
-    if left_out:
-        print(
-            f"left out: {left_out} {arguments.split} drawings with more than"
-            f" N_max = {model.N_max} points",
-            file=sys.stderr,
-        )
+    split = arguments.split
+    found = evaluate(model, arguments.data, split, seed=seed, KL_min=KL_min)
+    warnings = found.pop("warnings")
+    if left_out := found["left_out"]:
+        said = f"left out: {left_out} {split} drawings with more than N_max = {model.N_max} points"
+        warnings = [said, *warnings]
     for warning in warnings:
         print(warning, file=sys.stderr)
     if arguments.json:
-        print(json.dumps(summary, indent=2))
-    else:
-        _print_table(summary)
-    return 0
-
-
-def _print_table(summary: dict[str, Any]) -> None:
-    epsilon = "unknown" if summary["epsilon"] is None else f"{summary['epsilon']:g} px"
+        print(json.dumps(found, indent=2))
+        return 0
+    epsilon = "unknown" if found["epsilon"] is None else f"{found['epsilon']:g} px"
     print(
-        f"{summary['n']} {summary['split']} drawings; N_max {summary['N_max']}, mean length"
-        f" {summary['mean_length']:.1f}, scale {summary['scale']:.4g}, epsilon {epsilon}"
+        f"{found['n']} {split} drawings; N_max {found['N_max']}, mean length"
+        f" {found['mean_length']:.1f}, scale {found['scale']:.4g}, epsilon {epsilon}"
     )
     for name, meaning in NAMES.items():
-        value = summary[name]
-        if value is not None:
+        if (value := found[name]) is not None:
             print(f"{name:17}{value['mean']:10.4f} ± {value['stderr']:.4f}   {meaning}")
     print("L_R is a negative log density: it may be negative, and lower is better.")
+    return 0

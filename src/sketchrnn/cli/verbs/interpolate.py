@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
     from sketchrnn.drawing.inputs import back_along
-    from sketchrnn.drawing.sheets import interpolation_sheet
+    from sketchrnn.drawing.sheets import interpolation_sheet, temperature_labels
 
     count = len(arguments.drawings)
     if not 2 <= count <= 4:
@@ -59,5 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
         back_along(inputs, model.interpolate(*between, spherical=not arguments.linear, **way))
         for way in task.ways
     ]
-    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, task.temperatures)
+    labels = temperature_labels(task.temperatures)
+    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, labels)
     return task.write(sheet, rows, inputs)

@@ -21,41 +21,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Learn from drawings. Ctrl-C saves and ends; --resume goes on where it ended,"
         " as if it had never stopped. A preset sets all numbers below; a flag changes one of them.",
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "data",
         nargs="*",
         metavar="DATA",
         help="data files of any known format, or doodles[:COUNT[:SEED[:KIND+KIND]]]; with --resume"
         " only where the files have moved",
     )
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="RUN", help="the run folder"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    add("-o", "--output", required=True, type=Path, metavar="RUN", help="the run folder")
+    add("--resume", action="store_true", help="go on from the last checkpoint")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
-    parser.add_argument(
-        "--preset",
-        choices=tuple(PRESETS),
-        help=f"{summaries} (default laptop; few with --begin-with)",
-    )
-    parser.add_argument(
+    default = "(default laptop; few with --begin-with)"
+    add("--preset", choices=tuple(PRESETS), help=f"{summaries} {default}")
+    add(
         "--begin-with",
         metavar="MODEL",
         help="begin with the weights of a run folder or a starter model (see sketchrnn models), and"
         " with its cells and sizes: for few drawings of your own",
     )
-    parser.add_argument(
-        "--max-points", type=int, metavar="N", help="leave out drawings with more points"
-    )
-    parser.add_argument(
+    add("--max-points", type=int, metavar="N", help="leave out drawings with more points")
+    add(
         "--unconditional",
         action="store_true",
         help="no encoder: a decoder only, for new drawings and completions",
     )
-    parser.add_argument(
-        "--device", default="auto", help="auto (default), cpu, cuda, ...: where to compute"
-    )
-    parser.add_argument(
+    add("--device", default="auto", help="auto (default), cpu, cuda, ...: where to compute")
+    add(
         "--backend",
         choices=BACKEND_NAMES,
         default="auto",

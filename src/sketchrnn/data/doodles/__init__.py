@@ -48,7 +48,7 @@ def doodle(kind: str, rng: np.random.Generator, **fixed: float) -> Doodle:
     Raises:
         SketchRNNError: an unknown kind or factor, or a value that the kind does not take.
     """
-    _check_kind(kind)
+    _check(1, 0, [kind])
     ranges = {name: RANGES[kind].get(name, NEVER) for name in FACTORS}
     for name, value in fixed.items():
         if name not in ranges:
@@ -57,8 +57,8 @@ def doodle(kind: str, rng: np.random.Generator, **fixed: float) -> Doodle:
             raise SketchRNNError(f"{kind}: {name} must be {ranges[name]}, got {value}")
     shares = rng.random(len(FACTORS)).tolist()
     factors = {
-        name: float(fixed.get(name, ranges[name].at(share)))
-        for name, share in zip(FACTORS, shares, strict=True)
+        name: float(fixed.get(name, one.at(share)))
+        for (name, one), share in zip(ranges.items(), shares, strict=True)
     }
     strokes = DRAW[kind](Hand(rng), factors)
     return Doodle(Sketch.from_polylines(finish(strokes, factors["tilt"], rng), kind), factors)
@@ -93,21 +93,21 @@ def doodles_dataset(
     _check(min(counts), seed, kinds)
     names = tuple(kinds)
 
-    def drawings(split: str) -> Drawings:
-        stream = SPLITS.index(split)
+    def drawings(stream: int) -> Drawings:
         drawn = list(_stream(counts[stream], seed, stream, names))
         factors = np.array([list(one.factors.values()) for one in drawn])
         return Drawings.from_arrays(
             [one.sketch.to_stroke3() for one in drawn],
             labels=np.arange(len(drawn)) % len(names),
             factors=factors.reshape(len(drawn), len(FACTORS)),
-            where=f"doodles, {split}",
+            where=f"doodles, {SPLITS[stream]}",
         )
 
+    train, valid, test = map(drawings, range(len(SPLITS)))
     return Dataset(
-        train=drawings("train"),
-        valid=drawings("valid"),
-        test=drawings("test"),
+        train,
+        valid,
+        test,
         classes=names,
         epsilon=EPSILON_PX,
         provenance=(f"doodles drawn by sketchrnn {__version__}, seed {seed}",),
@@ -128,9 +128,5 @@ def _check(count: int, seed: int, kinds: Sequence[str]) -> None:
     if not kinds or len(set(kinds)) < len(kinds):
         raise SketchRNNError(f"name each kind once, and at least one of {', '.join(KINDS)}")
     for kind in kinds:
-        _check_kind(kind)
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in KINDS:
-        raise SketchRNNError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")
+        if kind not in KINDS:
+            raise SketchRNNError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")

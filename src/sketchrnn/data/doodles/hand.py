@@ -14,9 +14,9 @@ from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 
-from sketchrnn.strokes import BOX_PX, EPSILON_PX, SPACING_PX, lengths_along
+from sketchrnn.data.clean import boxed
+from sketchrnn.strokes import EPSILON_PX, SPACING_PX, lengths_along, resample, simplify
 
 Stroke = npt.NDArray[np.float64]  # [n, 2]
 Point = tuple[float, float]
@@ -28,6 +28,7 @@ WAVELENGTHS_PX = ((35.0, 60.0), (110.0, 220.0))
 AMPLITUDES_PX = ((0.2, 0.9), (0.8, 2.8))
 
 
+@cache
 def _pace(count: int) -> Stroke:
     """Where the pen is after equal times, 0 to 1: slow at both ends, fast between.
 
@@ -35,9 +36,6 @@ def _pace(count: int) -> Stroke:
     """
     t = np.linspace(0.0, 1.0, count)
     return 0.5 * t + 0.5 * t**3 * (10 - 15 * t + 6 * t**2)
-
-
-_PACE_ARC = {count: _pace(count) for count in (8, 16, 28)}
 
 
 @cache
@@ -98,13 +96,12 @@ class Hand:
 
     def arc(self, center: Point, radii: Point, start: float, sweep: float) -> Stroke:
         """Part of an ellipse, its radius drifting a little on the way."""
-        t = _PACE_ARC[8 if radii[0] < 0.2 else 16 if radii[0] < 0.5 else 28]
+        t = _pace(8 if radii[0] < 0.2 else 16 if radii[0] < 0.5 else 28)
         angle = math.radians(start) + math.radians(sweep) * t
         drift = 1.0 + self.about(0.0, 0.07) * (t - 0.5)
-        stroke = np.empty((len(t), 2))
-        stroke[:, 0] = center[0] + radii[0] * drift * np.cos(angle)
-        stroke[:, 1] = center[1] + radii[1] * drift * np.sin(angle)
-        return stroke
+        x = center[0] + radii[0] * drift * np.cos(angle)
+        y = center[1] + radii[1] * drift * np.sin(angle)
+        return np.column_stack([x, y])
 
     def loop(self, center: Point, radii: Point, start: float = -90.0) -> Stroke:
         """An ellipse that begins near angle `start` and does not quite close, or overlaps."""
@@ -136,43 +133,17 @@ def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> li
     """Make dense strokes a drawing: tilted, wobbled, then prepared as QuickDraw's drawings are.
 
     Align to the origin, larger side to 255, points every 1 px, Ramer-Douglas-Peucker with epsilon
-    2.0, whole numbers. All strokes go through each step at once.
-
-    Args:
-        drawn: strokes [n >= 2, 2] in the figure's units.
-        tilt: degrees, clockwise.
-        rng: chooses the wobble.
+    2.0, whole numbers. The strokes are [n >= 2, 2] in the figure's units; `tilt` is in degrees,
+    clockwise; `rng` chooses the wobble.
     """
-    counts = np.array([len(stroke) for stroke in drawn])
+    ends = np.cumsum([len(stroke) for stroke in drawn])
     points = np.concatenate(drawn)
     cos, sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
-    points = _in_box(points @ np.array([[cos, sin], [-sin, cos]]))
-    points = _in_box(points + _wobble(lengths_along(points), rng))
+    (points,) = boxed([points @ np.array([[cos, sin], [-sin, cos]])])
+    (points,) = boxed([points + _wobble(lengths_along(points), rng)])
 
-    # Every 1 px along every stroke, and its last point, on one ruler that runs through all strokes.
-    along = lengths_along(points)
-    ends = np.cumsum(counts) - 1
-    begins_px, ends_px = along[ends - counts + 1], along[ends]
-    stations = np.maximum(np.ceil((ends_px - begins_px) / SPACING_PX).astype(int), 1) + 1
-    firsts = np.cumsum(stations) - stations
-    strokes = np.repeat(np.arange(len(counts)), stations)
-    steps = np.arange(len(strokes)) - firsts[strokes]
-    ruler = np.minimum(begins_px[strokes] + SPACING_PX * steps, ends_px[strokes])
-    dense = np.column_stack([np.interp(ruler, along, points[:, axis]) for axis in (0, 1)])
-
-    # strokes.simplify, for all strokes in one call.
-    lines = shapely.linestrings(dense, indices=strokes)
-    simple = shapely.simplify(lines, EPSILON_PX, preserve_topology=False)
-    kept, owners = shapely.get_coordinates(simple, return_index=True)
-    return np.split(np.round(kept), np.flatnonzero(np.diff(owners)) + 1)
-
-
-def _in_box(points: Stroke) -> Stroke:
-    """Points moved to the origin, the larger side scaled to 255."""
-    low = points.min(axis=0)
-    scale = BOX_PX / float((points.max(axis=0) - low).max())
-    boxed: Stroke = (points - low) * scale
-    return boxed
+    dense = [resample(line, SPACING_PX) for line in np.split(points, ends[:-1])]
+    return [np.rint(simplify(line, EPSILON_PX)) for line in dense]
 
 
 def _wobble(along: Stroke, rng: np.random.Generator) -> Stroke:

@@ -336,15 +336,11 @@ def _flower(hand: Hand, f: Factors) -> Part:
     return center + petals + stem + leaves
 
 
-def _with_body(head: Callable[[Hand, Factors], Part]) -> Callable[[Hand, Factors], Part]:
-    return lambda hand, f: head(hand, f) + _body(hand, f)
-
-
 DRAW: dict[str, Callable[[Hand, Factors], Part]] = {
     "cat_head": _cat_head,
-    "cat_body": _with_body(_cat_head),
+    "cat_body": lambda hand, f: _cat_head(hand, f) + _body(hand, f),
     "pig_head": _pig_head,
-    "pig_body": _with_body(_pig_head),
+    "pig_body": lambda hand, f: _pig_head(hand, f) + _body(hand, f),
     "face": _face,
     "house": _house,
     "fish": _fish,

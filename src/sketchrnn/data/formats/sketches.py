@@ -26,9 +26,9 @@ from sketchrnn.data.dataset import (
     is_int16,
     valid_rows,
 )
-from sketchrnn.data.effects import Effects
 from sketchrnn.data.formats import kind_of
 from sketchrnn.data.formats.records import MALFORMED
+from sketchrnn.data.report import Effects
 from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.files import replacing
 from sketchrnn.strokes import AnyArray
