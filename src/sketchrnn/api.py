@@ -11,7 +11,7 @@ from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.tidy import tidy
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import find_run
-from sketchrnn.share import hub
+from sketchrnn.share import hub, magenta
 from sketchrnn.share.pretrained import push_to_hub, save_pretrained
 
 
@@ -76,6 +76,18 @@ class Model(Coder):
         except SketchRNNError as error:
             raise SketchRNNError(f"{name}: cannot be used: {error}") from None
         model.name = str(name).partition("/")[2]
+        return model
+
+    @staticmethod
+    def from_published(
+        path: str | os.PathLike[str], *, device: str = "cpu", scale: float | None = None
+    ) -> Model:
+        """Load a JSON file of weights that the paper's authors published for their demos.
+
+        Args, Raises: as `sketchrnn.share.magenta.load_published`.
+        """
+        model = magenta.load_published(path, kind=Model, device=device, scale=scale)
+        assert isinstance(model, Model)
         return model
 
 
