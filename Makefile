@@ -21,7 +21,8 @@ demo: $(VENV)/.installed
 	$(BIN)/sketchrnn demo $(DATA) --output $(DEMO)
 
 test: check
-	$(BIN)/python -m pytest --quiet --numprocesses 2 --hypothesis-profile gate
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --hypothesis-profile gate \
+	  --cov --cov-report=
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check
