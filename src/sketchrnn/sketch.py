@@ -23,7 +23,7 @@ class Sketch:
     """One drawing: its strokes as polylines, in the user's own units, y pointing down.
 
     Make one with `Sketch.from_polylines`, `from_stroke3`, `from_stroke5` or `from_json`. It never
-    changes; `scaled`, `moved` and `fitted` return new ones. In a notebook it shows itself.
+    changes; `scaled`, `moved` and `fitted` return new ones. In a notebook it displays itself.
 
     >>> import sketchrnn
     >>> hat = sketchrnn.Sketch.from_polylines([[[0, 9], [6, 0], [12, 9]]], label="hat")
@@ -166,7 +166,7 @@ class Sketch:
         Args:
             stroke: colour of the line.
             stroke_width: in the sketch's units; by default 1/90 of the larger side.
-            margin: white space around, as a part of the larger side.
+            margin: white space around it, as a share of the larger side.
         """
         head, decimals = self.svg_head(stroke=stroke, stroke_width=stroke_width, margin=margin)
         return f"{head}{self.svg_paths(decimals)}{SVG_TAIL}"
@@ -200,17 +200,17 @@ class Sketch:
         return "".join(f'<path d="{one}"/>' for one in data)
 
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
-        """Write the format that the ending of `path` says, whole or not at all.
+        """Write the format that the ending of `path` names, whole or not at all.
 
         .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data: .json, .npz
         (stroke-3), .ndjson (QuickDraw).
 
         Args:
             path: the file.
-            seconds: that it takes to draw itself; None: 2 to 8 s, by what there is to draw.
+            seconds: how long it takes to draw itself; None: 2 to 8 s, by how much there is.
 
         Raises:
-            SketchRNNError: another ending, or one that needs a package that is not there.
+            SketchRNNError: an unknown ending, or one that needs a package that is not installed.
         """
         registry.save(self, path, "drawing", seconds=seconds)
 

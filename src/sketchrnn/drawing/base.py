@@ -1,4 +1,4 @@
-"""What every model that draws has in common, whatever computes it. No PyTorch here."""
+"""What all models that draw have in common, whatever computes them. No PyTorch here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def check_count(n: int) -> int:
 
 
 class PenPoint(NamedTuple):
-    """A place that the pen comes to, and what it does there.
+    """A point that the pen reaches, and what it does there.
 
     Attributes:
         x, y: in the user's units, y pointing down; the drawing starts at (0, 0).
@@ -72,7 +72,7 @@ class PenPoint(NamedTuple):
 
 
 class SketchList(list[Sketch]):
-    """Drawings, and the seed that draws them again. In a notebook it shows itself as a sheet."""
+    """Drawings, and the seed that draws them again. In a notebook it displays itself as a sheet."""
 
     def __init__(self, sketches: Iterable[Sketch], seed: int) -> None:
         super().__init__(sketches)
@@ -146,11 +146,11 @@ class Drawer(ABC):
             temperature: 0 for the most likely one, up to 1 for the model's full variety (eq. 8).
             z: one latent vector [Z] for all, or one each [n, Z]; by default each has its own from
                 the prior N(0, 1). Decoder-only models have none.
-            seed: the same seed, the same drawings; chosen and returned in `.seed` where None.
+            seed: the same seed gives the same drawings; if None, one is chosen; see `.seed`.
 
         Raises:
-            SketchRNNError: n < 1, a temperature under 0, a z of a wrong size, or for a decoder-only
-                model.
+            SketchRNNError: n < 1, a temperature under 0, a z of the wrong size, or any z for a
+                decoder-only model.
         """
         n = check_count(n)
         check_temperature(temperature)
@@ -175,20 +175,20 @@ class Drawer(ABC):
         seed: int | None = None,
         number: int = 0,
     ) -> Iterator[PenPoint]:
-        """Draw one drawing, giving each point as soon as it is drawn.
+        """Draw one drawing, yielding each point as soon as it is drawn.
 
-        The first point is the start (0, 0) with the pen down; the last says "end", at the place of
-        the one before it. In between are the points of the drawing that `generate` gives for the
-        same seed.
+        The first point is the start (0, 0) with the pen down; the last says "end", at the same
+        place as the one before it. In between are the points of the drawing that `generate` gives
+        for the same seed.
 
         Args:
             temperature: as in `generate`.
             z: the latent vector [Z]; by default that of drawing `number` from the prior.
-            seed: the same seed, the same drawing; None: another one each time.
+            seed: the same seed gives the same drawing; None, another one each time.
             number: which of the seed's drawings: `generate(n, seed=seed)[number]`, n > number.
 
         Raises:
-            SketchRNNError: as `generate`, when called, not when the first point is asked for.
+            SketchRNNError: as in `generate`; already when called, not at the first point.
         """
 
     @abstractmethod
