@@ -21,12 +21,14 @@ demo: $(VENV)/.installed
 	$(BIN)/sketchrnn demo $(DATA) --output $(DEMO)
 
 test: check
-	$(BIN)/python -m pytest --quiet --numprocesses 2 --hypothesis-profile gate
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --hypothesis-profile gate \
+	  --cov --cov-report=
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(VENV)/.installed

@@ -133,8 +133,8 @@ def read_dataset(path: Path) -> None:
 def read_magenta(path: Path) -> None:
     from sketchrnn.share.magenta import read_published
 
-    published = read_published(path)
-    assert all(np.isfinite(array).all() for array in published.weights.values())
+    _, _, weights = read_published(path)
+    assert all(np.isfinite(array).all() for array in weights.values())
 
 
 def read_config(path: Path) -> None:

@@ -22,7 +22,7 @@ import torch
 from torch.utils.benchmark import Timer
 
 from sketchrnn.bench.settings import BenchSettings
-from sketchrnn.bench.train import training_step
+from sketchrnn.bench.steps import training_step
 from sketchrnn.devices import choose_device
 
 ENCODER, DECODER, N_MAX = 512, 2048, 250

@@ -15,9 +15,9 @@ import torch
 from sketchrnn.bench import draw, measure
 from sketchrnn.bench.draw import draw_plainly, drawing_flops, endless_network
 from sketchrnn.bench.measure import in_turn
-from sketchrnn.bench.report import to_text
+from sketchrnn.bench.printing import to_text
 from sketchrnn.bench.settings import BenchSettings
-from sketchrnn.bench.train import (
+from sketchrnn.bench.steps import (
     backend_named,
     backends_here,
     drawings_like_omniglot,

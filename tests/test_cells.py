@@ -152,8 +152,8 @@ def test_layer_norm_epsilon(name: str) -> None:
     """At a variance near epsilon (1e-3) a wrong epsilon, or one outside the root, changes h."""
     cell = make_cell(name)
     with torch.no_grad():
-        cell.W_xh *= 0.03
-        cell.W_hh *= 0.03
+        cell.W_xh *= 0.03  # type: ignore[assignment]
+        cell.W_hh *= 0.03  # type: ignore[assignment]
     x, state, _ = make_inputs(cell, 1, 2, with_masks=False)
     state = tuple(0.03 * part for part in state)
     h, _ = run(cell, x, state, None)

@@ -280,7 +280,7 @@ def test_train_leaves_out_what_is_longer_than_the_training_drawings(
     short = np.array([[3, -2, 0], [0, 7, 1], [4, 4, 1]], dtype=np.int16)
     splits = {"train": [short] * 9, "valid": [short, np.tile(short, (9, 1))], "test": [short]}
     for name, drawings in splits.items():
-        splits[name] = np.empty(len(drawings), dtype=object)
+        splits[name] = np.empty(len(drawings), dtype=object)  # type: ignore[assignment]
         splits[name][:] = drawings
     np.savez(tmp_path / "some.npz", **splits)
     assert shell("train", tmp_path / "some.npz", "-o", tmp_path / "run", *TINY) == 0

@@ -74,7 +74,8 @@ def make_model(cell: str = "lstm", *, end: float = -3.0, **changes: Any) -> Mode
 
 
 PART = Sketch.from_polylines(
-    [[[0.1, 7], [13, 9.5], [17.3, -4]], [[3, 3], [5.7, 1 / 3]]], label="my cat"
+    [[[0.1, 7], [13, 9.5], [17.3, -4]], [[3, 3], [5.7, 1 / 3]]],  # type: ignore[list-item]
+    label="my cat",
 )
 
 
@@ -125,7 +126,7 @@ def test_reading_at_once_is_reading_step_by_step(cell: str, conditional: bool) -
     prefix = prefix_of(PART, lifted=True)
     latents = [None]
     if conditional:
-        latents = [torch.randn(1, Z, generator=torch.Generator().manual_seed(1)).repeat(n, 1)]
+        latents = [torch.randn(1, Z, generator=torch.Generator().manual_seed(1)).repeat(n, 1)]  # type: ignore[list-item]
         latents.append(torch.randn(n, Z, generator=torch.Generator().manual_seed(2)))
     for z_nZ in latents:
         h_nH, at_once = before_last(network, z_nZ, n, prefix)
@@ -407,7 +408,7 @@ def test_errors_are_one_clear_line(call: Callable[[], object], message: str) -> 
 # Parts from outside
 
 OUTSIDE = Sketch.from_polylines(
-    [[[1000.1, 20], [1000.7, 20.2], [1000.9, 20.9]], [[1001, 20], [1001, 20.7]]]
+    [[[1000.1, 20], [1000.7, 20.2], [1000.9, 20.9]], [[1001, 20], [1001, 20.7]]]  # type: ignore[list-item]
 )
 
 

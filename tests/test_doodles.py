@@ -319,7 +319,7 @@ def features(sketch: Sketch) -> Line:
     """Ink in a 4 x 4 grid over the bounds, shape of the bounds, number of strokes."""
     dense = np.concatenate([strokes.resample(line, 3.0) for line in sketch.polylines])
     left, top, right, bottom = sketch.bounds
-    ink, _, _ = np.histogram2d(*dense.T, bins=4, range=[[left, right], [top, bottom]])
+    ink, _, _ = np.histogram2d(*dense.T, bins=4, range=[[left, right], [top, bottom]])  # type: ignore[call-overload]
     width, height = sketch.size
     shape = [np.log(width / height), 0.03 * len(sketch.polylines)]
     return np.concatenate([ink.ravel() / ink.sum() * 4, shape])

@@ -39,7 +39,7 @@ def drawings(count: int, longest: int, factor: float = 1.0, seed: int = 0) -> Dr
 
 def data(longest: int = 12, factor: float = 1.0, epsilon: float | None = 2.0) -> Dataset:
     parts = [drawings(count, longest, factor, seed) for seed, count in enumerate((60, 5, 20))]
-    return Dataset(*parts, ("a",), epsilon=epsilon, name="some")
+    return Dataset(*parts, ("a",), epsilon=epsilon, name="some")  # type: ignore[call-arg]
 
 
 def facts_of(dataset: Dataset, **changes: Any) -> DataFacts:

@@ -71,7 +71,7 @@ PLACES = {
     "far away": curve(side=3.0, at=(1e6, -4e6)),
     "tiny and away": curve(side=1e-9, at=(5e-8, 1e-8)),
     "ten thousand points": curve(10_000, side=40.0),
-    "one long straight line": Sketch.from_polylines([[[3, 4], [3e5 + 3, 4]]]),
+    "one long straight line": Sketch.from_polylines([[[3, 4], [3e5 + 3, 4]]]),  # type: ignore[list-item]
     "a straight line of many points": Sketch.from_polylines(
         [np.column_stack([np.linspace(1, 9, 5000), np.linspace(2, -7, 5000)])]
     ),
@@ -276,9 +276,9 @@ def test_the_factor_may_be_given() -> None:
     [(1e308 * 1.5, None), (5e-324, None), (1.0, 0.0), (1.0, -2.0), (1.0, np.nan), (1e300, 1e300)],
 )
 def test_what_cannot_be_scaled(side: float, factor: float | None) -> None:
-    given = Sketch.from_polylines([[[0, 0], [side, 0]]])
+    given = Sketch.from_polylines([[[0, 0], [side, 0]]])  # type: ignore[list-item]
     if side > 1e308:
-        given = Sketch.from_polylines([[[-side, 0], [0, 0], [side, 0]]])
+        given = Sketch.from_polylines([[[-side, 0], [0, 0], [side, 0]]])  # type: ignore[list-item]
     with pytest.raises(SketchRNNError, match="cannot be scaled by") as caught:
         fit(given, FACTS, N_MAX, factor=factor)
     assert "\n" not in str(caught.value)

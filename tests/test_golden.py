@@ -201,7 +201,7 @@ def test_golden_mixture_and_states(golden: Arrays, backend: Backend) -> None:
         for ours, theirs in zip(network.begin(z).state, initial, strict=True):
             assert_close(ours, theirs.numpy(), ENCODING_TOLERANCE)
     mixture, memory = network.decode(x[:, :-1], z, backend=backend)
-    for ours, theirs in (
+    for ours, theirs in (  # type: ignore[assignment]
         (mixture.pi, "pi"),
         (mixture.mu_x, "mu1"),
         (mixture.mu_y, "mu2"),

@@ -216,7 +216,7 @@ def test_a_card_of_which_nothing_was_said(saved: Path) -> None:
     assert "**Licence of the drawings**: not said" in card
     assert "Measured" not in card
     with pytest.raises(TypeError, match="license"):
-        make_model().save_pretrained(saved, license="mit")
+        make_model().save_pretrained(saved, license="mit")  # type: ignore[call-arg]
 
 
 # The hub -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ijson
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from hypothesis import example, given, settings

@@ -76,7 +76,7 @@ def by_hand(model: Model, sketch: Sketch, z: np.ndarray | None) -> tuple[list[fl
         start = np.tanh(z @ p["to_initial_state.weight"].T + p["to_initial_state.bias"])[None]
     state = tuple(np.split(start, np.cumsum(sizes)[:-1], axis=1))
     x = np.array([0, 0, 1, 0, 0], dtype=np.float64)
-    nats = []
+    nats = []  # type: ignore[var-annotated]
     for dx, dy, up in [*sketch.to_stroke3(), (0.0, 0.0, None)]:
         state = oracles.STEPS[model.config.decoder_cell](
             cell, np.concatenate([x, z])[None], state, None

@@ -121,7 +121,7 @@ def test_gradient_of_the_losses_against_the_oracle() -> None:
 
     def L_R(values: dict[str, oracles.Array]) -> oracles.Array:
         losses = oracles.reconstruction_losses(values["y"], targets[0].numpy(), 2, 4)
-        return losses["L_s"] + losses["L_p"]
+        return losses["L_s"] + losses["L_p"]  # type: ignore[return-value]
 
     expected = oracles.gradient(L_R, {"y": y[0].detach().numpy()})["y"]
     np.testing.assert_allclose(y.grad[0].numpy(), expected, rtol=0, atol=1e-12)
@@ -280,7 +280,7 @@ def test_evaluation_against_the_oracles(cell: str, conditional: bool) -> None:
         nats = -(in_px.sum() + log_pen)
         assert result.nats_per_drawing[index] == pytest.approx(nats, rel=NETWORK)
         if conditional:
-            kl = oracles.unit_normal_kl(z[index].tolist(), [math.exp(-30)] * 16)
+            kl = oracles.unit_normal_kl(z[index].tolist(), [math.exp(-30)] * 16)  # type: ignore[attr-defined]
             assert result.L_KL[index] == pytest.approx(kl, rel=1e-6)
     assert conditional or result.L_KL is None
 

@@ -142,11 +142,11 @@ def assert_close(mixture: Mixture, expected: dict[str, Array]) -> None:
 
 def test_a_decoder_only_file(decoder_file: tuple[Path, dict[str, Array]]) -> None:
     path, weights = decoder_file
-    published = read_published(path)
-    assert published.config == ModelConfig(
+    config, facts, found = read_published(path)
+    assert config == ModelConfig(
         N_max=12, conditional=False, decoder_cell="lstm", decoder_size=H, mixtures=M
     )
-    assert (published.name, published.scale) == ("zigzag", 45.5)
+    assert (facts.classes, facts.scale) == (("zigzag",), 45.5)
     expected = {
         "head.weight": weights["output W"].T,
         "head.bias": weights["output b"],
@@ -154,13 +154,13 @@ def test_a_decoder_only_file(decoder_file: tuple[Path, dict[str, Array]]) -> Non
         "decoder.W_hh": weights["W_hh"],
         "decoder.bias": weights["b"],
     }
-    assert_weights(published.weights, expected)
+    assert_weights(found, expected)
 
 
 def test_a_vae_file(vae_file: tuple[Path, dict[str, Array]]) -> None:
     path, weights = vae_file
-    published = read_published(path)
-    assert published.config == ModelConfig(
+    config, _, found = read_published(path)
+    assert config == ModelConfig(
         N_max=12,
         conditional=True,
         encoder_cell="lstm",
@@ -191,7 +191,7 @@ def test_a_vae_file(vae_file: tuple[Path, dict[str, Array]]) -> None:
         "decoder.W_hh": weights["W_hh"],
         "decoder.bias": weights["b"],
     }
-    assert_weights(published.weights, expected)
+    assert_weights(found, expected)
 
 
 def assert_weights(weights: dict[str, Array], expected: dict[str, Array]) -> None:
@@ -209,7 +209,8 @@ def test_the_largest_numbers_stand_for_ten(tmp_path: Path) -> None:
     content[2][4] = base64.b64encode(values.tobytes()).decode()
     path = tmp_path / "zigzag.json"
     path.write_text(json.dumps(content))
-    bias = read_published(path).weights["decoder.bias"]
+    _, _, weights = read_published(path)
+    bias = weights["decoder.bias"]
     np.testing.assert_allclose(bias[:4], [10, -10, -10 * 32768 / 32767, 10 / 32767], rtol=1e-6)
 
 
@@ -236,7 +237,7 @@ def test_a_vae_model_computes_what_the_description_says(
     points = inputs[1:].astype(np.float64)
     zeros = np.zeros(E)
     finals = [
-        lstm(rows, *(weights[f"{way} {part}"] for part in ("W_xh", "W_hh", "b")), zeros, zeros)[-1]
+        lstm(rows, *(weights[f"{way} {part}"] for part in ("W_xh", "W_hh", "b")), zeros, zeros)[-1]  # type: ignore[call-arg]
         for way, rows in (("forward", points), ("backward", points[::-1]))
     ]
     h = np.concatenate(finals)
@@ -268,6 +269,16 @@ def test_it_draws_in_pixels(decoder_file: tuple[Path, dict[str, Array]], tmp_pat
         assert 2 <= one.point_count <= 13
         assert one.label == "zigzag"
         np.testing.assert_allclose(two.to_stroke3()[:, :2], 2 * one.to_stroke3()[:, :2], rtol=1e-6)
+
+
+def test_as_a_model_it_has_all_verbs(vae_file: tuple[Path, Any], tmp_path: Path) -> None:
+    model = Model.from_published(vae_file[0], scale=20.0)
+    assert model.facts.scale == 20
+    imported = import_published(vae_file[0], tmp_path / "run", kind=Model, scale=20.0)
+    assert isinstance(imported, Model)
+    given = model.generate(2, seed=1)
+    expected = sketchrnn.load(tmp_path / "run").reconstruct(given, seed=2)
+    assert model.reconstruct(given, seed=2) == imported.reconstruct(given, seed=2) == expected
 
 
 # --- files that are not of the format -------------------------------------------------------------
@@ -508,7 +519,7 @@ def test_what_was_rounded_once_stays(small: Model, tmp_path: Path) -> None:
 
 def load_exported(model: Model, path: Path) -> Model:
     export_published(model, path)
-    return load_published(path)
+    return Model.from_published(path)
 
 
 def test_the_order_of_blobs_and_shapes_is_the_one_described(tmp_path: Path) -> None:
@@ -556,7 +567,8 @@ def test_weights_beyond_the_format(tmp_path: Path) -> None:
         export_published(model, path)
     assert not path.exists()
     assert export_published(model, path, clip=True).startswith("2 beyond it")
-    bias = read_published(path).weights["head.bias"]
+    _, _, weights = read_published(path)
+    bias = weights["head.bias"]
     np.testing.assert_allclose(bias[:2], [FORMAT_BOUND, -FORMAT_BOUND - QUANTUM], rtol=1e-6)
     with torch.no_grad():
         model.network.head.bias[0] = float("nan")

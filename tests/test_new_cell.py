@@ -60,12 +60,9 @@ class TwoPoints(nn.Module, decoder.Decoder):
 
     def __init__(self, context_size: int, config: ModelConfig) -> None:
         super().__init__()
+        object.__setattr__(self, "module", self)  # not as a part of itself
         self.output_size = config.decoder_size
         self.layer = nn.Linear(2 * POINT + context_size, config.decoder_size)
-
-    @property
-    def module(self) -> nn.Module:
-        return self
 
     def begin(self, context_BC: Tensor, start_BS: Tensor, backend: Backend = AUTO) -> Any:
         assert start_BS.shape == (len(context_BC), 0)

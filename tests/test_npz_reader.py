@@ -262,7 +262,7 @@ def payloads(marker: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def _extension():
+def _extension():  # type: ignore[no-untyped-def]
     """A registered extension, as another library may have it."""
     copyreg.add_extension("os", "system", 0xF0)
     yield

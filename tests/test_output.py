@@ -128,7 +128,7 @@ def test_films_and_pngs_of_a_drawing_far_away_and_small(tmp_path: Path) -> None:
     last = []
     for content in (far, near):
         image = Image.open(io.BytesIO(content))
-        image.seek(image.n_frames - 1)
+        image.seek(image.n_frames - 1)  # type: ignore[attr-defined]
         last.append(np.asarray(image.convert("L"), dtype=np.float64))
     assert last[0].shape == last[1].shape
     assert np.abs(last[0] - last[1]).mean() < 1

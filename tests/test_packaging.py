@@ -24,7 +24,13 @@ DRAWINGS_AND_WEIGHTS = {
     ".npz", ".npy", ".ndjson", ".gz", ".zip", ".sketches", ".safetensors", ".pt", ".pth", ".pkl",
 }  # fmt: skip
 C_SOURCES = ("model/backends/native/products.h", "model/backends/native/cells.c")
-DATA = ("py.typed", "data/quickdraw_classes.txt", "demo/page.html", "figures/letters.txt")
+DATA = (
+    "py.typed",
+    "data/quickdraw_classes.txt",
+    "demo/page.html",
+    "figures/letters.txt",
+    "share/card_template.md",
+)
 LARGEST_FILE_BYTES = 2_000_000
 
 

@@ -235,7 +235,7 @@ def pdf_lines(pdf: bytes) -> tuple[list[float], list[np.ndarray]]:
         zlib.decompress(part) for part in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.S)
         if part[:1] == b"x"
     )  # fmt: skip
-    matrix, stack, lines, numbers = np.eye(3), [], [], []
+    matrix, stack, lines, numbers = np.eye(3), [], [], []  # type: ignore[var-annotated]
     for word in content.split():
         if word == b"q":
             stack.append(matrix)

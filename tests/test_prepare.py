@@ -678,7 +678,7 @@ def test_too_many_strokes_for_at_most_are_too_long(tmp_path: Path) -> None:
 def test_the_longest_of_each_class_are_dropped(tmp_path: Path) -> None:
     arrays = random_rows(40, seed=3)
     labels = np.arange(40) % 2
-    data = Dataset(
+    data = Dataset(  # type: ignore[call-arg]
         Drawings.from_arrays(arrays, labels),
         *2 * [Drawings.from_arrays([])],
         ("cat", "dog"),
@@ -824,7 +824,7 @@ def test_a_held_out_drawing_of_which_another_source_has_copies_is_trained_on(
 def test_everything_at_once_gives_the_same_bytes(tmp_path: Path) -> None:
     paths = svgs(tmp_path / "pets", 12)
     options = {"join": 3, "min_stroke": 4, "order": True, "at_most": 60}
-    options |= {"drop_longest": 0.1, "copies": 2, "turn": 9}
+    options |= {"drop_longest": 0.1, "copies": 2, "turn": 9}  # type: ignore[dict-item]
     for name in ("a", "b"):
         prepare([*paths, "doodles:30:1"], tmp_path / f"{name}.sketches", **options)
     assert (tmp_path / "a.sketches").read_bytes() == (tmp_path / "b.sketches").read_bytes()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,7 +55,7 @@ class Toy(ModuleType):
 
 
 @pytest.fixture
-def _toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A format that somebody else has added: its module and its line."""
     monkeypatch.setitem(sys.modules, "toy_format", Toy("toy_format"))
     monkeypatch.setattr(registry, "_formats", dict(registry._formats))

@@ -394,7 +394,7 @@ def test_png_shows_drawings_and_labels_without_any_font() -> None:
     unit = 1200 / page.width
     assert pixels.shape == (pytest.approx(page.height * unit, abs=1), 1200)
     assert pixels[0].min() == pixels[:, 0].min() == 255, "white paper up to the edge"
-    marked = np.zeros(pixels.shape, bool)
+    marked = np.zeros(pixels.shape, bool)  # type: ignore[type-var]
     for _, (left, top, right, bottom) in [*page.labels, *((None, box) for box in page.boxes)]:
         area = np.s_[
             int((top - 2) * unit) : int((bottom + 2) * unit) + 1,

@@ -266,7 +266,7 @@ COMMANDS = {
     "A": (radius, radius, whole, flag, flag, whole, whole),
     "M": (whole, whole),
 }
-command = st.one_of(
+command = st.one_of(  # type: ignore[call-overload]
     st.tuples(st.sampled_from([name, name.lower()]), *values) for name, values in COMMANDS.items()
 )
 drawn = st.tuples(
@@ -664,7 +664,7 @@ NAMES = (
     *("style", "class", "fill", "stroke", "viewBox", "preserveAspectRatio"),
 )
 names = st.sampled_from(NAMES)
-elements = st.recursive(
+elements = st.recursive(  # type: ignore[var-annotated]
     st.builds(lambda word, given: (word, given, []), words, st.dictionaries(names, values)),
     lambda inner: st.builds(
         lambda word, given, inside: (word, given, inside),

@@ -289,7 +289,8 @@ def test_many_tiles_are_not_too_many_pixels(
     """Two each px, or as many as there can be; the seam is as it is anywhere."""
     widths: list[int] = []
     monkeypatch.setattr(
-        "sketchrnn.figures.tile.svg_to_png", lambda _, width: widths.append(width) or b""
+        "sketchrnn.figures.tile.svg_to_png",
+        lambda _, width: widths.append(width) or b"",  # type: ignore[func-returns-value]
     )
     tile = Tile(DOODLES[:2], 1, 2, side_px=1200)
     tile.to_png(repeat=repeat)

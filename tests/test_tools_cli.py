@@ -72,7 +72,7 @@ def shell(
         def out(self) -> str:
             return run.out
 
-    return Line()
+    return Line()  # type: ignore[return-value]
 
 
 def drawings(path: Path | str) -> list[list[Sketch | None]]:

@@ -17,7 +17,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.travel import Polyline, joined, ordered, travel
 
 POINT = st.tuples(*2 * [st.integers(-40, 40).map(float)])
-LINE = st.lists(POINT, min_size=1, max_size=4).map(np.array)
+LINE = st.lists(POINT, min_size=1, max_size=4).map(np.array)  # type: ignore[var-annotated]
 LINES = st.lists(LINE, max_size=9)
 
 

@@ -161,7 +161,7 @@ def test_the_lstm_is_torch_lstm(backend: Backend) -> None:
         results.append({str(key): value for key, value in enumerate(values)})
     results[0] |= {str(its.shape): to_torch(ours.grad) for ours, its in pairs}
     results[1] |= {str(its.shape): its.grad for _, its in pairs}
-    assert_same(*results, tolerance(backend))
+    assert_same(*results, tolerance(backend))  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("lengths", [None, [1, 2]], ids=["whole", "ragged"])
@@ -291,7 +291,7 @@ def test_what_stands_past_the_ends_is_not_read(name: str, backend: Backend, garb
         assert torch.equal(expected["final 0"][row], expected["h"][length - 1, row])
     assert (expected["h"][past] == 0).all()
     problem.x_TBD[past] = garbage
-    other = replace(problem.dropout, kept_TBm=problem.dropout.kept_TBm ^ past[..., None])
+    other = replace(problem.dropout, kept_TBm=problem.dropout.kept_TBm ^ past[..., None])  # type: ignore[type-var]
     answer = replace(problem, dropout=other).answer(backend)
     for key, value in expected.items():
         assert value is answer[key] is None or torch.equal(answer[key], value), key
@@ -338,8 +338,8 @@ def test_any_layout_is_read(name: str, backend: Backend) -> None:
         weights_DP=turned(problem.weights_DP),
         constant=turned(problem.constant),
         state=torch.cat(problem.state, dim=1).detach().split(sizes, dim=1),
-        dropout=replace(problem.dropout, kept_TBm=turned(problem.dropout.kept_TBm)),
-        lengths_B=torch.stack([problem.lengths_B] * 2, dim=1)[:, 0],
+        dropout=replace(problem.dropout, kept_TBm=turned(problem.dropout.kept_TBm)),  # type: ignore[type-var]
+        lengths_B=torch.stack([problem.lengths_B] * 2, dim=1)[:, 0],  # type: ignore[list-item]
     )
     assert not views.state[0].is_contiguous()
     h, final = views.run(backend)
@@ -436,7 +436,7 @@ def test_only_what_needs_a_gradient_gets_one(name: str, backend: Backend) -> Non
             assert not h.requires_grad
         else:
             random_loss(h, final).backward()
-            assert_same({key: value.grad}, {key: full[f"d {key}"]}, tolerance(backend))
+            assert_same({key: value.grad}, {key: full[f"d {key}"]}, tolerance(backend))  # type: ignore[dict-item]
         value.requires_grad_(False).grad = None
         assert all(other.grad is None for other in learning.values())
 

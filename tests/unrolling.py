@@ -103,7 +103,7 @@ class Problem:
         loss(h, final).backward()
         found = {"h": h.detach()}
         found |= {f"final {part}": value.detach() for part, value in enumerate(final)}
-        return found | {f"d {name}": value.grad for name, value in self.learning().items()}
+        return found | {f"d {name}": value.grad for name, value in self.learning().items()}  # type: ignore[return-value]
 
     def expected(self, loss: Loss = random_loss) -> Answer:
         """The plain loop's answer in float64."""

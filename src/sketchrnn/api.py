@@ -1,4 +1,4 @@
-"""What `import sketchrnn` gives: Model, with all that people do with one, and how it is loaded."""
+"""Model, with everything that people do with one, and how to load it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sketchrnn.drawing.likelihood import likelihood
 from sketchrnn.drawing.tidy import tidy
 from sketchrnn.errors import naming
 from sketchrnn.runs import find_run
-from sketchrnn.share import hub
+from sketchrnn.share import hub, magenta
 from sketchrnn.share.pretrained import push_to_hub, save_pretrained
 
 
@@ -49,14 +49,14 @@ class Model(Coder):
         revision: str | None = None,
         token: str | None = None,
     ) -> Model:
-        """Load a model of a folder, a starter by its name, or one of the Hugging Face Hub.
+        """Load a model from a folder or the Hugging Face Hub, or a starter by its name.
 
         >>> import sketchrnn
         >>> sketchrnn.from_pretrained("sun").label
         'sun'
 
-        A folder is looked at first, then the starters; only then, and only for a name like
-        OWNER/NAME, the hub. Read are JSON and safetensors, nothing that can run code.
+        It looks for a folder first, then a starter; only then, and only for a name like
+        OWNER/NAME, on the hub. It reads JSON and safetensors, nothing that can run code.
 
         Args:
             name: the folder that `save_pretrained` or a training wrote, or a name.
@@ -73,6 +73,18 @@ class Model(Coder):
         with naming(f"{name}: cannot be used"):
             model = Model.load(folder, device=device, bf16=bf16)
         model.name = str(name).partition("/")[2]
+        return model
+
+    @staticmethod
+    def from_published(
+        path: str | os.PathLike[str], *, device: str = "cpu", scale: float | None = None
+    ) -> Model:
+        """Load a JSON file of weights that the paper's authors published for their demos.
+
+        Args, Raises: as `sketchrnn.share.magenta.load_published`.
+        """
+        model = magenta.load_published(path, kind=Model, device=device, scale=scale)
+        assert isinstance(model, Model)
         return model
 
 

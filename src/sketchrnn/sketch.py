@@ -23,7 +23,7 @@ class Sketch:
     """One drawing: its strokes as polylines, in the user's own units, y pointing down.
 
     Make one with `Sketch.from_polylines`, `from_stroke3`, `from_stroke5` or `from_json`. It never
-    changes; `scaled`, `moved` and `fitted` return new ones. In a notebook it shows itself.
+    changes; `scaled`, `moved` and `fitted` return new ones. In a notebook it displays itself.
 
     >>> import sketchrnn
     >>> hat = sketchrnn.Sketch.from_polylines([[[0, 9], [6, 0], [12, 9]]], label="hat")
@@ -161,7 +161,7 @@ class Sketch:
         Args:
             stroke: colour of the line.
             stroke_width: in the sketch's units; by default 1/90 of the larger side.
-            margin: white space around, as a part of the larger side.
+            margin: white space around it, as a share of the larger side.
         """
         head, decimals = self.svg_head(stroke=stroke, stroke_width=stroke_width, margin=margin)
         data = (svgtext.path_data(line, decimals) for line in self.polylines)
@@ -189,13 +189,17 @@ class Sketch:
         return head, decimals
 
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
-        """Write the format that the ending of `path` says, whole or not at all.
+        """Write the format that the ending of `path` names, whole or not at all.
 
         .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data: .json, .npz
         (stroke-3), .ndjson (QuickDraw).
 
-        It draws itself in so many `seconds`; None: 2 to 8, by what there is to draw. SketchRNNError
-        for another ending, or one that needs a package that is not there.
+        Args:
+            path: the file.
+            seconds: how long it takes to draw itself; None: 2 to 8 s, by how much there is.
+
+        Raises:
+            SketchRNNError: an unknown ending, or one that needs a package that is not installed.
         """
         registry.save(self, path, "drawing", seconds=seconds)
 

@@ -13,7 +13,7 @@ import torch
 
 from sketchrnn.bench.draw import bench_draw
 from sketchrnn.bench.settings import BenchSettings
-from sketchrnn.bench.train import backend_named, backends_here, bench_train
+from sketchrnn.bench.steps import backend_named, backends_here, bench_train
 from sketchrnn.devices import prepared_device
 from sketchrnn.version import __version__
 

@@ -84,7 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return int(code)
     except SketchRNNError as error:
-        return _say(_as_typed(str(error), arguments))
+        # `batch_size must be ...` as `--batch-size must be ...`, where that is what was typed
+        name, must_be, rest = str(error).partition(" must be ")
+        typed = must_be and name in vars(arguments)
+        return _say(f"{flag(name)}{must_be}{rest}" if typed else str(error))
     except BrokenPipeError:  # the reader of our output has closed it: `sketchrnn ... | head`
         _give_up_output()
         return 0
@@ -94,7 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "; free some space and try again" if error.errno == errno.ENOSPC else ""
         return _say(f"{where}{error.strerror or error}{hint}")
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        # PyTorch has an exception of its own for a GPU, and a bare RuntimeError for the CPU
+        known = ("out of memory", "can't allocate memory", "not enough memory")
+        if not isinstance(error, MemoryError) and not any(text in str(error) for text in known):
             raise
         return _say(
             "not enough memory for this; take a smaller model, smaller batches, or shorter drawings"
@@ -103,12 +108,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sketchrnn: stopped", file=sys.stderr)
         return INTERRUPTED
-
-
-def _as_typed(message: str, arguments: argparse.Namespace) -> str:
-    """`batch_size must be ...` as `--batch-size must be ...`, where that is what was typed."""
-    name, must_be, rest = message.partition(" must be ")
-    return f"{flag(name)}{must_be}{rest}" if must_be and name in vars(arguments) else message
 
 
 def _give_up_output() -> None:
@@ -120,12 +119,6 @@ def _give_up_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """PyTorch has an exception of its own for a GPU, and a bare RuntimeError for the CPU."""
-    known = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(text in str(error) for text in known)
 
 
 def _say(message: str) -> int:

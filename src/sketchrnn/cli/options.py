@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn.errors import SketchRNNError
 
@@ -48,13 +47,8 @@ def add_drawing_options(
 ) -> None:
     """Add what every verb that draws has: temperature, seed, output, device, which weights.
 
-    Args:
-        parser: of the verb.
-        temperatures: the default; None where nothing is drawn by chance: no temperature, no seed.
-        ladder: whether several temperatures can be given.
-        output: the default.
-        each: whether --each is there.
-        pages: whether what is drawn can be put on a page, and written in all formats.
+    `temperatures` and `output` are the defaults; None where nothing is drawn by chance. Several
+    temperatures can be given with `ladder`. `each` adds --each, `pages` a page and all formats.
     """
     add = parser.add_argument
     if temperatures is not None:
@@ -83,14 +77,14 @@ def add_drawing_options(
             help="also write every drawing as a file of its own, in its own place and size, with"
             " the ending of -o: DIR/drawing-000.svg, ...",
         )
-        if pages:
-            add(
-                "--as",
-                dest="each_as",
-                metavar="ENDING",
-                help="of --each: svg, anim.svg, png, pdf, gif, webp, json, npz or ndjson (default:"
-                " the ending of -o)",
-            )
+    if each and pages:
+        add(
+            "--as",
+            dest="each_as",
+            metavar="ENDING",
+            help="of --each: svg, anim.svg, png, pdf, gif, webp, json, npz or ndjson (default: the"
+            " ending of -o)",
+        )
     add("--which", choices=("best", "last"), default="best", help="which weights (default best)")
     add("--device", default="cpu", help="cpu (default), auto, cuda, ...")
     if pages:
@@ -100,31 +94,34 @@ def add_drawing_options(
 def add_page_options(parser: argparse.ArgumentParser) -> None:
     """Add what puts drawings on a page of paper; `cli.output` reads it."""
     group = parser.add_argument_group("a page of paper, for plotters and printers")
-    add = group.add_argument
-    switch = partial(add, action="store_true", default=None)  # None: not given
-    add(
+    group.add_argument(
         "--page",
         metavar="SIZE",
         help="a0 to a6, letter, legal, tabloid, or WIDTHxHEIGHT with a unit, as 200x100mm: the"
         " drawings alone, as large as fits, one path a stroke",
     )
-    switch("--landscape", help="turn it on its side")
-    add("--margin", metavar="LENGTH", help="to the ink (default 10mm)")
-    add("--stroke-width", metavar="LENGTH", help="of all lines (default 0.4mm)")
+
+    def add(name: str, text: str, **settings: Any) -> None:
+        """What `figures.page.Paper` has under that name; None where it is not given."""
+        dest = "paper_" + name.replace("-", "_")
+        group.add_argument(f"--{name}", dest=dest, default=None, help=text, **settings)
+
+    add("landscape", "turn it on its side", action="store_true")
+    add("margin", "to the ink (default 10mm)", metavar="LENGTH")
+    add("stroke-width", "of all lines (default 0.4mm)", metavar="LENGTH")
     units = "of the SVG, and of lengths without one (default mm)"
-    add("--units", choices=("mm", "in", "px"), help=units)
-    add("--color", metavar="CSS", help="of all lines (default: their own)")
+    add("units", units, choices=("mm", "in", "px"))
+    add("color", "of all lines (default: their own)", metavar="CSS")
     by = "a colour for each stroke of a drawing, or each class; each colour is a layer"
-    add("--color-by", choices=("stroke", "class"), help=by)
-    switch(
-        "--order",
-        help="order and turn the strokes, of all drawings together, for little pen-up travel",
-    )
-    switch("--labels", help="draw letters, frames and rules of a sheet as well")
-    switch(
-        "--in-place",
-        help="each drawing where its coordinates say, in --units from the top left of the page, and"
-        " not fitted: to go on with what is on the paper already",
+    add("color-by", by, choices=("stroke", "class"))
+    order = "order and turn the strokes, of all drawings together, for little pen-up travel"
+    add("order", order, action="store_true")
+    add("labels", "draw letters, frames and rules of a sheet as well", action="store_true")
+    add(
+        "in-place",
+        "each drawing where its coordinates say, in --units from the top left of the page, and not"
+        " fitted: to go on with what is on the paper already",
+        action="store_true",
     )
     seconds = "that an animation takes to draw (default 2 to 8, by what there is to draw)"
     parser.add_argument("--seconds", type=float, metavar="S", help=seconds)
@@ -148,17 +145,6 @@ def add_input_options(parser: argparse.ArgumentParser, *, sample: bool = True) -
         )
 
 
-def one_temperature(arguments: argparse.Namespace) -> float:
-    """The temperature of a verb that takes just one. Raises SketchRNNError for several."""
-    from sketchrnn.drawing.base import check_temperature
-
-    if len(arguments.temperature) > 1:
-        raise SketchRNNError(
-            f"{arguments.verb} takes one --temperature here, got {len(arguments.temperature)}"
-        )
-    return check_temperature(arguments.temperature[0])
-
-
 def check_temperatures(arguments: argparse.Namespace) -> list[float]:
     """All temperatures of a ladder. Raises SketchRNNError for one that is none."""
     from sketchrnn.drawing.base import check_temperature
@@ -166,26 +152,26 @@ def check_temperatures(arguments: argparse.Namespace) -> list[float]:
     return [check_temperature(temperature) for temperature in arguments.temperature]
 
 
-def check_whole_data(options: Mapping[str, object], *, named: bool) -> None:
-    """Raises SketchRNNError for options that choose from a data file, where none is named.
+def one_temperature(arguments: argparse.Namespace) -> float:
+    """The temperature of a verb that takes just one. Raises SketchRNNError for several."""
+    if len(arguments.temperature) > 1:
+        raise SketchRNNError(
+            f"{arguments.verb} takes one --temperature here, got {len(arguments.temperature)}"
+        )
+    return check_temperatures(arguments)[0]
 
-    Args:
-        options: what was typed for each; None for what was not.
-        named: whether a whole data file is named.
-    """
+
+def check_whole_data(options: Mapping[str, object]) -> None:
+    """Raise SketchRNNError for an option that chooses from a data file, where none is named."""
     for option, value in options.items():
-        if value is not None and not named:
+        if value is not None:
             raise SketchRNNError(
                 f"{option} chooses from a data file, and none is named alone: leave out {option}"
             )
 
 
 def named(option: str, check: Callable[[float], None], value: float) -> float:
-    """`value`, checked, where the message of `check` begins with the option's name in Python.
-
-    Raises:
-        SketchRNNError: what `check` raises, of the option as it is typed: --spread must be ...
-    """
+    """`value`, checked; the message begins with the option as it is typed, not as in Python."""
     try:
         check(value)
     except SketchRNNError as error:

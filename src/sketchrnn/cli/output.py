@@ -18,20 +18,16 @@ from sketchrnn.registry import check_package, ending_of, listed
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
     from sketchrnn.drawing.inputs import Input
-    from sketchrnn.figures.page import Page, Paper
+    from sketchrnn.figures.page import Paper
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
 STANDARD_OUTPUT = "-"
 EACH_NAME = "drawing-"  # what the files of --each begin with
-PAGE_OPTIONS = (
-    *("landscape", "margin", "stroke_width", "units", "color", "color_by", "order", "labels"),
-    "in_place",
-)
 
 
 class Output:
-    """Where a verb with page options (`options.add_page_options`) writes.
+    """Where a verb writes; with what is not typed, or is no option of it, as usual.
 
     It is made before the work is done, and fails if what is asked for cannot be written.
 
@@ -40,22 +36,22 @@ class Output:
         ending: of it; ".svg" for standard output.
         each: the folder of --each; None for none.
         each_ending: of the files in it.
-        paper: to put the drawings on; None for none.
         seconds: of an animation; None for the usual.
+        paper: to put the drawings on; None for none.
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
+        typed = vars(arguments)
         self.path: str = arguments.output
         self.ending = output_ending(self.path)
-        self.each: str | None = getattr(arguments, "each", None)
+        self.each: str | None = typed.get("each")
         self.each_ending = each_ending(arguments)
-        self.seconds: float | None = arguments.seconds
+        self.seconds: float | None = typed.get("seconds")
         drawn, moving = registry.endings(writes="drawing"), registry.endings(moves=True)
         pages = registry.endings(writes="page")
         check_output(self.path, self.each, drawn)
-        _spare_inputs(getattr(arguments, "drawings", []), self.path, self.each)
-        each_as = getattr(arguments, "each_as", None)
-        if each_as is not None:
+        _spare_inputs(typed.get("drawings", []), self.path, self.each)
+        if (each_as := typed.get("each_as")) is not None:
             if self.each is None:
                 raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
             _check_ending(f"--as {each_as}", self.each_ending, drawn)
@@ -67,7 +63,7 @@ class Output:
             from sketchrnn.figures.animate import check_seconds
 
             check_seconds(self.seconds, "--seconds")
-        self.paper = _paper(arguments)
+        self.paper = _paper(typed)
         if self.paper is not None and self.ending not in pages:
             raise SketchRNNError(
                 f"{self.path}: is data, which has no page: name it {listed(pages)}, or leave out"
@@ -87,7 +83,7 @@ class Output:
 
             self.write_data((Found(sketch, sketch.label) for sketch in drawn), seed)
         elif self.paper is not None and self.paper.in_place:
-            self.write_page(self.paper.place(drawn), seed)
+            self.write_picture(self.paper.place(drawn), seed)
         else:
             self.write_sheet(sheet, seed)
 
@@ -97,19 +93,18 @@ class Output:
 
         count, classes, splits = write_found(self.path, self.ending, drawings)
         print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
-        lost = ""
         if self.ending == ".npz" and len(classes) > 1:
-            lost = (
+            print(
                 f"an .npz has no classes, so the {len(classes)} of these drawings are one in it;"
-                " .ndjson and .json keep them"
+                " .ndjson and .json keep them",
+                file=sys.stderr,
             )
         elif self.ending != ".npz" and len(splits) > 1:
-            lost = (
+            print(
                 f"{self.ending} has no splits, so {', '.join(splits[:-1])} and {splits[-1]} are"
-                " together in it; .npz keeps them, or take one with --split"
+                " together in it; .npz keeps them, or take one with --split",
+                file=sys.stderr,
             )
-        if lost:
-            print(lost, file=sys.stderr)
         say_written(self.path, seed)
 
     def write_each(self, sketches: Iterable[Sketch]) -> None:
@@ -118,19 +113,20 @@ class Output:
             write_each(self.each, sketches, self.each_ending, self.seconds)
 
     def write_sheet(self, sheet: Any, seed: int | None = None) -> None:
-        """Write a sheet, on its page if there is one; without one it may be a drawing."""
-        if self.paper is not None:
-            self.write_page(self.paper.place_sheet(sheet), seed)
-        else:
-            _save(sheet, self.path, self.seconds)
-            say_written(self.path, seed)
+        """Write a sheet, on its page if there is one."""
+        self.write_picture(sheet if self.paper is None else self.paper.place_sheet(sheet), seed)
 
-    def write_page(self, page: Page, seed: int | None = None) -> None:
-        """Write a page, and say how far the pen travels over it."""
-        _save(page, self.path, self.seconds)
-        strokes, colors = page.counts
-        of = f" in {colors} colours" if colors > 1 else ""
-        print(f"{strokes} strokes{of}, {page.travel_mm:.0f} mm of pen-up travel", file=sys.stderr)
+    def write_picture(self, picture: Any, seed: int | None = None) -> None:
+        """Write a sheet, a drawing or a page, and say how far the pen travels over a page."""
+        if self.path == STANDARD_OUTPUT:
+            sys.stdout.write(picture.to_svg())
+        else:
+            picture.save(self.path, seconds=self.seconds)
+        if self.paper is not None:
+            strokes, colors = picture.counts
+            of = f" in {colors} colours" if colors > 1 else ""
+            travel = f"{picture.travel_mm:.0f} mm of pen-up travel"
+            print(f"{strokes} strokes{of}, {travel}", file=sys.stderr)
         say_written(self.path, seed)
 
 
@@ -147,12 +143,7 @@ def each_ending(arguments: argparse.Namespace) -> str:
 
 
 def check_output(output: str, each: str | None = None, endings: Sequence[str] = BASIC) -> None:
-    """Fail before the work is done if `output`, or the folder `each`, cannot be written.
-
-    Raises:
-        SketchRNNError: an ending that is not among `endings`, or needs a package that is not there;
-            a folder, or a place where there can be no file.
-    """
+    """Raise SketchRNNError, before the work is done, if `output` or `each` cannot be written."""
     if output != STANDARD_OUTPUT:
         _check_ending(output, ending_of(output), endings)
         if Path(output).is_dir():
@@ -163,7 +154,6 @@ def check_output(output: str, each: str | None = None, endings: Sequence[str] = 
 
 
 def _check_ending(name: str, ending: str, endings: Sequence[str]) -> None:
-    """Whether files with that ending are written, and the package is there that they need."""
     if ending not in endings:
         raise SketchRNNError(f"{name}: unknown ending; name it {listed(endings)}")
     check_package(name, ending)
@@ -197,18 +187,21 @@ def _spare_inputs(specs: Iterable[str], output: str, each: str | None) -> None:
             raise SketchRNNError(f"--each {each}: is read from; name another folder to write to")
 
 
-def _paper(arguments: argparse.Namespace) -> Paper | None:
+def _paper(typed: dict[str, Any]) -> Paper | None:
     """The paper that is asked for; None for none."""
-    typed = {name: getattr(arguments, name) for name in PAGE_OPTIONS}
-    given = {name: value for name, value in typed.items() if value is not None}
-    if arguments.page is None:
+    given = {
+        name.removeprefix("paper_"): value
+        for name, value in typed.items()
+        if name.startswith("paper_") and value is not None
+    }
+    if typed.get("page") is None:
         if given:
             raise SketchRNNError(f"{flag(next(iter(given)))} is of a page: say which, --page a4")
         return None
     from sketchrnn.figures.page import Paper
 
     try:
-        return Paper(arguments.page, **given)
+        return Paper(typed["page"], **given)
     except SketchRNNError as error:
         # of the option as it is typed: stroke_width is ... as --stroke-width is ...
         name, _, rest = str(error).replace("color_by", flag("color_by")).partition(" ")
@@ -222,27 +215,12 @@ def write_each(
 
     The class of a drawing without a label is the name of the folder, not that of its file.
     """
-    name = Path(folder).absolute().name
-    count = 0
-    for number, sketch in enumerate(sketches):
+    drawn = list(sketches)
+    for number, sketch in enumerate(drawn):
         if ending == ".ndjson":
-            sketch = replace(sketch, label=sketch.label or name)
+            sketch = replace(sketch, label=sketch.label or Path(folder).absolute().name)
         sketch.save(Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
-        count += 1
-    print(f"wrote {count} drawings to {folder}", file=sys.stderr)
-
-
-def write_sheet(sheet: Any, output: str, seed: int | None = None) -> None:
-    """Write what has `to_svg` and `save`, and say its seed (on standard error, to be piped)."""
-    _save(sheet, output, None)
-    say_written(output, seed)
-
-
-def _save(picture: Any, output: str, seconds: float | None) -> None:
-    if output == STANDARD_OUTPUT:
-        sys.stdout.write(picture.to_svg())
-    else:
-        picture.save(output, **({} if seconds is None else {"seconds": seconds}))
+    print(f"wrote {len(drawn)} drawings to {folder}", file=sys.stderr)
 
 
 def say_notes(inputs: Iterable[Input]) -> None:
@@ -253,7 +231,7 @@ def say_notes(inputs: Iterable[Input]) -> None:
 
 
 def say_written(output: str, seed: int | None = None) -> None:
-    """Say what was written, and the seed that draws it again."""
+    """Say what was written, and the seed that draws it again: on standard error, to be piped."""
     said = [] if output == STANDARD_OUTPUT else [f"wrote {output}"]
     if seed is not None:
         said.append(f"seed {seed}")

@@ -21,7 +21,6 @@ class Task:
 
     Attributes:
         arguments: as typed.
-        output: where to write.
         temperatures: to draw at; only one without `ladder`.
         seed: as typed, or chosen.
         ways: for each temperature what the methods of a model take: temperature, seed and sample.
@@ -31,14 +30,14 @@ class Task:
         from sketchrnn.seeds import choose_seed
 
         self.arguments = arguments
-        self.output = Output(arguments)
-        one = [] if ladder else [one_temperature(arguments)]
-        self.temperatures = one or check_temperatures(arguments)
+        self._output = Output(arguments)
+        temperatures = check_temperatures(arguments) if ladder else [one_temperature(arguments)]
+        self.temperatures = temperatures
         self.seed = choose_seed(arguments.seed)
-        sample = {"sample": arguments.sample_z} if hasattr(arguments, "sample_z") else {}
+        sample = {"sample": arguments.sample_z} if "sample_z" in arguments else {}
         self.ways: list[dict[str, Any]] = [
             {"temperature": temperature, "seed": self.seed, **sample}
-            for temperature in self.temperatures
+            for temperature in temperatures
         ]
 
     def load(
@@ -46,9 +45,7 @@ class Task:
     ) -> tuple[Model, list[Input]]:
         """The model, and each DRAWING made fit for it: all of them, or only `drawings`.
 
-        Raises:
-            SketchRNNError: a decoder-only model, which `purpose` is not possible with; a drawing
-                that cannot be read, or made fit.
+        Raises SketchRNNError for a decoder-only model, which `purpose` is not possible with.
         """
         from sketchrnn.drawing.inputs import read_inputs
 
@@ -63,9 +60,8 @@ class Task:
         from sketchrnn.drawing.sheets import grid_sheet
 
         sketches = [corner.sketch for corner in corners]
-        drawn = model.grid(
-            sketches, side, side, spherical=not self.arguments.linear, **self.ways[0]
-        )
+        spherical = not self.arguments.linear
+        drawn = model.grid(sketches, side, side, spherical=spherical, **self.ways[0])
         rows = back_in_grid(corners, drawn)
         sheet = grid_sheet([corner.given.sketch for corner in corners], rows)
         return self.write(sheet, rows, corners)
@@ -75,5 +71,5 @@ class Task:
     ) -> int:
         """Write the sheet, and as files of their own the drawings of `rows`; the exit code."""
         say_notes(inputs)
-        self.output.write(sheet, (sketch for row in rows for sketch in row), self.seed)
+        self._output.write(sheet, (sketch for row in rows for sketch in row), self.seed)
         return 0

@@ -6,7 +6,7 @@ Shapes: B drawings a batch, P rows of all of them together, T = N_max + 1 steps.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -198,7 +198,7 @@ def training_batches(
         yield batch
 
 
-def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
+def prefetched(batches: Iterable[Batch], ahead: int = 2) -> Generator[Batch]:
     """The same batches, made by a thread, `ahead` of them before they are asked for.
 
     The thread ends with the last batch, or when the iterator is closed. An error comes where its

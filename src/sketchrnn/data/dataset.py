@@ -4,7 +4,7 @@ Shapes: n drawings of one split, P rows of all of them together, N rows of one d
 Rows are stroke-3 (see `sketchrnn.strokes`) in the user's units (px).
 
 The rows may be memory-mapped from a data file of many gigabytes: nothing here copies all of them,
-but `Dataset.merge`, which says so.
+except `Dataset.merge`, which says so.
 """
 
 from __future__ import annotations
@@ -176,8 +176,8 @@ class Dataset:
     Attributes:
         train, valid, test: the splits; valid and test may be empty.
         classes: the names that the labels index.
-        epsilon: Ramer-Douglas-Peucker epsilon the drawings were prepared with, in units of the
-            0-255 box; None where unknown.
+        epsilon: the Ramer-Douglas-Peucker epsilon that the drawings were prepared with, in units
+            of the 0-255 box; None where unknown.
         provenance: one line a source.
         factor_names: names of the columns of `Drawings.factors`; empty where there are none.
         stored_scale: the scale as the data file states it, so that it need not be computed again.

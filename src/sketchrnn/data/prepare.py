@@ -49,7 +49,7 @@ def prepare(
     skip: Skip | None = None,
     **options: Any,
 ) -> Report:
-    """Read `sources`, do and keep what is asked for, write one `.sketches` file.
+    """Read `sources`, clean and filter them as asked, and write one `.sketches` file.
 
     The same sources, options and seed give the same bytes.
 
@@ -60,20 +60,20 @@ def prepare(
     Args:
         sources: files of any readable format, folders of them, or the doodles (`data.sources`).
             A file of a single drawing, or a file in a folder, that cannot be read is skipped.
-        output: the file to write, ending in .sketches: whole, or not at all. None writes nothing:
+        output: the file to write, ending in .sketches: whole, or not at all. None writes nothing,
             to see what options do.
         config: what to keep, and how to clean, copy and split it.
         score: nats a point of each of some drawings, for `drop_unlikely`.
-        progress: called with the name of the source and the drawings read of it so far, often.
+        progress: called often, with the source's name and how many drawings of it are read.
         skip: called for each file that was skipped, or read in part; see `formats.records`.
-        options: fields of `PrepareConfig`, instead of those of `config`.
+        options: fields of `PrepareConfig`; they override those of `config`.
 
     Returns:
-        what was done, in numbers and as text; `dataset` of it is the data set.
+        what was done, in numbers and as text; its `dataset` is the data set.
 
     Raises:
-        SketchRNNError: a source that cannot be read, a class of which nothing is left, a wrong
-            ending of `output`.
+        SketchRNNError: a source that cannot be read, a class of which nothing is left, or a
+            wrong ending of `output`.
     """
     config = replace(config or PrepareConfig(), **options)
     names = [sources] if isinstance(sources, str | os.PathLike) else sources

@@ -22,7 +22,7 @@ DOODLES_COUNT = 5_000
 
 
 def doodles_source(source: str) -> tuple[int, int, tuple[str, ...]] | None:
-    """COUNT, SEED and KINDS (none: all); None for anything else, or where such a file is.
+    """COUNT, SEED and KINDS (none: all); None for anything else, or if a file has that name.
 
     Raises:
         SketchRNNError: begins like it, but the numbers are wrong.
@@ -60,7 +60,7 @@ def read_sources(sources: Sequence[str]) -> Dataset:
 
 
 def source_names(data: Data) -> list[str]:
-    """The sources that are named; none where it is a data set already."""
+    """The names of the sources; none if `data` is a Dataset already."""
     if isinstance(data, Dataset):
         return []
     return [os.fspath(one) for one in ([data] if isinstance(data, str | os.PathLike) else data)]
@@ -81,6 +81,6 @@ def read(data: Data) -> Dataset:
             Dataset is given back as it is.
 
     Raises:
-        SketchRNNError: what cannot be read, in one line.
+        SketchRNNError: something cannot be read; one line says what.
     """
     return data if isinstance(data, Dataset) else read_sources(source_names(data))

@@ -1,4 +1,4 @@
-"""What every model that draws has in common, whatever computes it. No PyTorch here."""
+"""What all models that draw have in common, whatever computes them. No PyTorch here."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_count(n: int) -> int:
 
 
 class PenPoint(NamedTuple):
-    """A place that the pen comes to, and what it does there.
+    """A point that the pen reaches, and what it does there.
 
     Attributes:
         x, y: in the user's units, y pointing down; the drawing starts at (0, 0).
@@ -62,7 +62,7 @@ class PenPoint(NamedTuple):
 
 
 class Drawn(ABC, list[T]):
-    """What was drawn, and the seed that draws it again; a notebook shows it as a sheet."""
+    """What was drawn, and the seed that draws it again; a notebook displays it as a sheet."""
 
     def __init__(self, drawn: Iterable[T], seed: int) -> None:
         super().__init__(drawn)
@@ -85,7 +85,7 @@ class Drawn(ABC, list[T]):
 
 
 class SketchList(Drawn[Sketch]):
-    """Drawings, and the seed that draws them again; a notebook shows them as a sheet."""
+    """Drawings, and the seed that draws them again; a notebook displays them as a sheet."""
 
     def sheet(self, columns: int | None = None) -> SketchSheet:
         """The drawings as a grid."""
@@ -142,11 +142,11 @@ class Drawer(ABC):
             temperature: 0 for the most likely one, up to 1 for the model's full variety (eq. 8).
             z: one latent vector [Z] for all, or one each [n, Z]; by default each has its own from
                 the prior N(0, 1). Decoder-only models have none.
-            seed: the same seed, the same drawings; chosen and returned in `.seed` where None.
+            seed: the same seed gives the same drawings; if None, one is chosen; see `.seed`.
 
         Raises:
-            SketchRNNError: n < 1, a temperature under 0, a z of a wrong size, or for a decoder-only
-                model.
+            SketchRNNError: n < 1, a temperature under 0, a z of the wrong size, or any z for a
+                decoder-only model.
         """
         n = check_count(n)
         check_temperature(temperature)
@@ -170,20 +170,20 @@ class Drawer(ABC):
         seed: int | None = None,
         number: int = 0,
     ) -> Iterator[PenPoint]:
-        """Draw one drawing, giving each point as soon as it is drawn.
+        """Draw one drawing, yielding each point as soon as it is drawn.
 
-        The first point is the start (0, 0) with the pen down; the last says "end", at the place of
-        the one before it. In between are the points of the drawing that `generate` gives for the
-        same seed. For many in a row, keep `Model.live()`.
+        The first point is the start (0, 0) with the pen down; the last says "end", at the same
+        place as the one before it. In between are the points of the drawing that `generate` gives
+        for the same seed. For many in a row, keep `Model.live()`.
 
         Args:
             temperature: as in `generate`.
             z: the latent vector [Z]; by default that of drawing `number` from the prior.
-            seed: the same seed, the same drawing; None: another one each time.
+            seed: the same seed gives the same drawing; None, another one each time.
             number: which of the seed's drawings: `generate(n, seed=seed)[number]`, n > number.
 
         Raises:
-            SketchRNNError: as `generate`, when called, not when the first point is asked for.
+            SketchRNNError: as in `generate`; already when called, not at the first point.
         """
         check_temperature(temperature)
         seed = choose_seed(seed)

@@ -82,7 +82,7 @@ class Completion:
 
 
 class CompletionList(Drawn[Completion]):
-    """Completions, and the seed that draws them again; a notebook shows them as a sheet."""
+    """Completions, and the seed that draws them again; a notebook displays them as a sheet."""
 
     @property
     def sketches(self) -> SketchList:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from sketchrnn.drawing.complete import fit_part
 from sketchrnn.drawing.fit import Fitted
 from sketchrnn.drawing.likelihood import typical
 from sketchrnn.drawing.sheets import corner_weights
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.sketch import Sketch
 
 TYPICAL_AMONG = 500  # drawings of a split, evenly over it, that `typical` is looked for in
@@ -69,7 +68,7 @@ def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:
 
     As it is, with more points than the model reads, it is refused.
     """
-    with naming(given):
+    with naming(given.name):
         if not as_is and given.outside:
             result = model.fit(given.sketch)
             return Input(given, result.sketch, result)
@@ -84,22 +83,13 @@ def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:
 
 def fitted_part(model: Coder, part: Given, *, as_is: bool, share: float | None) -> Input:
     """An unfinished drawing made fit to be completed, as `complete.fit_part` does."""
-    with naming(part):
+    with naming(part.name):
         if not as_is and part.outside:
             result = fit_part(model, part.sketch, share=share)
             return Input(part, result.sketch, result)
         if share is not None:
             raise SketchRNNError("its size is known, it is not scaled: leave out --of-size")
         return Input(part, part.sketch)
-
-
-@contextmanager
-def naming(given: Given) -> Iterator[None]:
-    """What is wrong with a drawing names it."""
-    try:
-        yield
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{given.name}: {error}") from None
 
 
 def mixed(inputs: Sequence[Input], weights: Sequence[float], sketch: Sketch) -> Sketch:

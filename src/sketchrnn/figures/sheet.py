@@ -33,7 +33,7 @@ T = TypeVar("T")
 class SketchSheet:
     """A labelled grid of drawings: each fitted into its cell, all drawn with the same pen.
 
-    In a notebook it shows itself. The same drawings give the same bytes on every machine.
+    In a notebook it displays itself. The same drawings give the same bytes on every machine.
 
     >>> import sketchrnn
     >>> faces = sketchrnn.load("face").generate(2, temperature=0.2, seed=1)
@@ -51,8 +51,8 @@ class SketchSheet:
         operators: one a gap between two columns, as "+", "-", "=", "(", ") =" or "→"; "" for none.
             It stands in each row that has drawings on both sides, and takes the place of a rule.
         cell: the side of a cell, in px of the SVG.
-        common_scale: draw all with one factor (the largest fills its cell), so that sizes compare.
-        input_columns: a thin rule parts that many first columns, the inputs, from the rest.
+        common_scale: draw all at one scale (the largest fills its cell), to compare sizes.
+        input_columns: a thin rule separates the first so many columns, the inputs, from the rest.
 
     Raises:
         SketchRNNError: no drawing at all, or labels, captions, colours, frames or operators
@@ -123,9 +123,9 @@ class SketchSheet:
         framed: Sequence[bool] | None = None,
         **options: Any,
     ) -> SketchSheet:
-        """A sheet of a flat list, row by row; about as wide as high where `columns` is not given.
+        """A sheet of a flat list, row by row; about as wide as high if `columns` is not given.
 
-        Captions, colors and framed are one a drawing; `options` are all others of `SketchSheet`.
+        Captions, colors and framed have one item per drawing; `options` are as for `SketchSheet`.
         """
         if columns is None:
             columns = math.ceil(math.sqrt(len(sketches)))
@@ -172,14 +172,14 @@ class SketchSheet:
         return {**{key: value for key, value in labels.items() if value}, "rows": rows}
 
     def save(self, path: str | os.PathLike[str], *, seconds: float | None = None) -> None:
-        """Write the format that the ending of `path` says, whole or not at all.
+        """Write the format that the ending of `path` names, whole or not at all.
 
         .svg, .anim.svg (it draws itself), .png, .pdf, .gif, .webp, or as data, the drawings alone:
-        .json, .npz (stroke-3), .ndjson (QuickDraw). `seconds` is what it takes to draw itself: by
-        default 2 to 8, by what there is to draw.
+        .json, .npz (stroke-3), .ndjson (QuickDraw). `seconds` is how long it takes to draw
+        itself: by default 2 to 8, by how much there is.
 
         Raises:
-            SketchRNNError: another ending, or one that needs a package that is not there.
+            SketchRNNError: an unknown ending, or one that needs a package that is not installed.
         """
         registry.save(self, path, "sheet", seconds=seconds)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.runs import CONFIG, MODEL, read_config
 
 # What is fetched, and the most bytes of each: the paper's largest model has 0.2 GB.
@@ -38,75 +38,57 @@ def is_repository(name: str) -> bool:
 def fetch(repository: str, *, revision: str | None = None, token: str | None = None) -> Path:
     """The folder, in the hub's cache, that has the two files of a model; fetched where needed.
 
-    Args:
-        repository: OWNER/NAME.
-        revision: a branch, tag or commit; None for the main branch.
-        token: for a private model; None for the one that the machine is logged in with.
-
-    Raises:
-        SketchRNNError: there is no such model, or it is none of ours, or too large; or no network
-            and no copy in the cache.
+    `repository` is OWNER/NAME; see `Model.from_pretrained`. Without a network a copy there will do.
     """
-    hub = _package(f"{repository}: there is no such folder here; ")
-    lost = ""  # why there is no network
-    try:
-        info = hub.HfApi(token=token).model_info(
-            repository, revision=revision, files_metadata=True, timeout=PATIENCE_S
-        )
-        _check_files(repository, {file.rfilename: file.size for file in info.siblings or ()})
-    except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError) as error:
-        problem = ANSWERS.get(type(error).__name__, _reason(error))
-        raise SketchRNNError(f"{repository}: {problem}") from None
-    except SketchRNNError:
-        raise
-    except Exception as error:  # a lost network has another exception in each major version
-        lost = _reason(error)
-
-    def file(name: str) -> Path:
-        return Path(
-            hub.hf_hub_download(
-                repository, name, revision=revision, token=token, local_files_only=bool(lost)
+    with naming(repository):
+        hub = _package("there is no such folder here; ")
+        lost = ""  # why there is no network
+        try:
+            info = hub.HfApi(token=token).model_info(
+                repository, revision=revision, files_metadata=True, timeout=PATIENCE_S
             )
-        )
+        except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError) as error:
+            raise SketchRNNError(ANSWERS.get(type(error).__name__, _reason(error))) from None
+        except Exception as error:  # a lost network has another exception in each major version
+            lost = _reason(error)
+        else:
+            _check_files({file.rfilename: file.size or 0 for file in info.siblings or ()})
+        options = {"revision": revision, "token": token, "local_files_only": bool(lost)}
+        try:
+            config = Path(hub.hf_hub_download(repository, CONFIG, **options))
+            with naming("is no sketchrnn model"):  # before the larger file
+                read_config(config.parent)
+            weights = Path(hub.hf_hub_download(repository, MODEL, **options))
+        except SketchRNNError:
+            raise
+        except Exception as error:
+            problem = f"could not be fetched: {_reason(error)}"
+            if lost:
+                problem = (
+                    "there is no such folder here, no copy in the hub's cache, and the hub cannot"
+                    f" be reached: {lost}"
+                )
+            raise SketchRNNError(problem) from None
+        if weights.parent != config.parent:
+            raise SketchRNNError("changed while it was fetched; try again")
+        return config.parent
 
-    try:
-        config = file(CONFIG)
-        read_config(config.parent)  # before the larger file
-        weights = file(MODEL)
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{repository}: is no sketchrnn model: {error}") from None
-    except Exception as error:
-        problem = f"could not be fetched: {_reason(error)}"
-        if lost:
-            problem = (
-                "there is no such folder here, no copy in the hub's cache, and the hub cannot be"
-                f" reached: {lost}"
-            )
-        raise SketchRNNError(f"{repository}: {problem}") from None
-    if weights.parent != config.parent:
-        raise SketchRNNError(f"{repository}: changed while it was fetched; try again")
-    return config.parent
 
-
-def _check_files(repository: str, sizes: Mapping[str, int | None]) -> None:
+def _check_files(sizes: Mapping[str, int]) -> None:
+    """Raise SketchRNNError if one of the two is missing, or too large."""
     for name, limit in LIMITS_BYTES.items():
         if name not in sizes:
-            raise SketchRNNError(f"{repository}: is no sketchrnn model: it has no {name}")
-        size = sizes[name] or 0
-        if size > limit:
+            raise SketchRNNError(f"is no sketchrnn model: it has no {name}")
+        if sizes[name] > limit:
             raise SketchRNNError(
-                f"{repository}: its {name} has {size:,} bytes; at most {limit:,} are fetched"
+                f"its {name} has {sizes[name]:,} bytes; at most {limit:,} are fetched"
             )
 
 
 def send(
     folder: Path, repository: str, *, private: bool | None, token: str | None, message: str
 ) -> str:
-    """Send all files of a folder to the hub in one commit; the address. As `push_to_hub` says.
-
-    Raises:
-        SketchRNNError: no network, no permission, or the hub refuses.
-    """
+    """Send all files of a folder to the hub in one commit; the address. As `push_to_hub` says."""
     hub = _package()
     try:
         api = hub.HfApi(token=token)

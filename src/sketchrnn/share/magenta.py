@@ -12,12 +12,10 @@ blobs, a VAE file 17, in the order of `DECODER_ONLY` and `VAE` below.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +23,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sketchrnn import runs
 from sketchrnn.devices import choose_device
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.stepping import network_with
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.files import replaced_by, write_text
 from sketchrnn.model.config import PARAMETERS, PEN_STATES, POINT, ModelConfig
-from sketchrnn.runs import (
-    BEST,
-    CONFIG,
-    DataFacts,
-    RunConfig,
-    load_tensors,
-    remove_temporaries,
-    save_tensors,
-    write_config,
-)
+from sketchrnn.runs import DataFacts, RunConfig
 
 Array = npt.NDArray[np.float32]
 
@@ -53,8 +43,6 @@ SIDE_LIMIT = 1 << 40  # of a shape
 QUANTA = 32767  # int16 steps ...
 BOUND = 10  # ... up to this weight
 VERSION = 6  # of the authors' newest files, whose z enters the initial state as it is
-RECORDED = ("version", "r_loss", "kl_loss", "training_size")
-MODES = {False: 2, True: "vae"}  # by `conditional`; the authors' reader takes all but 2 as a VAE
 
 # The blobs in their order, by the names of `Network`, with their shapes in the file: H units of the
 # decoder, which reads D numbers and gives N; E units of the encoder, Z numbers of z.
@@ -79,61 +67,39 @@ VAE = {
 }
 
 IMPORTED = "imported"  # of the facts in the weight file: from what
-# Drawings of the model's own, whose median size stands for that of the training drawings: at most
-# so many, as many as so much work draws, none where that is too few to tell.
-MEASURED, WORK, TOO_FEW = 100, 1e11, 10
-STEP_WORK = 1e6  # what a step costs beside the products over the weights
-SEED = 0
-
-
-@dataclass(frozen=True)
-class PublishedModel:
-    """What a published file holds, in this project's terms.
-
-    Attributes:
-        config: LSTM cells, sizes read from the shapes.
-        scale: pixels of one scaled unit.
-        name: what was drawn.
-        weights: parameter name of `Network` -> array.
-        recorded: what else the info says in numbers: r_loss, training_size, version ...
-    """
-
-    config: ModelConfig
-    scale: float
-    name: str
-    weights: Mapping[str, Array]
-    recorded: Mapping[str, float]
 
 
 def load_published(
-    path: str | os.PathLike[str], *, device: str = "cpu", scale: float | None = None
+    path: str | os.PathLike[str],
+    *,
+    kind: type[Coder] = Coder,
+    device: str = "cpu",
+    scale: float | None = None,
 ) -> Coder:
     """Load a published JSON file.
 
     Args:
         path: the file.
+        kind: the class that the model is to be of; `sketchrnn.Model` has all verbs.
         device: where to compute.
         scale: px of one scaled unit, instead of the file's.
 
     Raises:
         SketchRNNError: no such file, or not one of that format.
     """
-    published = read_published(path)
-    weights = {name: torch.from_numpy(array) for name, array in published.weights.items()}
-    network = network_with(published.config, weights, Path(path))
-    recorded = "".join(f", {name} {value:g}" for name, value in published.recorded.items())
-    facts = DataFacts(
-        scale=published.scale if scale is None else scale,
-        classes=(published.name,),
-        provenance=(
-            f"published weights {Path(path).name}: scale_factor {published.scale:g}{recorded}",
-        ),
-    )
-    return Coder(network.to(choose_device(device)), facts, published.name)
+    config, facts, weights = read_published(path)
+    tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
+    network = network_with(config, tensors, Path(path)).to(choose_device(device))
+    facts = facts if scale is None else replace(facts, scale=scale)
+    return kind(network, facts, facts.classes[0])
 
 
 def import_published(
-    path: str | os.PathLike[str], run: str | os.PathLike[str], *, scale: float | None = None
+    path: str | os.PathLike[str],
+    run: str | os.PathLike[str],
+    *,
+    kind: type[Coder] = Coder,
+    scale: float | None = None,
 ) -> Coder:
     """Make a run folder of a published JSON file: config.json and best.safetensors.
 
@@ -144,6 +110,7 @@ def import_published(
     Args:
         path: the file.
         run: a new or empty folder, or one that an import made, whose model is then replaced.
+        kind: the class that the model is to be of; `sketchrnn.Model` has all verbs.
         scale: px of one scaled unit, instead of the file's: for drawings in other units than those
             that the model learned from.
 
@@ -151,39 +118,44 @@ def import_published(
         SketchRNNError: no such file, not one of that format, or a folder that holds other things.
     """
     folder = Path(run)
-    _check_folder(folder)
-    model = load_published(path, scale=scale)
+    if folder.exists():
+        _check_folder(folder)
+    model = load_published(path, kind=kind, scale=scale)
     model.facts = replace(model.facts, size=_drawn_size(model))
     folder.mkdir(parents=True, exist_ok=True)
-    remove_temporaries(folder)
+    runs.remove_temporaries(folder)
     # the config makes the folder a run: it goes first and comes last
-    (folder / CONFIG).unlink(missing_ok=True)
-    save_tensors(folder / BEST, model.network.state_dict(), {IMPORTED: Path(path).name})
-    write_config(folder, RunConfig(model.config, model.facts, {}))
+    (folder / runs.CONFIG).unlink(missing_ok=True)
+    runs.save_tensors(folder / runs.BEST, model.network.state_dict(), {IMPORTED: Path(path).name})
+    runs.write_config(folder, RunConfig(model.config, model.facts, {}))
     return model
 
 
-def _drawn_size(model: Coder) -> float | None:
-    """Median larger side of what the model draws at temperature 1, px; None where unknown."""
-    weights = sum(parameter.numel() for parameter in model.network.parameters())
-    count = min(MEASURED, int(WORK / ((weights + STEP_WORK) * model.N_max)))
-    if count < TOO_FEW:
-        return None
-    drawn = model.generate(count, temperature=1.0, seed=SEED)
-    size = float(np.median([max(sketch.size) for sketch in drawn]))
-    return size if 0 < size < math.inf else None
-
-
 def _check_folder(folder: Path) -> None:
-    """Whether a run can be made here: a new or empty folder, or one that an import made."""
-    if not folder.exists():
-        return
+    """Raise SketchRNNError for a folder with more in it than an import."""
     if not folder.is_dir():
         raise SketchRNNError(f"{folder}: is a file; name a folder for the run")
-    own = {CONFIG, BEST}
+    own = {runs.CONFIG, runs.BEST}
     names = {entry.name for entry in folder.iterdir() if replaced_by(entry.name) not in own}
-    if names and not (BEST in names <= own and IMPORTED in load_tensors(folder / BEST)[1]):
+    if names and not (
+        runs.BEST in names <= own and IMPORTED in runs.load_tensors(folder / runs.BEST)[1]
+    ):
         raise SketchRNNError(f"{folder}: holds other things already; name a new folder")
+
+
+def _drawn_size(model: Coder) -> float | None:
+    """Median larger side of 100 drawings of the model's own at temperature 1, px.
+
+    They are fewer where that takes over 1e11 products; None for fewer than 10, too few to tell.
+    """
+    weights = sum(parameter.numel() for parameter in model.network.parameters())
+    step_work = weights + 1e6  # what a step costs beside the products over the weights
+    count = min(100, int(1e11 / (step_work * model.N_max)))
+    if count < 10:
+        return None
+    drawn = model.generate(count, temperature=1.0, seed=0)
+    size = float(np.median([max(sketch.size) for sketch in drawn]))
+    return size if 0 < size < math.inf else None
 
 
 def export_published(
@@ -209,96 +181,120 @@ def export_published(
     target = Path(path)
     if target.suffix.lower() != ".json":
         raise SketchRNNError(f"{target}: the format is JSON; name it {target.stem}.json")
-    config = model.config
-    name = name or "+".join(model.facts.classes) or model.name
-    try:
-        _check_cells(config)
+    with naming(model.name):
+        cells = {"encoder": model.config.encoder_cell} if model.conditional else {}
+        for part, cell in {**cells, "decoder": model.config.decoder_cell}.items():
+            if cell != "lstm":
+                raise SketchRNNError(
+                    f"the {part} has {cell} cells, and the format holds the weights of lstm cells"
+                    " only; train with --encoder-cell lstm --decoder-cell lstm"
+                )
+        name = name or "+".join(model.facts.classes) or model.name
         if not _is_name(name):
             raise SketchRNNError(
                 f"the format's name must be a line of at most {NAME_LIMIT} characters; choose one"
                 " with --name"
             )
-        state = model.network.state_dict()
-        names = VAE if config.conditional else DECODER_ONLY
-        weights = {key: _to_theirs(key, state[key].numpy(force=True)) for key in names}
-        beyond = _beyond(weights)
+        shapes, blobs, beyond = _quantised(model)
         if beyond and not clip:
             raise SketchRNNError(
                 f"the format holds weights up to {BOUND}, and the model has {beyond}; --clip moves"
                 " them there, which changes the model"
             )
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{model.name}: {error}") from None
     info = {
         "name": name,
-        "mode": MODES[config.conditional],
+        "mode": "vae" if model.conditional else 2,  # the authors' reader takes all but 2 as a VAE
         "version": VERSION,
-        "max_seq_len": config.N_max,
+        "max_seq_len": model.N_max,
         "scale_factor": model.facts.scale,
     }
-    shapes = [list(array.shape) for array in weights.values()]
-    blobs = [_quantise(array) for array in weights.values()]
     write_text(target, json.dumps([info, shapes, blobs], separators=(",", ":")))
     return beyond
 
 
-def read_published(path: str | os.PathLike[str]) -> PublishedModel:
-    """Read a published JSON file, decoder-only or VAE.
+def _quantised(model: Coder) -> tuple[list[list[int]], list[str], str]:
+    """Shapes and blobs of a model, and which weights were moved to the bound, in words."""
+    state = model.network.state_dict()
+    shapes, blobs = [], []
+    moved: dict[str, int] = {}
+    largest = 0.0
+    for name in VAE if model.conditional else DECODER_ONLY:
+        array = _turned(name, state[name].numpy(force=True), -1).astype(np.float64)
+        if not np.isfinite(array).all():
+            raise SketchRNNError(f"{name} has weights that are not finite")
+        steps = np.rint(array * QUANTA / BOUND)
+        held = np.clip(steps, -QUANTA - 1, QUANTA)
+        if count := int((steps != held).sum()):
+            moved[name] = count
+            largest = max(largest, float(np.abs(array).max()))
+        shapes.append(list(array.shape))
+        blobs.append(base64.b64encode(held.astype("<i2").tobytes()).decode("ascii"))
+    if not moved:
+        return shapes, blobs, ""
+    parts = ", ".join(f"{count} in {name}" for name, count in moved.items())
+    return shapes, blobs, f"{sum(moved.values())} beyond it ({parts}), up to {largest:.4g}"
+
+
+def read_published(
+    path: str | os.PathLike[str],
+) -> tuple[ModelConfig, DataFacts, dict[str, Array]]:
+    """Read a published JSON file: the sizes, what it says, the weights by the names of `Network`.
 
     Raises:
         SketchRNNError: no such file, or not of that format; says where.
     """
     target = Path(path)
-    if not target.is_file():
-        raise SketchRNNError(f"{target}: there is no such file")
-    if target.stat().st_size > FILE_LIMIT_BYTES:
+    with naming(str(path)):
+        match _document(target):
+            case [dict() as info, list() as shapes, list() as blobs] if len(shapes) == len(blobs):
+                pass
+            case _:
+                raise SketchRNNError("expected a JSON array [info, shapes, blobs]")
+        names = {len(DECODER_ONLY): DECODER_ONLY, len(VAE): VAE}.get(len(blobs))
+        if names is None:
+            raise SketchRNNError(
+                f"has {len(blobs)} blobs; a decoder-only file has {len(DECODER_ONLY)}, a VAE file"
+                f" {len(VAE)}"
+            )
+        weights = {
+            name: _dequantised(blob, shape, f"blob {number} ({name})")
+            for number, (name, shape, blob) in enumerate(zip(names, shapes, blobs, strict=True))
+        }
+        N_max, scale = (_number(info.get(key)) for key in ("max_seq_len", "scale_factor"))
+        if N_max is None or scale is None or not N_max.is_integer():
+            raise SketchRNNError("its info must give max_seq_len and scale_factor as numbers")
+        if not 0 < scale < math.inf:
+            raise SketchRNNError(f"scale_factor must be over 0, got {scale:g}")
+        name = info.get("name") or target.stem
+        if not _is_name(name):
+            raise SketchRNNError(f"its name must be a line of at most {NAME_LIMIT} characters")
+        said = f"published weights {target.name}: scale_factor {scale:g}"
+        for key in ("version", "r_loss", "kl_loss", "training_size"):
+            number = _number(info.get(key))
+            if number is not None and math.isfinite(number):
+                said += f", {key} {number:g}"
+        config = _config(weights, int(N_max))
+        facts = DataFacts(scale=scale, classes=(name,), provenance=(said,))
+        return config, facts, {key: _turned(key, array, 0) for key, array in weights.items()}
+
+
+def _document(path: Path) -> Any:
+    """The JSON of a file of published weights, small enough and of few parts."""
+    if not path.is_file():
+        raise SketchRNNError("there is no such file")
+    if path.stat().st_size > FILE_LIMIT_BYTES:
         raise SketchRNNError(
-            f"{target}: too large for a file of published weights, which has at most"
+            "too large for a file of published weights, which has at most"
             f" {FILE_LIMIT_BYTES / 1e6:.0f} MB"
         )
-    content = target.read_bytes()
+    content = path.read_bytes()
     try:
         # counted first: millions of small parts, or of levels, would take all memory
         if sum(content.count(mark) for mark in b",[{") > PARTS_LIMIT:
             raise ValueError
-        document = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):
-        raise SketchRNNError(f"{target}: not a JSON file of published weights") from None
-    match document:
-        case [dict() as info, list() as shapes, list() as blobs] if len(shapes) == len(blobs):
-            pass
-        case _:
-            raise SketchRNNError(f"{target}: expected a JSON array [info, shapes, blobs]")
-    names = {len(DECODER_ONLY): DECODER_ONLY, len(VAE): VAE}.get(len(blobs))
-    if names is None:
-        raise SketchRNNError(
-            f"{target}: has {len(blobs)} blobs; a decoder-only file has {len(DECODER_ONLY)},"
-            f" a VAE file {len(VAE)}"
-        )
-    weights = {
-        name: _dequantise(blob, shape, f"{target}: blob {number} ({name})")
-        for number, (name, shape, blob) in enumerate(zip(names, shapes, blobs, strict=True))
-    }
-    N_max, scale = (_number(info.get(key)) for key in ("max_seq_len", "scale_factor"))
-    if N_max is None or scale is None or not N_max.is_integer():
-        raise SketchRNNError(
-            f"{target}: its info must give max_seq_len and scale_factor as numbers"
-        )
-    if not 0 < scale < math.inf:
-        raise SketchRNNError(f"{target}: scale_factor must be over 0, got {scale:g}")
-    name = info.get("name") or target.stem
-    if not _is_name(name):
-        raise SketchRNNError(
-            f"{target}: its name must be a line of at most {NAME_LIMIT} characters"
-        )
-    recorded = {
-        key: number
-        for key in RECORDED
-        if (number := _number(info.get(key))) is not None and math.isfinite(number)
-    }
-    config = _config(weights, int(N_max), target)
-    ours = {key: _to_ours(key, array) for key, array in weights.items()}
-    return PublishedModel(config, scale, name, ours, recorded)
+        raise SketchRNNError("not a JSON file of published weights") from None
 
 
 def _is_name(name: Any) -> bool:
@@ -315,46 +311,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _check_cells(config: ModelConfig) -> None:
-    """Only LSTM cells fit: the format has no place for the gains of a layer norm, nor for more."""
-    cells = {"encoder": config.encoder_cell} if config.conditional else {}
-    for part, cell in {**cells, "decoder": config.decoder_cell}.items():
-        if cell != "lstm":
-            raise SketchRNNError(
-                f"the {part} has {cell} cells, and the format holds the weights of lstm cells only;"
-                " train with --encoder-cell lstm --decoder-cell lstm"
-            )
-
-
-def _beyond(weights: Mapping[str, Array]) -> str:
-    """Which weights are not numbers of the format, in words; "" for none."""
-    over = {}
-    for name, array in weights.items():
-        if not np.isfinite(array).all():
-            raise SketchRNNError(f"{name} has weights that are not finite")
-        steps = _in_quanta(array)
-        count = int(((steps < -QUANTA - 1) | (steps > QUANTA)).sum())
-        if count:
-            over[name] = count
-    if not over:
-        return ""
-    parts = ", ".join(f"{count} in {name}" for name, count in over.items())
-    largest = max(float(np.abs(weights[name]).max()) for name in over)
-    return f"{sum(over.values())} beyond it ({parts}), up to {largest:.4g}"
-
-
-def _in_quanta(array: Array) -> npt.NDArray[np.float64]:
-    """The nearest whole steps: of what `_dequantise` gives, those that it was made of."""
-    return np.rint(array.astype(np.float64) * QUANTA / BOUND)
-
-
-def _quantise(array: Array) -> str:
-    """Little-endian int16 as base64; what is beyond them is moved to the bound."""
-    steps = np.clip(_in_quanta(array), -QUANTA - 1, QUANTA).astype("<i2")
-    return base64.b64encode(steps.tobytes()).decode("ascii")
-
-
-def _dequantise(blob: Any, shape: Any, where: str) -> Array:
+def _dequantised(blob: Any, shape: Any, where: str) -> Array:
     """One blob as float32 of its shape."""
     if not (
         isinstance(shape, list)
@@ -366,61 +323,47 @@ def _dequantise(blob: Any, shape: Any, where: str) -> Array:
         )
     try:
         content = base64.b64decode(blob, validate=True)
-    except (binascii.Error, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise SketchRNNError(f"{where}: is not base64") from None
     if len(content) != 2 * math.prod(shape):
         raise SketchRNNError(
             f"{where}: has {len(content)} bytes, its shape {shape} needs {2 * math.prod(shape)}"
         )
-    steps = np.frombuffer(content, "<i2").astype(np.float32)
-    values = steps / np.float32(QUANTA) * np.float32(BOUND)
-    return np.asarray(values.reshape(shape), dtype=np.float32)
+    steps = np.frombuffer(content, "<i2").astype(np.float32).reshape(shape)
+    return steps / np.float32(QUANTA) * np.float32(BOUND)
 
 
-def _config(weights: Mapping[str, Array], N_max: int, path: Path) -> ModelConfig:
+def _config(weights: dict[str, Array], N_max: int) -> ModelConfig:
     """The sizes, read from the shapes; every shape must agree with them."""
     shapes = {name: array.shape for name, array in weights.items()}
     conditional = len(shapes) == len(VAE)
     if len(shapes["head.weight"]) != 2 or len(shapes["decoder.W_xh"]) != 2:
-        raise SketchRNNError(f"{path}: the head and the decoder's weights must be matrices")
+        raise SketchRNNError("the head and the decoder's weights must be matrices")
     H, N = shapes["head.weight"]
     D = shapes["decoder.W_xh"][0]
     E, Z = (shapes["encoder_forward.W_hh"][0], D - POINT) if conditional else (0, 0)
     if not conditional and D != POINT:
-        raise SketchRNNError(f"{path}: a decoder-only W_xh has 5 rows, this one has {D}")
+        raise SketchRNNError(f"a decoder-only W_xh has 5 rows, this one has {D}")
     sides = {"H": H, "2H": 2 * H, "4H": 4 * H, "E": E, "2E": 2 * E, "4E": 4 * E}
     sides |= {"5": POINT, "D": D, "N": N, "Z": Z}
     for name, letters in (VAE if conditional else DECODER_ONLY).items():
         expected = tuple(sides[letter] for letter in letters)
         if shapes[name] != expected:
-            raise SketchRNNError(f"{path}: {name} should be {expected}, is {shapes[name]}")
-    if (N - PEN_STATES) % PARAMETERS or N <= PEN_STATES:
-        raise SketchRNNError(f"{path}: {N} outputs are not 6 M + 3")
-    sizes: dict[str, Any] = {"encoder_size": E, "z_size": Z} if conditional else {}
-    try:
-        return ModelConfig(
-            N_max=N_max,
-            conditional=conditional,
-            decoder_size=H,
-            mixtures=(N - PEN_STATES) // PARAMETERS,
-            **sizes,
-        )
-    except SketchRNNError as error:
-        raise SketchRNNError(f"{path}: {error}") from None
+            raise SketchRNNError(f"{name} should be {expected}, is {shapes[name]}")
+    mixtures, rest = divmod(N - PEN_STATES, PARAMETERS)
+    if rest or mixtures < 1:
+        raise SketchRNNError(f"{N} outputs are not 6 M + 3")
+    sizes = {"N_max": N_max, "decoder_size": H, "mixtures": mixtures}
+    if conditional:
+        sizes |= {"encoder_size": E, "z_size": Z}
+    return ModelConfig.from_dict({"conditional": conditional, **sizes})
 
 
-def _to_ours(name: str, array: Array) -> Array:
-    """Linear layers as torch keeps them, [out, in]; the initial state with h first, then c."""
-    array = _swapped(name, array)
-    return array.T.copy() if name.endswith(".weight") else array
+def _turned(name: str, array: Array, out_axis: int) -> Array:
+    """A weight as this project keeps it from the file's way, `out_axis` 0; or the reverse, -1.
 
-
-def _to_theirs(name: str, array: Array) -> Array:
-    """The reverse of `_to_ours`."""
-    return _swapped(name, array.T.copy() if name.endswith(".weight") else array)
-
-
-def _swapped(name: str, array: Array) -> Array:
-    """The halves of what gives the initial state along the last axis, c and h <-> h and c."""
-    swap = name.startswith("to_initial_state")
-    return np.roll(array, array.shape[-1] // 2, axis=-1) if swap else array
+    Linear layers are [out, in] here, as torch has them; and the initial state is h, then c.
+    """
+    array = array.T.copy() if name.endswith(".weight") else array
+    half = array.shape[out_axis] // 2
+    return np.roll(array, half, out_axis) if name.startswith("to_initial_state") else array

@@ -14,14 +14,16 @@ Shapes: B batch, T steps, H hidden, E embedding, Z latent; both B and T may be a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_together
 from sketchrnn.model.config import (
@@ -34,13 +36,9 @@ from sketchrnn.model.config import (
     ModelConfig,
 )
 
-if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
-
-    from sketchrnn.drawing.coder import Coder
-
-Weights = Mapping[str, npt.NDArray[np.float32]]  # of one cell or layer, by its own names
-Value = str | int | list[int] | npt.NDArray[np.float32]  # the name of one, or a constant
+Array = npt.NDArray[np.float32]
+Weights = Mapping[str, Array]  # of one cell or layer, by its own names
+Value = str | int | list[int] | Array  # the name of one, or a constant
 
 FORMAT = 1
 FACTS = "sketchrnn.json"
@@ -84,10 +82,10 @@ def export_onnx(model: Coder, folder: Path) -> list[Path]:
     weights = {name: value.float().numpy(force=True) for name, value in tensors}
     if sum(array.nbytes for array in weights.values()) > LIMIT_BYTES:
         raise SketchRNNError(f"{model.name} has over 2 GB of weights, more than ONNX can hold")
-    contents = {"decoder_step.onnx": decoder_step(config, weights).SerializeToString()}
+    contents = {"decoder_step.onnx": decoder_step(config, weights)}
     if config.conditional:
-        contents["encoder.onnx"] = encoder(config, weights).SerializeToString()
-        contents["initial_state.onnx"] = initial_state(config, weights).SerializeToString()
+        contents["encoder.onnx"] = encoder(config, weights)
+        contents["initial_state.onnx"] = initial_state(config, weights)
     facts = {
         "format": FORMAT,
         "name": model.name,
@@ -103,27 +101,28 @@ def export_onnx(model: Coder, folder: Path) -> list[Path]:
 
 
 def state_sizes(cell: str, size: int, config: ModelConfig) -> dict[str, int]:
-    """The parts of a cell's state, each with its units."""
-    units = (size, size, config.hyper_size, config.hyper_size)
-    return dict(zip(CELLS[cell].state, units, strict=False))
+    """The parts of a cell's state in the order of `Cell.state_sizes`, each with its units."""
+    sizes = {"h": size, "c": size}
+    if cell == "hyper":
+        sizes |= {"hyper_h": config.hyper_size, "hyper_c": config.hyper_size}
+    return sizes
 
 
 # The three graphs ---------------------------------------------------------------------------------
 
 
-def decoder_step(config: ModelConfig, weights: Weights) -> ModelProto:
+def decoder_step(config: ModelConfig, weights: Weights) -> bytes:
     """One step: point [B, 5], z [B, Z] where conditional, the state -> MIXTURE, next state.
 
     The parts of the state keep their names; those of the next one begin with `next_`.
     """
-    graph = Graph()
+    graph = Graph("decoder_step")
     x = graph.input("point", "B", POINT)
     if config.conditional:
         x = graph.op("Concat", x, graph.input("z", "B", config.z_size), axis=1)
     sizes = state_sizes(config.decoder_cell, config.decoder_size, config)
     before = [graph.input(name, "B", size) for name, size in sizes.items()]
-    step = CELLS[config.decoder_cell].step
-    state = step(graph, part_of(weights, "decoder"), x, before)
+    state = CELLS[config.decoder_cell](graph, part_of(weights, "decoder"), x, before)
     widths = [PEN_STATES] + [config.mixtures] * PARAMETERS
     *plain, rho_raw = graph.split(linear(graph, part_of(weights, "head"), state[0]), widths)
     mixture = [*plain, graph.op("Tanh", rho_raw)]
@@ -131,29 +130,29 @@ def decoder_step(config: ModelConfig, weights: Weights) -> ModelProto:
         graph.output(name, value, width)
     for (name, size), value in zip(sizes.items(), state, strict=True):
         graph.output(f"next_{name}", value, size)
-    return graph.model("decoder_step")
+    return graph.file()
 
 
-def initial_state(config: ModelConfig, weights: Weights) -> ModelProto:
+def initial_state(config: ModelConfig, weights: Weights) -> bytes:
     """The state before the first step: z [B, Z] -> tanh(W_z z + b_z), in its parts."""
-    graph = Graph()
+    graph = Graph("initial_state")
     z = graph.input("z", "B", config.z_size)
     state = graph.op("Tanh", linear(graph, part_of(weights, "to_initial_state"), z))
     sizes = state_sizes(config.decoder_cell, config.decoder_size, config)
     parts = graph.split(state, list(sizes.values()))
     for (name, size), value in zip(sizes.items(), parts, strict=True):
         graph.output(name, value, size)
-    return graph.model("initial_state")
+    return graph.file()
 
 
-def encoder(config: ModelConfig, weights: Weights) -> ModelProto:
+def encoder(config: ModelConfig, weights: Weights) -> bytes:
     """Drawings -> mu [B, Z] and log_variance [B, Z] of q(z | S) (eq. 2).
 
     x_BT5 are stroke-5 rows without the start token, lengths_B int64 true numbers of points, from 1
     to T; rows past a length are not read. Both directions run in one Scan over the steps, the
     backward one over each drawing reversed by its own length.
     """
-    graph = Graph()
+    graph = Graph("encoder")
     x_BT5 = graph.input("x_BT5", "B", "T", POINT)
     lengths_B = graph.input("lengths_B", "B", type="INT64")
     forward_TB5 = graph.op("Transpose", x_BT5, perm=[1, 0, 2])
@@ -164,7 +163,7 @@ def encoder(config: ModelConfig, weights: Weights) -> ModelProto:
     batch = graph.op("Unsqueeze", B, [0])
 
     # In the order that Scan asks for: the states of both directions, then the points of a step.
-    body = Graph("step_")
+    body = Graph("encoder_step", "step_")
     sizes = state_sizes(config.encoder_cell, config.encoder_size, config)
     ways = ("forward", "backward")
     states = [
@@ -172,58 +171,50 @@ def encoder(config: ModelConfig, weights: Weights) -> ModelProto:
     ]
     points = [body.input(f"{way}_point", "B", POINT) for way in ways]
     going = body.input("going", "B", 1, type="BOOL")
-    step = CELLS[config.encoder_cell].step
     for way, before, point in zip(ways, states, points, strict=True):
-        after = step(body, part_of(weights, f"encoder_{way}"), point, before)
+        after = CELLS[config.encoder_cell](body, part_of(weights, f"encoder_{way}"), point, before)
         for old, new, size in zip(before, after, sizes.values(), strict=True):
             kept = body.op("Where", going, new, old)  # past its end it stands still
             body.output(f"next_{old}", kept, size)
     zeros = [
         graph.op("ConstantOfShape", graph.op("Concat", batch, [size], axis=0))
-        for _ in ways
-        for size in sizes.values()
+        for size in [*sizes.values()] * len(ways)
     ]
     ends = graph.ops(
         "Scan",
         *(*zeros, forward_TB5, backward_TB5, going_TB1),
         outputs=len(zeros),
         num_scan_inputs=3,
-        body=body.graph("encoder_step"),
+        body=body.proto,
     )
     h_B2H = graph.op("Concat", ends[0], ends[len(sizes)], axis=1)
     for name in ("mu", "log_variance"):
-        value = linear(graph, part_of(weights, f"to_{name}"), h_B2H)
-        graph.output(name, value, config.z_size)
-    return graph.model("encoder")
+        graph.output(name, linear(graph, part_of(weights, f"to_{name}"), h_B2H), config.z_size)
+    return graph.file()
 
 
 # The cells and layers, as in `model.cells` --------------------------------------------------------
 
 
 def lstm_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> list[str]:
-    """See `LSTMCell`."""
+    """See `LSTMCell`, and `LayerNormLSTMCell`, which has norms and no bias."""
     h, c = state
-    gates = graph.op("Add", products(graph, weights, x, h), weights["bias"])
-    return gated_update(graph, graph.parts(gates, GATES), c, None)
-
-
-def layer_norm_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> list[str]:
-    """See `LayerNormLSTMCell`."""
-    h, c = state
-    gates = graph.parts(products(graph, weights, x, h), GATES)
-    return gated_update(graph, normed_gates(graph, weights, gates), c, part_of(weights, "c_norm"))
+    from_x, from_h = graph.op("MatMul", x, weights["W_xh"]), graph.op("MatMul", h, weights["W_hh"])
+    gates = graph.op("Add", from_x, from_h)
+    if "bias" in weights:
+        gates = graph.op("Add", gates, weights["bias"])
+    return gated_update(graph, weights, graph.parts(gates, GATES), c)
 
 
 def hyper_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> list[str]:
     """See `HyperLSTMCell`."""
     h, c, *hyper = state
     x_and_h = graph.op("Concat", x, h, axis=1)
-    k, n = layer_norm_step(graph, part_of(weights, "hyper"), x_and_h, hyper)
-    scaling = graph.op("MatMul", k, weights["W_zw"])
-    scaling = graph.op("Add", scaling, weights["b_zw"])
+    k, n = lstm_step(graph, part_of(weights, "hyper"), x_and_h, hyper)
+    scaling = graph.op("Add", graph.op("MatMul", k, weights["W_zw"]), weights["b_zw"])
     shifting = graph.op("MatMul", k, weights["W_zb"])
 
-    def expand(embedded: str, weights_GEH: npt.NDArray[np.float32]) -> list[str]:
+    def expand(embedded: str, weights_GEH: Array) -> list[str]:
         """Each gate's embedding to its units: [B, G * E] -> G times [B, H]."""
         pairs = zip(graph.parts(embedded, len(weights_GEH)), weights_GEH, strict=True)
         return [graph.op("MatMul", one, weight) for one, weight in pairs]
@@ -232,60 +223,34 @@ def hyper_step(graph: Graph, weights: Weights, x: str, state: Sequence[str]) -> 
     shifts = expand(shifting, weights["W_beta"])
     x_parts = graph.parts(graph.op("MatMul", x, weights["W_xh"]), GATES)
     h_parts = graph.parts(graph.op("MatMul", h, weights["W_hh"]), GATES)
-    biases = np.split(weights["bias"], GATES)
     gates = []
-    for gate in range(GATES):
-        total = graph.op(
-            "Add",
-            graph.op("Mul", scales[gate], x_parts[gate]),
-            graph.op("Mul", scales[GATES + gate], h_parts[gate]),
-        )
-        total = graph.op("Add", total, shifts[gate])
-        gates.append(graph.op("Add", total, biases[gate]))
-    new = gated_update(graph, normed_gates(graph, weights, gates), c, part_of(weights, "c_norm"))
-    return [*new, k, n]
+    for gate, bias in enumerate(np.split(weights["bias"], GATES)):
+        from_x = graph.op("Mul", scales[gate], x_parts[gate])
+        from_h = graph.op("Mul", scales[GATES + gate], h_parts[gate])
+        total = graph.op("Add", graph.op("Add", from_x, from_h), shifts[gate])
+        gates.append(graph.op("Add", total, bias))
+    return [*gated_update(graph, weights, gates, c), k, n]
 
 
-class ExportedCell(NamedTuple):
-    """How a cell is written, and the parts of its state in the order of `Cell.state_sizes`."""
-
-    step: Callable[[Graph, Weights, str, Sequence[str]], list[str]]
-    state: tuple[str, ...]
+CELLS = {"lstm": lstm_step, "layer_norm": lstm_step, "hyper": hyper_step}
 
 
-CELLS = {
-    "lstm": ExportedCell(lstm_step, ("h", "c")),
-    "layer_norm": ExportedCell(layer_norm_step, ("h", "c")),
-    "hyper": ExportedCell(hyper_step, ("h", "c", "hyper_h", "hyper_c")),
-}
-
-
-def products(graph: Graph, weights: Weights, x: str, h: str) -> str:
-    """x W_xh + h W_hh."""
-    from_x, from_h = (
-        graph.op("MatMul", value, weights[name]) for value, name in ((x, "W_xh"), (h, "W_hh"))
-    )
-    return graph.op("Add", from_x, from_h)
-
-
-def normed_gates(graph: Graph, weights: Weights, gates: list[str]) -> list[str]:
-    """Each gate normalised by itself."""
-    norms = zip(
-        np.split(weights["gates_norm.gamma"], GATES),
-        np.split(weights["gates_norm.beta"], GATES),
-        strict=True,
-    )
-    return [graph.layer_norm(gate, *norm) for gate, norm in zip(gates, norms, strict=True)]
-
-
-def gated_update(graph: Graph, gates: list[str], c: str, c_norm: Weights | None) -> list[str]:
+def gated_update(graph: Graph, weights: Weights, gates: list[str], c: str) -> list[str]:
     """What all cells share: the gates i, g, f, o before their nonlinearity and c -> h', c'."""
+
+    def norm(value: str, gamma: Array, beta: Array) -> str:
+        return graph.op("LayerNormalization", value, gamma, beta, epsilon=LAYER_NORM_EPSILON)
+
+    normed = "c_norm.gamma" in weights
+    if normed:  # each gate by itself
+        parts = [np.split(weights[f"gates_norm.{name}"], GATES) for name in ("gamma", "beta")]
+        gates = [norm(*one) for one in zip(gates, *parts, strict=True)]
     i, g, f, o = gates
     forget = graph.op("Add", f, np.array(FORGET_BIAS, dtype=np.float32))
     kept = graph.op("Mul", graph.op("Sigmoid", forget), c)
     new = graph.op("Mul", graph.op("Sigmoid", i), graph.op("Tanh", g))
     c_new = graph.op("Add", kept, new)
-    shown = graph.layer_norm(c_new, c_norm["gamma"], c_norm["beta"]) if c_norm else c_new
+    shown = norm(c_new, weights["c_norm.gamma"], weights["c_norm.beta"]) if normed else c_new
     return [graph.op("Mul", graph.op("Sigmoid", o), graph.op("Tanh", shown)), c_new]
 
 
@@ -303,32 +268,27 @@ def part_of(weights: Weights, name: str) -> Weights:
 class Graph:
     """An ONNX graph that grows by one operator at a time; values are known by their names.
 
-    Args:
-        prefix: begins the names that are made here: they may not meet those of a graph around it.
+    `prefix` begins the names that are made here: they may not meet those of a graph around it.
     """
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, name: str, prefix: str = "") -> None:
+        import onnx
+
+        self._onnx: ModuleType = onnx
         self._prefix = prefix
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-        self._inputs: list[Any] = []
-        self._outputs: list[Any] = []
+        self.proto = onnx.GraphProto(name=name)
 
     def input(self, name: str, *shape: int | str, type: str = "FLOAT") -> str:
         """Add an input of that shape, whose letters stand for any number; its name."""
-        from onnx import TensorProto, helper
-
-        number = getattr(TensorProto, type)
-        self._inputs.append(helper.make_tensor_value_info(name, number, shape))
+        number = getattr(self._onnx.TensorProto, type)
+        self.proto.input.append(self._onnx.helper.make_tensor_value_info(name, number, shape))
         return name
 
     def output(self, name: str, value: str, width: int) -> None:
         """Make a value [B, width] an output of that name."""
-        from onnx import TensorProto, helper
-
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
-        info = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", width])
-        self._outputs.append(info)
+        helper, number = self._onnx.helper, self._onnx.TensorProto.FLOAT
+        self.proto.node.append(helper.make_node("Identity", [value], [name]))
+        self.proto.output.append(helper.make_tensor_value_info(name, number, ["B", width]))
 
     def op(self, kind: str, *inputs: Value, **attributes: Any) -> str:
         """Add an operator of one output; its name."""
@@ -336,21 +296,18 @@ class Graph:
 
     def ops(self, kind: str, *inputs: Value, outputs: int, **attributes: Any) -> list[str]:
         """Add an operator; the names of its outputs. Inputs are values by name, or constants."""
-        from onnx import helper
-
-        name = f"{self._prefix}{kind}_{len(self._nodes)}"
+        name = f"{self._prefix}{kind}_{len(self.proto.node)}"
         names = [name] if outputs == 1 else [f"{name}_{number}" for number in range(outputs)]
         given = [one if isinstance(one, str) else self._constant(one) for one in inputs]
-        self._nodes.append(helper.make_node(kind, given, names, name, **attributes))
+        node = self._onnx.helper.make_node(kind, given, names, name, **attributes)
+        self.proto.node.append(node)
         return names
 
-    def _constant(self, value: int | list[int] | npt.NDArray[np.float32]) -> str:
+    def _constant(self, value: int | list[int] | Array) -> str:
         """Add numbers: of the array's type, else int64, as shapes and axes are."""
-        from onnx import numpy_helper
-
-        name = f"{self._prefix}constant_{len(self._constants)}"
+        name = f"{self._prefix}constant_{len(self.proto.initializer)}"
         array = value if isinstance(value, np.ndarray) else np.array(value, dtype=np.int64)
-        self._constants.append(numpy_helper.from_array(array, name))
+        self.proto.initializer.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
     def parts(self, value: str, count: int) -> list[str]:
@@ -361,25 +318,15 @@ class Graph:
         """[B, sum(widths)] -> one [B, width] each."""
         return self.ops("Split", value, widths, outputs=len(widths), axis=1)
 
-    def layer_norm(self, value: str, gamma: Value, beta: Value) -> str:
-        """Normalise over the last axis, then gain and shift."""
-        return self.op("LayerNormalization", value, gamma, beta, epsilon=LAYER_NORM_EPSILON)
-
-    def graph(self, name: str) -> GraphProto:
-        """What was built."""
-        from onnx import helper
-
-        return helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
-
-    def model(self, name: str) -> ModelProto:
-        """What was built as a whole file, checked against the standard."""
-        from onnx import checker, helper
-
+    def file(self) -> bytes:
+        """The graph as a whole file, checked against the standard."""
+        helper = self._onnx.helper
         model = helper.make_model(
-            self.graph(name),
+            self.proto,
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
             producer_name="sketchrnn",
         )
-        checker.check_model(model, full_check=True)
-        return model
+        self._onnx.checker.check_model(model, full_check=True)
+        content: bytes = model.SerializeToString()
+        return content

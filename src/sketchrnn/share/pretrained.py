@@ -14,17 +14,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
+from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import write_text, write_together
 from sketchrnn.runs import BEST, CONFIG, LAST, MODEL, RunConfig, save_tensors, write_config
 from sketchrnn.share import hub
 from sketchrnn.share.card import CardWords, model_card
-
-if TYPE_CHECKING:
-    from sketchrnn.drawing.coder import Coder
 
 CARD, SHEET, SHEET_PNG = "README.md", "sheet.svg", "sheet.png"
 FILES = (CONFIG, MODEL, CARD, SHEET, SHEET_PNG)
@@ -86,9 +84,8 @@ def push_to_hub(
 def _save(model: Coder, folder: Path, load_as: str, words: CardWords) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise SketchRNNError(f"{folder}: is no folder; a model is saved as one")
-    for name in (BEST, LAST):
-        if (folder / name).exists():
-            raise SketchRNNError(f"{folder}: is a run folder, which stays as it is; name another")
+    if (folder / BEST).exists() or (folder / LAST).exists():
+        raise SketchRNNError(f"{folder}: is a run folder, which stays as it is; name another")
     shown = ", ".join(f"{temperature:g}" for temperature in TEMPERATURES)
     caption = f"New drawings at temperatures {shown}: the first of seed {SEED}, none left out"
     with TemporaryDirectory() as made:

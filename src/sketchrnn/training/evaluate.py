@@ -39,8 +39,8 @@ class Evaluation:
         L_p_masked: L_p over the N_s true points only (the reference notebook's convention).
         L_KL: raw, [n]; None for a decoder-only model.
         nats_per_drawing: -log p(drawing | z) in the user's units: the N_s points and the end, not
-            divided by anything, so without N_max and scale. (A drawing of just N_max points has no
-            step left to end in; its end is not counted.) What z itself costs is L_KL's matter.
+            divided by anything, so independent of N_max and scale. (A drawing of just N_max points
+            has no step left to end in; its end is not counted.) What z itself costs is in L_KL.
         lengths: N_s.
     """
 
@@ -187,7 +187,7 @@ def evaluate(
 
     Returns:
         What `sketchrnn evaluate --json` prints, and `warnings`: what makes these losses misleading,
-        where the data are not prepared as those that the model learned from.
+        where the data are not prepared like those that the model learned from.
 
     Raises:
         SketchRNNError: no such split, or nothing in it that the model can read.
@@ -200,7 +200,7 @@ def evaluate(
 def compare(
     model_a: Coder, model_b: Coder, data: Data, split: str = "test", *, seed: int = 0
 ) -> dict[str, Any]:
-    """Two models on the same drawings: those of a split that both can read, to their end.
+    """Compare two models on the same drawings: those of a split that both can read to the end.
 
     >>> import sketchrnn
     >>> models = sketchrnn.load("cat_pig"), sketchrnn.load("car")
@@ -265,10 +265,10 @@ def _readable(dataset: Dataset, split: str, N_max: int) -> tuple[Drawings, int]:
 def unlike(
     facts: DataFacts, N_max: int, dataset: Dataset, sources: Sequence[str] = ()
 ) -> list[str]:
-    """What differs from the drawings that a model learned from, and the command that mends it.
+    """What differs from the drawings that a model learned from, and the command that fixes it.
 
-    A line each; only what is known of both is compared, and of the drawings those of the training
-    split. `facts` and `N_max` are the model's; the command reads `sources`.
+    One line each; only what is known of both is compared, and only the training split of the
+    drawings. `facts` and `N_max` are the model's; the command reads `sources`.
     """
     lines, options = [], []
     if (dataset.train.lengths <= (facts.max_points or 0)).any():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def train(
     resume: bool = False,
     begin_with: str | os.PathLike[str] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Record]:
+) -> Generator[Record]:
     """Train, keep the run folder, and yield every record as it is logged.
 
     Bad input is found, and the folder made, before the first record is asked for; later errors are
@@ -130,7 +130,7 @@ def _steps(
     dataset: Dataset,
     facts: DataFacts,
     should_stop: Callable[[], bool],
-) -> Iterator[Record]:
+) -> Generator[Record]:
     config = trainer.training
     counted_at = saved_at = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""A training from data and a preset to the run, as a person starts it: `sketchrnn.train`."""
+"""A training as a user starts it, from data and a preset to a run: `sketchrnn.train`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def train(
     quiet: bool = False,
     **numbers: Any,
 ) -> Record:
-    """Train a model, and show on stderr how it goes. Ctrl-C saves and ends.
+    """Train a model, showing progress on stderr. Ctrl-C saves and stops.
 
     >>> import sketchrnn
     >>> end = sketchrnn.train("doodles:50", "run", max_steps=3, decoder_size=16, quiet=True)
@@ -44,17 +44,17 @@ def train(
 
     Args:
         data: files of any known format or doodles[:COUNT[:SEED[:KIND+KIND]]], or a Dataset; with
-            `resume` only where the files have moved, else ().
-        run: the run folder to make, or to go on with.
-        preset: what sets all numbers (`training.config.PRESETS`); by default "laptop", and "few"
+            `resume` only if the files have moved, otherwise ().
+        run: the run folder to make, or to continue.
+        preset: what sets all numbers (`training.config.PRESETS`); by default "laptop", or "few"
             with `begin_with`.
         begin_with: a run folder or a starter model whose weights, cells and sizes to begin with.
         max_points: leave out drawings with more points.
-        resume: go on from the last checkpoint of the run, as if it had never stopped.
+        resume: continue from the run's last checkpoint, as if it had never stopped.
         device: auto, cpu, cuda, ...: where to compute.
         backend: how the cells are run over time.
         quiet: show nothing.
-        numbers: fields of ModelConfig and TrainingConfig that are not the preset's.
+        numbers: fields of ModelConfig and TrainingConfig, in place of the preset's.
 
     Returns:
         The last record of the run's log: `step`, `reason`, `best_step`, `best_loss`, `seconds`.
@@ -116,7 +116,7 @@ def new_settings(
 ) -> tuple[dict[str, Any], TrainingConfig]:
     """The numbers of a preset, and of the model to begin with, changed by those that are given.
 
-    Of the model all but N_max, which is of the drawings.
+    The model's are all but N_max, which comes from the drawings.
     """
     if not isinstance(data, Dataset) and not source_names(data):
         raise SketchRNNError("name the data to train on: a data file, or doodles")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sketchrnn.cli.options import add_drawing_options, add_input_options, add_model_and_drawings
+from sketchrnn.cli import options
 from sketchrnn.cli.task import Task
 
 
@@ -17,12 +17,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Draw what is to C as B is to A, from z = C + (B - A): for a cat's head, a"
         " whole cat and a pig's head, a whole pig. It gets the place and size of C.",
     )
-    add_model_and_drawings(parser, nargs=3)
-    parser.add_argument(
-        "-n", type=int, default=1, metavar="N", help="drawings of the same z (default 1)"
-    )
-    add_drawing_options(parser, [0.1], pages=True)
-    add_input_options(parser)
+    options.add_model_and_drawings(parser, nargs=3)
+    same_z = "drawings of the same z (default 1)"
+    parser.add_argument("-n", type=int, default=1, metavar="N", help=same_z)
+    options.add_drawing_options(parser, [0.1], pages=True)
+    options.add_input_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     # before PyTorch is loaded, so that a wrong flag fails at once
     settings = BenchSettings(**given_fields(arguments, BenchSettings))
-    from sketchrnn.bench.report import to_text
+    from sketchrnn.bench.printing import to_text
     from sketchrnn.bench.run import bench
 
     result = bench(arguments.what, settings)

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sketchrnn.cli.options import (
-    add_drawing_options,
-    add_input_options,
-    add_model_and_drawings,
-    load_model,
-    named,
-)
+from sketchrnn.cli import options
 from sketchrnn.cli.task import Task
-from sketchrnn.errors import SketchRNNError
-
-if TYPE_CHECKING:
-    from sketchrnn.api import Model
-    from sketchrnn.drawing.complete import Completion
-    from sketchrnn.drawing.inputs import Input
+from sketchrnn.errors import SketchRNNError, naming
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,17 +20,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " the rest in colour, exactly from where it stops. A drawing of a data file is finished;"
         " its first part is taken with --strokes or --points.",
     )
-    add_model_and_drawings(parser, "; decoder-only ones, too")
-    parser.add_argument(
-        "-n", type=int, default=10, metavar="N", help="endings of each, a temperature (default 10)"
-    )
+    options.add_model_and_drawings(parser, "; decoder-only ones, too")
+    each = "endings of each, a temperature (default 10)"
+    parser.add_argument("-n", type=int, default=10, metavar="N", help=each)
     part = parser.add_mutually_exclusive_group()
-    part.add_argument(
-        "--strokes", type=int, metavar="K", help="take only the first K strokes of the drawing"
-    )
-    part.add_argument(
-        "--points", type=int, metavar="K", help="take only the first K points of the drawing"
-    )
+    for kind in ("strokes", "points"):
+        first = f"take only the first K {kind} of the drawing"
+        part.add_argument(f"--{kind}", type=int, metavar="K", help=first)
     parser.add_argument(
         "--pen",
         choices=("auto", "down", "up"),
@@ -62,8 +47,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how large a part from outside is beside the whole, 1 for as large (default: what the"
         " model finds likeliest)",
     )
-    add_drawing_options(parser, [0.4], pages=True)
-    add_input_options(parser)
+    options.add_drawing_options(parser, [0.4], pages=True)
+    options.add_input_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,40 +60,33 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.drawing.sheets import completion_sheet, temperature_labels
 
     task = Task(arguments)
-    check_count(arguments.n)
+    n, seed, z = check_count(arguments.n), task.seed, arguments.z
     if arguments.of_size is not None:
-        named("--of-size", check_share, arguments.of_size)
-    model = load_model(arguments)
-    if arguments.z is not None or arguments.sample_z:
-        model.need_encoder("--z" if arguments.z is not None else "--sample-z")
-    if arguments.z == "prior" and arguments.sample_z:
+        options.named("--of-size", check_share, arguments.of_size)
+    model = options.load_model(arguments)
+    if z is not None or arguments.sample_z:
+        model.need_encoder("--sample-z" if z is None else "--z")
+    if z == "prior" and arguments.sample_z:
         raise SketchRNNError("--z prior does not look at the part: leave out --sample-z")
     parts = []
     for given in read_given(model, arguments.drawings):
         part = first_part(given, strokes=arguments.strokes, points=arguments.points)
         parts.append(fitted_part(model, part, as_is=arguments.as_is, share=arguments.of_size))
     labels = temperature_labels(task.temperatures) or [""]
-    rows = [
-        (label, part.given.sketch, _completions(model, part, arguments, temperature, task.seed))
-        for part in parts
-        for label, temperature in zip(labels, task.temperatures, strict=True)
-    ]
-    every = ([one.sketch for one in completions] for _, _, completions in rows)
+    rows = []
+    for one in parts:
+        settings: dict[str, Any] = {
+            "pen": arguments.pen or one.given.pen or "auto",
+            "z": "part" if z == "part" else None,
+            "seed": seed,
+        }
+        with naming(one.given.name):
+            if arguments.sample_z:
+                settings["z"] = model.encode([one.sketch] * n, sample=True, seed=seed)
+            for label, temperature in zip(labels, task.temperatures, strict=True):
+                drawn = list(model.complete(one.sketch, n, temperature=temperature, **settings))
+                if one.fitted is not None:
+                    drawn = [each.placed(one.given.sketch, one.fitted) for each in drawn]
+                rows.append((label, one.given.sketch, drawn))
+    every = ([each.sketch for each in drawn] for _, _, drawn in rows)
     return task.write(completion_sheet(rows), every, parts)
-
-
-def _completions(
-    model: Model, part: Input, arguments: argparse.Namespace, temperature: float, seed: int
-) -> list[Completion]:
-    """The ways in which the model goes on with a part, in its own place and size."""
-    from sketchrnn.drawing.inputs import naming
-
-    n, pen = arguments.n, arguments.pen or part.given.pen or "auto"
-    with naming(part.given):
-        z: Any = "part" if arguments.z == "part" else None
-        if arguments.sample_z:
-            z = model.encode([part.sketch] * n, sample=True, seed=seed)
-        drawn = model.complete(part.sketch, n, temperature=temperature, z=z, pen=pen, seed=seed)
-    if part.fitted is None:
-        return list(drawn)
-    return [one.placed(part.given.sketch, part.fitted) for one in drawn]

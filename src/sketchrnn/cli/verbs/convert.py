@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn import registry
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
@@ -32,7 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " scaled or simplified, but to fit a page or a sheet. One drawing in a picture keeps its"
         " own coordinates, several make a sheet. No model is needed.",
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "drawings",
         nargs="+",
         metavar="DRAWING",
@@ -40,24 +41,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         f" data file; or DATA, a file or folder of many: all of it as data, the first {SHOWN} in a"
         " picture",
     )
-    parser.add_argument("--split", help="only train, valid or test of each DATA")
-    parser.add_argument("-n", type=int, metavar="N", help="only the first N drawings of each DATA")
-    parser.add_argument(
-        "--columns", type=int, metavar="N", help="drawings a row (default: what fits best)"
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        required=True,
-        metavar="FILE",
-        help=f"{OUTPUT_HELP}; - for SVG on standard output",
-    )
-    parser.add_argument(
-        "--each", metavar="DIR", help="also write every drawing as a file: DIR/drawing-000.svg, ..."
-    )
-    parser.add_argument(
-        "--as", dest="each_as", metavar="ENDING", help="of --each (default: the ending of -o)"
-    )
+    add("--split", help="only train, valid or test of each DATA")
+    add("-n", type=int, metavar="N", help="only the first N drawings of each DATA")
+    add("--columns", type=int, metavar="N", help="drawings a row (default: what fits best)")
+    written = f"{OUTPUT_HELP}; - for SVG on standard output"
+    add("-o", "--output", required=True, metavar="FILE", help=written)
+    each = "also write every drawing as a file: DIR/drawing-000.svg, ..."
+    add("--each", metavar="DIR", help=each)
+    each_as = "of --each (default: the ending of -o)"
+    add("--as", dest="each_as", metavar="ENDING", help=each_as)
     add_page_options(parser)
 
 
@@ -67,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name, value in (("-n", limit), ("--columns", arguments.columns)):
         if value is not None and value < 1:
             raise SketchRNNError(f"{name} must be at least 1, got {value}")
-    as_data = output.ending in registry.endings(writes="data")
+    data = registry.endings(writes="data")
+    as_data = output.ending in data
     if as_data and arguments.columns is not None:
         raise SketchRNNError(f"{output.path}: is data, which has no columns: leave out --columns")
     if limit is None and not as_data and output.each is None:
@@ -77,12 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
         found = list(found)
         if not found:
             raise SketchRNNError("there is no drawing in what was named")
-        each_as_data = output.each_ending in registry.endings(writes="data")
+        each_as_data = output.each_ending in data
         output.write_each(one.as_data if each_as_data else one.sketch for one in found)
     if as_data:
         output.write_data(found)
     else:
-        _write_picture(output, list(found), limit, arguments.columns)
+        output.write_picture(_picture(output, list(found), limit, arguments.columns))
     return 0
 
 
@@ -92,37 +85,30 @@ def _read(arguments: argparse.Namespace, limit: int | None) -> Iterator[Found]:
     from sketchrnn.data.places import read_given
 
     pairs = [(spec, holds_many(spec)) for spec in arguments.drawings]
-    options = {"--split": arguments.split, "-n": arguments.n}
-    check_whole_data(options, named=any(many for _, many in pairs))
+    if not any(many for _, many in pairs):
+        check_whole_data({"--split": arguments.split, "-n": arguments.n})
     singles = iter(read_given([spec for spec, many in pairs if not many]))
     for spec, many in pairs:
-        if many:
-            drawings = gather(spec, arguments.split, lambda line: print(line, file=sys.stderr))
-            yield from islice(drawings, limit)
-            if arguments.n is None and limit is not None:
-                _say_more(spec, limit, drawings)
+        if not many:
+            given = next(singles)
+            if given.note:
+                print(f"{given.name}: {given.note}", file=sys.stderr)
+            yield single(spec, given)
             continue
-        given = next(singles)
-        if given.note:
-            print(f"{given.name}: {given.note}", file=sys.stderr)
-        yield single(spec, given)
+        drawings = gather(spec, arguments.split, lambda line: print(line, file=sys.stderr))
+        yield from islice(drawings, limit)
+        if arguments.n is None and limit is not None:
+            count = limit
+            with suppress(SketchRNNError):  # what is damaged there is not asked for
+                for _ in islice(drawings, COUNTED):
+                    count += 1
+            if count > limit:
+                total = f"over {COUNTED:,}" if count == limit + COUNTED else f"{count:,}"
+                print(f"{spec}: the first {limit} of {total}; -n for more", file=sys.stderr)
 
 
-def _say_more(spec: str, shown: int, rest: Iterator[Found]) -> None:
-    """Say how many drawings there are beyond those that are shown, if any."""
-    count = 0
-    with suppress(SketchRNNError):  # what is damaged there is not asked for
-        for _ in islice(rest, COUNTED):
-            count += 1
-    if count:
-        total = f"over {COUNTED:,}" if count == COUNTED else f"{shown + count:,}"
-        print(f"{spec}: the first {shown} of {total}; -n for more", file=sys.stderr)
-
-
-def _write_picture(
-    output: Output, found: list[Found], limit: int | None, columns: int | None
-) -> None:
-    """Write a drawing, or a sheet or page of several, of which the first of each data source."""
+def _picture(output: Output, found: list[Found], limit: int | None, columns: int | None) -> Any:
+    """A drawing, or a sheet or page of several, of which the first of each data source."""
     from sketchrnn.figures.sheet import SketchSheet
 
     shown = [one.sketch for one in found if limit is not None or one.number < SHOWN]
@@ -134,8 +120,5 @@ def _write_picture(
             f"{len(shown):,} drawings in one picture; give -n, at most {MOST_SHOWN:,}"
         )
     if output.paper is not None:
-        output.write_page(output.paper.place(shown, columns))
-    elif len(shown) > 1 or columns is not None:
-        output.write_sheet(SketchSheet.grid(shown, columns))
-    else:
-        output.write_sheet(shown[0])
+        return output.paper.place(shown, columns)
+    return SketchSheet.grid(shown, columns) if len(shown) > 1 or columns is not None else shown[0]

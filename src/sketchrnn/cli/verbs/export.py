@@ -24,7 +24,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " reads: weights of 16 bits up to 10. It holds LSTM cells only (train with --encoder-cell"
         " lstm --decoder-cell lstm).",
     )
-    _add_common(magenta, "FILE.json", "the file")
+    onnx = kinds.add_parser(
+        "onnx",
+        help="ONNX: the encoder, and one step of the decoder",
+        usage="%(prog)s RUN -o FOLDER [options]",
+        description="Write a model as ONNX files: the encoder, and one step of the decoder.",
+    )
+    outputs = (
+        (magenta, "FILE.json", "the file to write"),
+        (onnx, "FOLDER", "the folder of the files to write"),
+    )
+    for kind, metavar, written in outputs:
+        add = kind.add_argument
+        add("model", metavar="RUN", help=MODEL_HELP)
+        add("-o", "--output", metavar=metavar, type=Path, required=True, help=written)
+        weights = "which weights (default best)"
+        add("--which", choices=("best", "last"), default="best", help=weights)
     magenta.add_argument("--name", help="what it draws (default: the run's classes)")
     magenta.add_argument(
         "--clip",
@@ -32,42 +47,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="move weights beyond the format's 10 there, which changes the model, instead of"
         " refusing",
     )
-    onnx = kinds.add_parser(
-        "onnx",
-        help="ONNX: the encoder, and one step of the decoder",
-        usage="%(prog)s RUN -o FOLDER [options]",
-        description="Write a model as ONNX files: the encoder, and one step of the decoder.",
-    )
-    _add_common(onnx, "FOLDER", "the folder of the files")
-
-
-def _add_common(parser: argparse.ArgumentParser, metavar: str, output: str) -> None:
-    parser.add_argument("model", metavar="RUN", help=MODEL_HELP)
-    parser.add_argument(
-        "-o", "--output", metavar=metavar, type=Path, required=True, help=f"{output} to write"
-    )
-    parser.add_argument(
-        "--which", choices=("best", "last"), default="best", help="which weights (default best)"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Load and write."""
     from sketchrnn.api import load
 
-    model = load(arguments.model, which=arguments.which)
+    model, output = load(arguments.model, which=arguments.which), arguments.output
     if arguments.kind == "magenta":
         from sketchrnn.share.magenta import export_published
 
-        output = arguments.output
-        clipped = export_published(model, output, name=arguments.name, clip=arguments.clip)
-        if clipped:
-            print(f"moved to the format's bound of 10: {clipped}")
+        moved = export_published(model, output, name=arguments.name, clip=arguments.clip)
+        if moved:
+            print(f"moved to the format's bound of 10: {moved}")
         written = [output]
     else:
         from sketchrnn.share.onnx_export import export_onnx
 
-        written = export_onnx(model, arguments.output)
+        written = export_onnx(model, output)
     for path in written:
         print(f"wrote {path}")
     return 0

@@ -21,16 +21,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Make a run folder of a JSON file of published weights, decoder-only or VAE;"
         " every verb that takes a RUN takes it.",
     )
-    magenta.add_argument("file", metavar="FILE", type=Path, help="a .json of published weights")
-    magenta.add_argument(
-        "-o",
-        "--output",
-        metavar="RUN",
-        type=Path,
-        required=True,
-        help="the run folder: a new or empty one, or one that an import made",
-    )
-    magenta.add_argument(
+    add = magenta.add_argument
+    add("file", metavar="FILE", type=Path, help="a .json of published weights")
+    folder = "the run folder: a new or empty one, or one that an import made"
+    add("-o", "--output", metavar="RUN", type=Path, required=True, help=folder)
+    add(
         "--scale",
         type=float,
         metavar="PX",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sketchrnn.cli.options import add_drawing_options, add_input_options, add_model_and_drawings
+from sketchrnn.cli import options
 from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
 
@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " (top left, top right, bottom left, bottom right) fill a grid; of three, the fourth"
         " corner is C + (B - A). All are drawn with the same random numbers: only z changes.",
     )
-    add_model_and_drawings(parser)
+    options.add_model_and_drawings(parser)
     parser.add_argument(
         "-n",
         type=int,
@@ -30,11 +30,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"drawings on the way, ends included (default {STEPS}), or on each side of the grid"
         f" (default {SIDE})",
     )
-    parser.add_argument(
-        "--linear", action="store_true", help="along straight lines, not on the sphere"
-    )
-    add_drawing_options(parser, [0.1], pages=True)
-    add_input_options(parser)
+    straight = "along straight lines, not on the sphere"
+    parser.add_argument("--linear", action="store_true", help=straight)
+    options.add_drawing_options(parser, [0.1], pages=True)
+    options.add_input_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from sketchrnn.cli.options import (
-    add_drawing_options,
-    add_input_options,
-    add_model_and_drawings,
-    load_model,
-)
+from sketchrnn.cli import options
 from sketchrnn.cli.output import STANDARD_OUTPUT, Output, say_notes
-
-if TYPE_CHECKING:
-    from sketchrnn.drawing.inputs import Input
-    from sketchrnn.drawing.likelihood import Likelihood
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,41 +20,36 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " The sheet shows each stroke in the colour of its surprise, from grey to red. z is mu and"
         " nothing is drawn by chance, so there is neither a temperature nor a seed.",
     )
-    add_model_and_drawings(parser, "")
-    add_drawing_options(parser, None, each=False, pages=True)
-    add_input_options(parser, sample=False)
+    options.add_model_and_drawings(parser, "")
+    options.add_drawing_options(parser, None, each=False, pages=True)
+    options.add_input_options(parser, sample=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print and draw."""
+    from sketchrnn.data.tables import text_table
     from sketchrnn.drawing.inputs import read_inputs
     from sketchrnn.drawing.sheets import likelihood_sheet
 
     output = Output(arguments)
-    model = load_model(arguments)
+    model = options.load_model(arguments)
     inputs = read_inputs(model, arguments.drawings, as_is=arguments.as_is)
     found = model.likelihood([one.sketch for one in inputs])
     say_notes(inputs)
     if output.path != STANDARD_OUTPUT:
-        print(_table(inputs, found), end="")
+        header = ["drawing", "points", "nats", "nats a point", "KL", "end"]
+        rows = [
+            [
+                given.given.name,
+                len(one.point_nats),
+                f"{one.nats:.2f}",
+                f"{one.nats_per_point:.3f}",
+                "-" if one.KL_nats is None else f"{one.KL_nats:.2f}",
+                f"{one.end_nats:.2f}",
+                " ".join(f"{nats:.2f}" for nats in one.stroke_nats),
+            ]
+            for given, one in zip(inputs, found, strict=True)
+        ]
+        print(text_table([*header, "strokes, nats a point"], rows), end="")
     output.write_sheet(likelihood_sheet([one.given.sketch for one in inputs], found))
     return 0
-
-
-def _table(inputs: list[Input], found: list[Likelihood]) -> str:
-    from sketchrnn.data.tables import text_table
-
-    header = ["drawing", "points", "nats", "nats a point", "KL", "end", "strokes, nats a point"]
-    rows = [
-        [
-            one.given.name,
-            len(likelihood.point_nats),
-            f"{likelihood.nats:.2f}",
-            f"{likelihood.nats_per_point:.3f}",
-            "-" if likelihood.KL_nats is None else f"{likelihood.KL_nats:.2f}",
-            f"{likelihood.end_nats:.2f}",
-            " ".join(f"{nats:.2f}" for nats in likelihood.stroke_nats),
-        ]
-        for one, likelihood in zip(inputs, found, strict=True)
-    ]
-    return text_table(header, rows)

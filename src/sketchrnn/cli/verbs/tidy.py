@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sketchrnn.cli.options import add_drawing_options, add_input_options, add_model_and_drawings
+from sketchrnn.cli import options
 from sketchrnn.cli.task import Task
 
 SHOWN = 5
@@ -19,12 +19,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Redraw each drawing several times at a low temperature, and order what comes"
         f" out by the model's own likelihood: the best and the next, {SHOWN} in all, are written.",
     )
-    add_model_and_drawings(parser)
-    parser.add_argument(
-        "-n", type=int, default=16, metavar="N", help="how many to choose from (default 16)"
-    )
-    add_drawing_options(parser, [0.1], ladder=False, pages=True)
-    add_input_options(parser)
+    options.add_model_and_drawings(parser)
+    many = "how many to choose from (default 16)"
+    parser.add_argument("-n", type=int, default=16, metavar="N", help=many)
+    options.add_drawing_options(parser, [0.1], ladder=False, pages=True)
+    options.add_input_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sketchrnn.cli.options import (
-    add_drawing_options,
-    add_input_options,
-    add_model_and_drawings,
-    named,
-)
+from sketchrnn.cli import options
 from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
 
@@ -27,25 +22,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " or four drawings are the corners of a grid: chairs, to a model of cats, give cats like"
         " chairs and all between them.",
     )
-    add_model_and_drawings(parser)
-    parser.add_argument(
-        "-n",
-        type=int,
-        metavar="N",
-        help=f"how many (default {COUNT}), or how many on each side of the grid (default {SIDE})",
-    )
-    parser.add_argument(
-        "--spread",
-        type=float,
-        metavar="X",
-        help="how far z strays from mu, in sigmas of q(z | S): 0 is mu for all"
-        f" (default {SPREAD:g})",
-    )
-    parser.add_argument(
-        "--linear", action="store_true", help="a grid along straight lines, not on the sphere"
-    )
-    add_drawing_options(parser, [0.5], pages=True)
-    add_input_options(parser, sample=False)
+    options.add_model_and_drawings(parser)
+    add = parser.add_argument
+    many = f"how many (default {COUNT}), or how many on each side of the grid (default {SIDE})"
+    add("-n", type=int, metavar="N", help=many)
+    far = f"how far z strays from mu, in sigmas of q(z | S): 0 is mu for all (default {SPREAD:g})"
+    add("--spread", type=float, metavar="X", help=far)
+    add("--linear", action="store_true", help="a grid along straight lines, not on the sphere")
+    options.add_drawing_options(parser, [0.5], pages=True)
+    options.add_input_options(parser, sample=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     task = Task(arguments, ladder=count == 1)
     spread = SPREAD if arguments.spread is None else arguments.spread
-    named("--spread", check_spread, spread)
+    check_spread(spread)
     if count > 1 and arguments.spread is not None:
         raise SketchRNNError("a grid lies between its corners: leave out --spread")
     if count == 1 and arguments.linear:

@@ -8,9 +8,8 @@ that takes a run takes a starter's name; `about.json`, its facts; `card.md`, the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import STARTERS, starter_names
@@ -18,15 +17,11 @@ from sketchrnn.runs import STARTERS, starter_names
 ABOUT, CARD, SHEET = "about.json", "card.md", "sheet.svg"
 
 
-@dataclass(frozen=True)
-class Starter:
+class Starter(NamedTuple):
     """One model that comes with the package.
 
-    Attributes:
-        name: what to load it by.
-        path: its folder.
-        about: its facts: draws, conditional, data, licence, counts, weights, steps, minutes,
-            command, test (as `sketchrnn evaluate --json` prints), weaknesses.
+    `about` has its facts: draws, conditional, data, licence, counts, weights, steps, minutes,
+    command, test (as `sketchrnn evaluate --json` prints), weaknesses.
     """
 
     name: str
