@@ -144,18 +144,13 @@ def _cache() -> Path:
             return folder
     except (OSError, RuntimeError):  # RuntimeError: there is no home
         pass
-    return _own_folder()
+    return Path(_own_folder().name)
 
 
 @functools.cache
-def _own_folder() -> Path:
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
     """Where no cache can be kept: a new folder, gone with the process."""
-    holder = tempfile.TemporaryDirectory(prefix="sketchrnn-")
-    _holders.append(holder)
-    return Path(holder.name)
-
-
-_holders: list[tempfile.TemporaryDirectory[str]] = []
+    return tempfile.TemporaryDirectory(prefix="sketchrnn-")
 
 
 def _processor() -> bytes:
