@@ -144,13 +144,18 @@ def _cache() -> Path:
             return folder
     except (OSError, RuntimeError):  # RuntimeError: there is no home
         pass
-    return Path(_own_folder().name)
+    return _own_folder()
 
 
 @functools.cache
-def _own_folder() -> tempfile.TemporaryDirectory[str]:
+def _own_folder() -> Path:
     """Where no cache can be kept: a new folder, gone with the process."""
-    return tempfile.TemporaryDirectory(prefix="sketchrnn-")
+    holder = tempfile.TemporaryDirectory(prefix="sketchrnn-")
+    _holders.append(holder)
+    return Path(holder.name)
+
+
+_holders: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _processor() -> bytes:
