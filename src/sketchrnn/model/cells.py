@@ -116,7 +116,8 @@ class LayerNormLSTMCell(Cell):
 
     def norms(self) -> tuple[Tensor, ...]:
         """Gain and shift of the gates' layer norm, then of c's."""
-        return (*self.gates_norm.parameters(), *self.c_norm.parameters())
+        gates, c = self.gates_norm, self.c_norm
+        return gates.gamma, gates.beta, c.gamma, c.beta
 
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
         """W_xh [D, 4H]; no bias, the layer norm's shift stands for it."""
@@ -164,7 +165,8 @@ class HyperLSTMCell(Cell):
 
     def norms(self) -> tuple[Tensor, ...]:
         """Gain and shift of the gates' layer norm, then of c's."""
-        return (*self.gates_norm.parameters(), *self.c_norm.parameters())
+        gates, c = self.gates_norm, self.c_norm
+        return gates.gamma, gates.beta, c.gamma, c.beta
 
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
         """W_xh beside the small LSTM's rows for x: [D, 4H + 4Y]; b is added after the scaling."""

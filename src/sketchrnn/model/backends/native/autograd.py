@@ -38,7 +38,7 @@ def unroll_native(
 ) -> Answer:
     """`model.unroll.unroll` for what cells.c can do: float32 on the CPU.
 
-    `packed` is `pack_weights` of the cell, where it serves more than one call.
+    `packed` is `pack_weights` of the cell, where it serves more than one call, without gradients.
 
     Raises:
         ValueError: arrays that do not fit together.
@@ -48,7 +48,9 @@ def unroll_native(
     _check(run, inputs.lengths_B, constant_BP)
     given = {"weights": run.weights_DP, "constant": constant_BP}
     given |= dict(zip(STATE, run.state, strict=False))
-    given |= _matrices(cell)
+    if packed is None:
+        given |= _matrices(cell)
+        packed = pack_weights(cell, bf16)
     given |= {f"main.{name}": norm for name, norm in zip(NORMS, cell.norms(), strict=False)}
     if isinstance(cell, HyperLSTMCell):
         given |= {
@@ -58,7 +60,7 @@ def unroll_native(
         given["b_z"] = torch.cat([cell.b_zw, cell.b_zw.new_zeros(GATES * cell.embedding)])
     h_TBH, *last = _Unroll.apply(  # type: ignore[no-untyped-call]
         inputs,
-        pack_weights(cell, bf16) if packed is None else packed,
+        packed,
         tuple(given),
         *(array.contiguous() for array in given.values()),
     )
@@ -125,7 +127,7 @@ class _Unroll(torch.autograd.Function):
             arrays[f"{part}.c"] = empty(max(kept, 2), B, H)
             arrays[f"{part}.gates"] = empty(kept, B, GATES * H)
             arrays[f"{part}.deviation"] = empty(kept, B, GATES)
-        if "alpha" in given:
+        if "alpha" in packed:
             arrays["hw"] = torch.empty_like(arrays["main.gates"])
             arrays["z"] = empty(kept, B, len(given["b_z"]))
         last = {
@@ -135,11 +137,12 @@ class _Unroll(torch.autograd.Function):
         }
         _run("forward", inputs, {**given, **packed, **arrays, **last})
         h = arrays["main.h"]
-        ctx.inputs, ctx.names = inputs, names
-        # h by another name, as a node that held its own output would hold itself; it is saved as
-        # well, so that writing into it is noticed
-        ctx.arrays = arrays | {"main.h": h.detach()}
-        ctx.save_for_backward(*values, h)
+        if inputs.learning:
+            ctx.inputs, ctx.names = inputs, names
+            # h by another name, as a node that held its own output would hold itself; it is saved
+            # as well, so that writing into it is noticed
+            ctx.arrays = arrays | {"main.h": h.detach()}
+            ctx.save_for_backward(*values, h)
         return h, *last.values()
 
     @staticmethod
