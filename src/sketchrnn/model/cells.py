@@ -116,7 +116,8 @@ class LayerNormLSTMCell(Cell):
 
     def norms(self) -> tuple[Tensor, ...]:
         """Gain and shift of the gates' layer norm, then of c's."""
-        return _gains_and_shifts(self.gates_norm, self.c_norm)
+        gates, c = self.gates_norm, self.c_norm
+        return gates.gamma, gates.beta, c.gamma, c.beta
 
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
         """W_xh [D, 4H]; no bias, the layer norm's shift stands for it."""
@@ -164,7 +165,8 @@ class HyperLSTMCell(Cell):
 
     def norms(self) -> tuple[Tensor, ...]:
         """Gain and shift of the gates' layer norm, then of c's."""
-        return _gains_and_shifts(self.gates_norm, self.c_norm)
+        gates, c = self.gates_norm, self.c_norm
+        return gates.gamma, gates.beta, c.gamma, c.beta
 
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
         """W_xh beside the small LSTM's rows for x: [D, 4H + 4Y]; b is added after the scaling."""
@@ -214,10 +216,6 @@ class LayerNorm(nn.Module):
         blocks = x.reshape(len(x), self.groups, self.size)
         normal = functional.layer_norm(blocks, (self.size,), eps=LAYER_NORM_EPSILON)
         return torch.addcmul(self.beta, normal.reshape(x.shape), self.gamma)
-
-
-def _gains_and_shifts(*layers: LayerNorm) -> tuple[Tensor, ...]:
-    return tuple(part for layer in layers for part in (layer.gamma, layer.beta))
 
 
 def gated_update(

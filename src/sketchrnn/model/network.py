@@ -64,16 +64,10 @@ class Network(nn.Module):
         *,
         backend: Backend = AUTO,
     ) -> tuple[Tensor, Tensor]:
-        """Drawings -> mu and log-variance of q(z | S) (eq. 2 and the line after it).
+        """Drawings -> mu_BZ and log_variance_BZ of q(z | S) (eq. 2 and the line after it).
 
-        Args:
-            points_BT5: stroke-5 rows without the start token; what lies past a length is not read.
-            lengths_B: true numbers of points N_s, at least 1.
-            dropout: recurrent dropout of the two directions, of at least the longest length.
-            backend: how the cells are run over time.
-
-        Returns:
-            mu_BZ and log_variance_BZ.
+        The stroke-5 rows are without the start token; what lies past a length, the number of points
+        N_s of at least 1, is not read. The dropout of each direction covers the longest at least.
         """
         T = points_BT5.shape[1]
         if backend.name != "triton":  # there, where the longest is not known without waiting
@@ -93,22 +87,12 @@ class Network(nn.Module):
         h_B2H = torch.cat([h_BH for _, (h_BH, *_) in results], dim=1)
         return self.to_mu(h_B2H), self.to_log_variance(h_B2H)
 
-    def context(self, z_BZ: Tensor | None, count: int) -> Tensor:
-        """What the decoder is given at every step, the same for a whole drawing: [B, C].
-
-        That is z; nothing for a decoder-only model (`count` rows of no numbers).
-        """
-        return self.head.weight.new_empty(count, 0) if z_BZ is None else z_BZ
-
     def begin(self, z_BZ: Tensor | None, count: int = 1, *, backend: Backend = AUTO) -> Any:
         """The decoder's memory before the first point; it begins with tanh(W_z z + b_z), or zeros.
 
-        Args:
-            z_BZ: latent vectors, None for a decoder-only model.
-            count: B, where z is None.
-            backend: what the decoder is run by.
+        A decoder-only model has no z, and `count` for B.
         """
-        context_BC = self.context(z_BZ, count)
+        context_BC = self.head.weight.new_empty(count, 0) if z_BZ is None else z_BZ
         if z_BZ is None or not self.decoding.start_size:
             start_BS = context_BC.new_zeros(len(context_BC), self.decoding.start_size)
         else:
@@ -125,15 +109,11 @@ class Network(nn.Module):
         *,
         backend: Backend = AUTO,
     ) -> tuple[Mixture, Any]:
-        """The distribution of each next point, given the points before it.
+        """The distribution of each next point, given the points before it: S_0 ... S_{T-1}.
 
         Args:
-            inputs_BT5: S_0 ... S_{T-1}, the start token first.
-            z_BZ: latent vectors, None for a decoder-only model.
-            memory: to go on from; by default z's beginning.
-            dropout: recurrent dropout of the T steps.
+            memory: to go on from; by default z's beginning, run by `backend`.
             lengths_B: how many steps of each row are wanted, at least 1; None for T.
-            backend: what the decoder is run by, where it begins here.
 
         Returns:
             Mixture with leading shape [B, T], and the memory after the last step. With `lengths_B`

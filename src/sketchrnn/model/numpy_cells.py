@@ -119,30 +119,27 @@ def _two(config: ModelConfig) -> tuple[int, ...]:
 
 
 def _lstm_shapes(D: int, H: int) -> Shapes:
-    return {"W_xh": (D, GATES * H), "W_hh": (H, GATES * H)}
+    return {"W_xh": (D, GATES * H), "W_hh": (H, GATES * H), "bias": (GATES * H,)}
 
 
 def _norm_shapes(D: int, H: int) -> Shapes:
-    norms = {f"gates_norm.{part}": (GATES * H,) for part in ("gamma", "beta")}
-    norms |= {f"c_norm.{part}": (H,) for part in ("gamma", "beta")}
-    return _lstm_shapes(D, H) | norms
+    shapes: Shapes = {"W_xh": (D, GATES * H), "W_hh": (H, GATES * H)}
+    for part in ("gamma", "beta"):
+        shapes |= {f"gates_norm.{part}": (GATES * H,), f"c_norm.{part}": (H,)}
+    return shapes
 
 
 def _hyper_shapes(D: int, config: ModelConfig) -> Shapes:
     H, Y, E = config.decoder_size, config.hyper_size, config.hyper_embedding
     small = {f"hyper.{name}": shape for name, shape in _norm_shapes(D + H, Y).items()}
-    return (
-        _norm_shapes(D, H)
-        | small
-        | {
-            "bias": (GATES * H,),
-            "W_zw": (Y, 2 * GATES * E),
-            "b_zw": (2 * GATES * E,),
-            "W_alpha": (2 * GATES, E, H),
-            "W_zb": (Y, GATES * E),
-            "W_beta": (GATES, E, H),
-        }
-    )
+    embeddings = {
+        "W_zw": (Y, 2 * GATES * E),
+        "b_zw": (2 * GATES * E,),
+        "W_alpha": (2 * GATES, E, H),
+        "W_zb": (Y, GATES * E),
+        "W_beta": (GATES, E, H),
+    }
+    return _norm_shapes(D, H) | small | embeddings | {"bias": (GATES * H,)}
 
 
 def _hyper_input_weights(w: Weights) -> tuple[Array, Array]:
@@ -153,9 +150,7 @@ def _hyper_input_weights(w: Weights) -> tuple[Array, Array]:
 
 CELLS = {
     "lstm": NumpyCell(
-        lambda D, config: (
-            _lstm_shapes(D, config.decoder_size) | {"bias": (GATES * config.decoder_size,)}
-        ),
+        lambda D, config: _lstm_shapes(D, config.decoder_size),
         _two,
         lambda w: (w["W_xh"], w["bias"]),
         lstm,

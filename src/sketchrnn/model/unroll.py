@@ -115,18 +115,10 @@ def unroll(
     lengths_B: Tensor | None = None,
     backend: Backend = AUTO,
 ) -> Answer:
-    """Run a cell over T steps: step t takes x_TBD[t] @ weights_DP + constant as its projection.
+    """Run a cell over T steps; see `Run` for the arguments, `Answer` for what is returned.
 
-    A row of length n takes part in n steps: after them its state stands still, and h is 0. What
-    stands in x there is not read.
-
-    Args:
-        cell, x_TBD, weights_DP, constant, state, dropout: see `Run`.
-        lengths_B: int64 [B], each from 1 to T; None for T.
-        backend: by what.
-
-    Returns:
-        h of every step [T, B, H], and each row's state after its own last step.
+    A row of length n, from 1 to T (None: T), takes part in n steps: after them its state stands
+    still, and h is 0. What stands in x there is not read.
     """
     run = Run(cell, x_TBD, weights_DP, constant, state, dropout)
     return unroll_beside([run], lengths_B=lengths_B, backend=backend)[0]
@@ -144,10 +136,7 @@ def unroll_beside(
 
 
 class Stepper:
-    """A cell run step by step, without gradients: what sampling needs.
-
-    What can be prepared from the weights is prepared once.
-    """
+    """A cell run step by step, without gradients; its weights are prepared once."""
 
     def __init__(self, cell: Cell, weights_DP: Tensor, backend: Backend = AUTO) -> None:
         backend = backend.chosen(weights_DP, cell)

@@ -61,6 +61,54 @@ class Run:
     dropout: Dropout | None = None
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What stands beside the arrays that have a gradient, of G runs of one size side by side.
+
+    Attributes:
+        x_GTBD: what changes with time.
+        lengths_B: int64; how many steps each row takes part in, at least 1.
+        kept_GTBm: bool, recurrent dropout; None for none.
+        keep: the part that is kept.
+        half: round the factors of the products over the state to bfloat16.
+        learning: whether a backward pass may follow.
+    """
+
+    x_GTBD: Tensor
+    lengths_B: Tensor
+    kept_GTBm: Tensor | None
+    keep: float
+    half: bool
+    learning: bool
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], lengths_B: Tensor | None, bf16: bool) -> Inputs:
+        """Those of some runs; without lengths all rows take part in all steps."""
+        x_GTBD = beside([run.x_TBD for run in runs])
+        _, T, B, _ = x_GTBD.shape
+        dropouts = [run.dropout for run in runs if run.dropout is not None]
+        return cls(
+            x_GTBD,
+            torch.full((B,), T, device=x_GTBD.device)
+            if lengths_B is None
+            else lengths_B.contiguous(),
+            beside([dropout.kept_TBm for dropout in dropouts]) if dropouts else None,
+            dropouts[0].keep if dropouts else 1.0,
+            bf16,
+            torch.is_grad_enabled() and any(map(_learns, runs)),
+        )
+
+
+def _learns(run: Run) -> bool:
+    parts = (run.weights_DP, run.constant, *run.state, *run.cell.parameters())
+    return any(part.requires_grad for part in parts)
+
+
+def beside(parts: Sequence[Tensor]) -> Tensor:
+    """Stacked and contiguous; one alone without a copy."""
+    return parts[0][None].contiguous() if len(parts) == 1 else torch.stack(list(parts))
+
+
 class Engine(ABC):
     """One backend. It declares what it takes; whatever it does not take runs the plain loop."""
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sketchrnn.model.backends.native import library
-from sketchrnn.model.backends.native.autograd import Inputs, pack_weights, unroll_native
+from sketchrnn.model.backends.native.autograd import pack_weights, unroll_native
 from sketchrnn.model.backends.plain import Answer, Engine, Run, Step
 from sketchrnn.model.cells import Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCell, State
 
@@ -31,37 +31,14 @@ class Native(Engine):
 
     def unroll(self, runs: Sequence[Run], lengths_B: Tensor | None, bf16: bool) -> list[Answer]:
         """One run after the other: the threads share the rows of each."""
-        return [_unroll(run, lengths_B, bf16) for run in runs]
+        return [unroll_native(run, lengths_B, bf16) for run in runs]
 
     def stepper(self, cell: Cell, weights_DP: Tensor, bf16: bool) -> Step:
         """The weights are packed once."""
         packed = pack_weights(cell, bf16)
 
         def step(x_BD: Tensor, constant_BP: Tensor, state: State) -> State:
-            inputs = Inputs(
-                x_TBD=x_BD[None].contiguous(),
-                lengths_B=torch.ones(len(x_BD), dtype=torch.int64),
-                kept_TBm=None,
-                keep=1.0,
-                half=bf16,
-                learning=False,
-                packed=packed,
-            )
-            return unroll_native(cell, inputs, weights_DP, constant_BP, state)[1]
+            run = Run(cell, x_BD[None], weights_DP, constant_BP, state)
+            return unroll_native(run, None, bf16, packed)[1]
 
         return step
-
-
-def _unroll(run: Run, lengths_B: Tensor | None, bf16: bool) -> Answer:
-    T, B, _ = run.x_TBD.shape
-    parts = (run.weights_DP, run.constant, *run.state, *run.cell.parameters())
-    inputs = Inputs(
-        x_TBD=run.x_TBD.contiguous(),
-        lengths_B=torch.full((B,), T) if lengths_B is None else lengths_B.contiguous(),
-        kept_TBm=None if run.dropout is None else run.dropout.kept_TBm.contiguous(),
-        keep=1.0 if run.dropout is None else run.dropout.keep,
-        half=bf16,
-        learning=torch.is_grad_enabled() and any(part.requires_grad for part in parts),
-    )
-    constant_BP = run.constant.expand(B, -1)
-    return unroll_native(run.cell, inputs, run.weights_DP, constant_BP, run.state)

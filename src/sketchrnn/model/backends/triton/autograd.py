@@ -17,277 +17,184 @@ HyperLSTM's small LSTM, E its embedding; N columns of a step's product, K of its
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from sketchrnn.model.backends.plain import Answer, Inputs, Run, beside
+from sketchrnn.model.backends.triton import arrays
 from sketchrnn.model.backends.triton.arrays import (
-    ExtendedInputs,
-    Factors,
-    Gathered,
-    Inputs,
+    NORMS,
     Lstm,
-    LstmAdjoints,
-    Scaling,
-    Sum,
+    add_products,
+    extended_inputs,
     multiply,
 )
-from sketchrnn.model.cells import (
-    EMBEDDINGS,
-    Cell,
-    HyperLSTMCell,
-    LayerNormLSTMCell,
-    LSTMCell,
-    State,
-)
+from sketchrnn.model.backends.triton.kernels import backward_step, forward_step
+from sketchrnn.model.cells import EMBEDDINGS, HyperLSTMCell, LayerNormLSTMCell, LSTMCell
 from sketchrnn.model.config import GATES
 
+STATE = ("h0", "c0", "k0", "n0")
+SMALL_NORMS = tuple(f"small.{name}" for name in NORMS)
 
-def unroll_gpu(
-    cells: Sequence[Cell],
-    x_GTBD: Tensor,
-    weights_GDP: Tensor,
-    constant_GBP: Tensor,
-    state: State,
-    *,
-    kept_GTBm: Tensor | None = None,
-    keep: float = 1.0,
-    lengths_B: Tensor | None = None,
-    bf16: bool = False,
-) -> tuple[Tensor, State]:
-    """`model.unroll.unroll` for several cells of one kind and size at once, in float32.
 
-    Args:
-        cells: G of them; their inputs, weights and states stand beside each other in what follows.
-        x_GTBD, weights_GDP, constant_GBP: the projection of step t is x[t] @ weights + constant.
-        state: parts [G, B, ...] before the first step.
-        kept_GTBm, keep: recurrent dropout.
-        lengths_B: of the rows, the same for all cells; int64, each from 1 to T; None for T.
-        bf16: round the factors of products to bfloat16; sums and all else stay float32.
+def unroll_gpu(runs: Sequence[Run], lengths_B: Tensor | None, bf16: bool) -> list[Answer]:
+    """`model.unroll.unroll` of each run, all at once, in float32.
 
-    Returns:
-        h of every step [G, T, B, H], and each row's state after its own last step.
+    bf16: round the factors of products to bfloat16; sums and all else stay float32.
     """
-    _, T, B, _ = x_GTBD.shape
-    first = cells[0]
-    assert all(type(cell) is type(first) for cell in cells)
-    if lengths_B is None:
-        lengths_B = torch.full((B,), T, device=x_GTBD.device)
-    tensors = [weights_GDP, constant_GBP, *state]
-    tensors += [parameter for cell in cells for parameter in cell.parameters()]
-    inputs = Inputs(
-        x_GTBD=x_GTBD.contiguous(),
-        lengths_B=lengths_B.contiguous(),
-        kept_GTBm=None if kept_GTBm is None else kept_GTBm.contiguous().view(torch.uint8),
-        keep=keep,
-        half=bf16,
-        learning=torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors),
-    )
-    shared = (inputs, weights_GDP.contiguous(), constant_GBP.contiguous())
-    state = tuple(part.contiguous() for part in state)
+    inputs = Inputs.of(runs, lengths_B, bf16)
+    x_GTBD = inputs.x_GTBD
+    assert all(type(run.cell) is type(runs[0].cell) for run in runs)
+    of_each = [_arrays(run) for run in runs]
+    given = {name: beside([each[name] for each in of_each]) for name in of_each[0]}
     on_device = torch.cuda.device(x_GTBD.device) if x_GTBD.is_cuda else contextlib.nullcontext()
     with on_device:
-        if isinstance(first, HyperLSTMCell):
-            arguments = _beside(cells, _hyper_arguments)
-            out, *last = _HyperUnroll.apply(*shared, *state, *arguments)  # type: ignore[no-untyped-call]
-        else:
-            arguments = _beside(cells, _gated_arguments)
-            out, *last = _GatedUnroll.apply(*shared, *state, *arguments)  # type: ignore[no-untyped-call]
-    return out, tuple(last)
+        h_GTBH, *last = _Unroll.apply(inputs, tuple(given), *given.values())  # type: ignore[no-untyped-call]
+    return [(h_TBH, tuple(parts)) for h_TBH, *parts in zip(h_GTBH, *last, strict=True)]
 
 
-def _beside(cells: Sequence[Cell], arguments: Any) -> list[Tensor]:
-    """The same tensors of each cell, stacked; of one cell without a copy."""
-    of_each = zip(*(arguments(cell) for cell in cells), strict=True)
-    return [part[0][None] if len(part) == 1 else torch.stack(part) for part in of_each]
+def _arrays(run: Run) -> dict[str, Tensor]:
+    """What has a gradient.
 
-
-def _gated_arguments(cell: Cell) -> tuple[Tensor, ...]:
-    """W_hh [H, 4 H], and with layer norm its gains and shifts."""
-    assert isinstance(cell, LSTMCell | LayerNormLSTMCell)
-    return (cell.W_hh, *cell.norms())
-
-
-def _hyper_arguments(cell: Cell) -> tuple[Tensor, ...]:
-    """W [H + Y, 4 H + 4 Y], C [Y, 12 H], its constant [12 H]; gains and shifts of both LSTMs.
-
-    The last 4 H of the constant are the gates' bias.
+    W [H, 4 H], of a HyperLSTM [H + Y, 4 H + 4 Y], with C [Y, 12 H] and its constant, the shifts
+    [12 H], of which the last 4 H are the gates' bias.
     """
+    cell, B = run.cell, run.x_TBD.shape[1]
+    found = {"weights": run.weights_DP, "constant": run.constant.expand(B, -1)}
+    found |= dict(zip(STATE, run.state, strict=False))
+    found |= dict(zip(NORMS, cell.norms(), strict=False))
+    if isinstance(cell, LSTMCell | LayerNormLSTMCell):
+        return found | {"W": cell.W_hh}
     assert isinstance(cell, HyperLSTMCell)
     small, H, Y, E = cell.hyper, cell.hidden_size, cell.hyper_size, cell.embedding
-    W = torch.cat(
-        [
-            torch.cat([cell.W_hh, small.W_xh[cell.input_size :]], dim=1),
-            torch.cat([cell.W_hh.new_zeros(Y, GATES * H), small.W_hh], dim=1),
-        ]
-    )
+    W_h = torch.cat([cell.W_hh, small.W_xh[cell.input_size :]], dim=1)
+    W_k = torch.cat([cell.W_hh.new_zeros(Y, GATES * H), small.W_hh], dim=1)
     to_embeddings, to_units = cell.embedding_weights()
     C = torch.bmm(to_embeddings.view(Y, EMBEDDINGS, E).transpose(0, 1), to_units)  # [12, Y, H]
     scales = torch.bmm(cell.b_zw.view(-1, 1, E), cell.W_alpha)  # [8, 1, H]
-    return (
-        W,
-        C.transpose(0, 1).reshape(Y, EMBEDDINGS * H),
-        torch.cat([scales.flatten(), cell.bias]),
-        *cell.norms(),
-        *small.norms(),
-    )
+    return found | {
+        "W": torch.cat([W_h, W_k]),
+        "C": C.transpose(0, 1).reshape(Y, EMBEDDINGS * H),
+        "shifts": torch.cat([scales.flatten(), cell.bias]),
+        **dict(zip(SMALL_NORMS, small.norms(), strict=True)),
+    }
 
 
-class _GatedUnroll(torch.autograd.Function):
-    """LSTM, or layer-norm LSTM where the four gains and shifts are given."""
+class _Unroll(torch.autograd.Function):
+    """All steps of any of the cells; of a HyperLSTM where there is a C."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        inputs: Inputs,
-        weights: Tensor,
-        constant: Tensor,
-        h0: Tensor,
-        c0: Tensor,
-        W_hh: Tensor,
-        *norms: Tensor,
+        ctx: Any, inputs: Inputs, names: tuple[str, ...], *values: Tensor
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        G, T, B, _ = inputs.sizes
-        H = h0.shape[2]
-        factors = Factors(inputs, h0)
-        lstm = Lstm.new(inputs, c0, norms)
-        out = inputs.empty(G, T, B, H)
-        W = W_hh.to(inputs.factor_type)
-        product = inputs.empty(G, B, GATES * H)
+        given = dict(zip(names, values, strict=True))
+        hyper, learning = "C" in given, inputs.learning
+        W = given["W"].to(torch.bfloat16 if inputs.half else torch.float32)
+        G, T, B, _ = inputs.x_GTBD.shape
+        _, K, N = W.shape
+        H = given["h0"].shape[2]
+        last = {name: torch.empty_like(given[name]) for name in STATE if name in given}
+        main = Lstm(inputs, given["c0"], [given[name] for name in NORMS if name in given])
+        # where nothing need be kept, all steps have the same room
+        factors = W.new_empty(G, T + 1 if learning else 1, B, K).expand(G, T + 1, B, K)
+        factors[:, 0, :, :H] = given["h0"]
+        same, empty = _same(given), given["constant"].new_empty
+        products = empty(T if learning and hyper else 1, G, B, N).expand(T, G, B, N)
+        out = empty(G, T, B, H)
+        small, of_main = None, {"out": out, "h_last": last["h0"], "c_last": last["c0"]}
+        if hyper:
+            small = Lstm(inputs, given["n0"], [given[name] for name in SMALL_NORMS], before=H)
+            factors[:, 0, :, H:] = given["k0"]
+            C, scales = given["C"].to(W.dtype), empty(G, B, EMBEDDINGS * H)
+            of_main |= {"scales": scales, "shifts": given["shifts"]}
         for t in range(T):
-            multiply(factors.before(t), W, product)
-            lstm.forward(t, weights, constant, product, factors.array, out)
-        if inputs.learning:
-            ctx.inputs, ctx.lstm, ctx.factors = inputs, lstm, factors
-            ctx.save_for_backward(weights, constant, W_hh)
-        return out, lstm.h_last, lstm.c_last
+            multiply(factors[:, t], W, products[t])
+            step = same | {"t": t, "product": products[t], "factors": factors}
+            if small is not None:
+                small.start(forward_step, **step, h_last=last["k0"], c_last=last["n0"])
+                multiply(factors[:, t + 1, :, H:], C, scales)
+            main.start(forward_step, **step, **of_main)
+        if learning:
+            ctx.inputs, ctx.names, ctx.lstms = inputs, names, (main, small)
+            ctx.factors, ctx.products = factors, products
+            ctx.save_for_backward(*values)
+        return (out, *last.values())
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, d_out: Tensor | None, *d_last: Tensor | None) -> tuple[Any, ...]:
-        weights, constant, W_hh = ctx.saved_tensors
-        inputs, lstm, factors = ctx.inputs, ctx.lstm, ctx.factors
-        _, T, _, D = inputs.sizes
-        H = lstm.H
-        W_t = W_hh.to(inputs.factor_type).transpose(1, 2)
+        given = dict(zip(ctx.names, ctx.saved_tensors, strict=True))
+        inputs, factors, (main, small) = ctx.inputs, ctx.factors, ctx.lstms
+        G, T, B, D = inputs.x_GTBD.shape
+        H = given["h0"].shape[2]
+        _, K, N = given["W"].shape
+        W_t = given["W"].to(factors.dtype).transpose(1, 2)
         d_out = None if d_out is None else d_out.contiguous()
-        d_lstm = LstmAdjoints.new(lstm, d_last)
-        d_constant = torch.zeros_like(constant)
-        d_h = torch.empty_like(lstm.h_last)
-        x = ExtendedInputs(inputs)
-        d_product = Gathered(inputs, (GATES * H,))
-        d_W, d_x = Sum(), Sum()
+        empty = given["constant"].new_empty
+        d_hk, d_constant = empty(G, B, K), torch.zeros_like(given["constant"])
+        same = _same(given) | {"d_carried": d_hk, "d_constant": d_constant}
+        d_main = main.adjoints(d_last[:2])
+        of_main, widths = dict(d_main), {"d_product": N}
+        if small is not None:
+            d_small, d_k = small.adjoints(d_last[2:]), empty(G, B, K - H)
+            C, scales = given["C"].to(factors.dtype), empty(G, B, 2 * GATES * H)
+            C_scales, C_t = C[..., : 2 * GATES * H], C.transpose(1, 2)
+            of_main |= {"scales": scales, "shifts": given["shifts"]}
+            widths |= {"d_projection": GATES * H, "d_scales": EMBEDDINGS * H}
+        # adjoints are gathered of as many steps as there is room for
+        step_bytes = G * B * sum(widths.values()) * factors.itemsize
+        room = max(1, min(T, arrays.ADJOINT_BYTES // step_bytes))
+        gathered = {name: factors.new_empty(G, room, B, width) for name, width in widths.items()}
+        x = extended_inputs(inputs, factors.dtype)
+        sums: dict[str, Tensor] = {}
         for t in reversed(range(T)):
-            (d,) = d_product.of_step(t)
+            step = same | {name: adjoints[:, t % room] for name, adjoints in gathered.items()}
+            step["t"] = t
+            if small is not None:
+                multiply(factors[:, t + 1, :, H:], C_scales, scales)
             more = None if d_out is None else d_out[:, t]
-            d_lstm.backward(t, weights, constant, more, d_h, d, d_constant)
-            multiply(d, W_t, d_h)
-            if (steps := d_product.complete(t)) is not None:
-                (d_steps,) = d_product.of_steps(steps)
-                d_W.add_products(factors.of_steps(steps), d_steps)
-                d_x.add_products(x.of_steps(steps), d_steps)
-        return (
-            None,
-            d_x.total[:, :D],
-            d_constant,
-            d_h,
-            d_lstm.d_c,
-            d_W.total,
-            *d_lstm.norm_gradients(),
-        )
+            main.start(backward_step, **step, **of_main, product=ctx.products[t], d_more=more)
+            if small is not None:
+                multiply(step["d_scales"], C_t, d_k)
+                small.start(backward_step, **step, **d_small, d_more=d_k)
+            multiply(step["d_product"], W_t, d_hk)
+            if t % room:
+                continue
+            end = min(t + room, T)
+            of_steps = {name: adjoints[:, : end - t] for name, adjoints in gathered.items()}
+            d_products, x_steps = of_steps["d_product"], x[:, t:end]
+            add_products(sums, "W", factors[:, t:end], d_products)
+            if small is None:
+                add_products(sums, "weights", x_steps, d_products)
+            else:
+                d_scales = of_steps["d_scales"]
+                add_products(sums, "C", factors[:, t + 1 : end + 1, :, H:], d_scales)
+                add_products(sums, "shifts", x_steps, d_scales)
+                add_products(sums, "weights", x_steps, of_steps["d_projection"])
+                add_products(sums, "small weights", x_steps, d_products[..., GATES * H :])
+        found = {"constant": d_constant, "W": sums["W"], "weights": sums["weights"][:, :D]}
+        found |= {"h0": d_hk[..., :H].contiguous(), "c0": d_main["d_c"]}
+        found |= {name: d_main[f"d_{name}"].sum(dim=1) for name in NORMS if name in given}
+        if small is not None:
+            both = (sums["weights"], sums["small weights"])
+            found |= {"weights": torch.cat(both, dim=2)[:, :D], "C": sums["C"]}
+            found |= {"shifts": sums["shifts"][:, D], "n0": d_small["d_c"]}
+            found["k0"] = d_hk[..., H:].contiguous()
+            found |= {f"small.{name}": d_small[f"d_{name}"].sum(dim=1) for name in NORMS}
+        return None, None, *(found[name] for name in ctx.names)
 
 
-class _HyperUnroll(torch.autograd.Function):
-    """HyperLSTM: its gains and shifts, then those of the small LSTM."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        inputs: Inputs,
-        weights: Tensor,
-        constant: Tensor,
-        h0: Tensor,
-        c0: Tensor,
-        k0: Tensor,
-        n0: Tensor,
-        W: Tensor,
-        C: Tensor,
-        shifts: Tensor,
-        *norms: Tensor,
-    ) -> tuple[Tensor, ...]:
-        ctx.set_materialize_grads(False)
-        G, T, B, _ = inputs.sizes
-        H, Y = h0.shape[2], k0.shape[2]
-        factors = Factors(inputs, torch.cat([h0, k0], dim=2))
-        main = Lstm.new(inputs, c0, norms[:GATES])
-        small = Lstm.new(inputs, n0, norms[GATES:], after=main)
-        out = inputs.empty(G, T, B, H)
-        W_step, C_step = W.to(inputs.factor_type), C.to(inputs.factor_type)
-        products = inputs.empty(T if inputs.learning else 1, G, B, GATES * (H + Y))
-        scales = inputs.empty(G, B, EMBEDDINGS * H)
-        for t in range(T):
-            product = products[t if inputs.learning else 0]
-            multiply(factors.before(t), W_step, product)
-            small.forward(t, weights, constant, product, factors.array)
-            multiply(factors.after(t)[..., H:], C_step, scales)
-            main.forward(t, weights, constant, product, factors.array, out, scales, shifts)
-        if inputs.learning:
-            ctx.inputs, ctx.main, ctx.small, ctx.factors = inputs, main, small, factors
-            ctx.products = products
-            ctx.save_for_backward(weights, constant, W, C, shifts)
-        return out, main.h_last, main.c_last, small.h_last, small.c_last
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, d_out: Tensor | None, *d_last: Tensor | None) -> tuple[Any, ...]:
-        weights, constant, W, C, shifts = ctx.saved_tensors
-        inputs, main, small, factors = ctx.inputs, ctx.main, ctx.small, ctx.factors
-        G, T, B, D = inputs.sizes
-        H, Y = main.H, small.H
-        W_t = W.to(inputs.factor_type).transpose(1, 2)
-        C_step = C.to(inputs.factor_type)
-        C_scales, C_t = C_step[..., : 2 * GATES * H], C_step.transpose(1, 2)
-        d_out = None if d_out is None else d_out.contiguous()
-        d_main = LstmAdjoints.new(main, d_last[:2])
-        d_small = LstmAdjoints.new(small, d_last[2:])
-        d_constant = torch.zeros_like(constant)
-        d_hk = inputs.empty(G, B, H + Y)
-        d_k = inputs.empty(G, B, Y)
-        scales = inputs.empty(G, B, 2 * GATES * H)
-        x = ExtendedInputs(inputs)
-        gathered = Gathered(inputs, (GATES * (H + Y), GATES * H, EMBEDDINGS * H))
-        d_W, d_C, d_x, d_x_small, d_shifts = (Sum() for _ in range(5))
-        for t in reversed(range(T)):
-            d_product, d_projection, d_scales = gathered.of_step(t)
-            multiply(factors.after(t)[..., H:], C_scales, scales)
-            d_main.backward(
-                t, weights, constant, None if d_out is None else d_out[:, t], d_hk, d_product,
-                d_constant, Scaling(ctx.products[t], scales, shifts, d_projection, d_scales),
-            )  # fmt: skip
-            multiply(d_scales, C_t, d_k)
-            d_small.backward(t, weights, constant, d_k, d_hk, d_product, d_constant)
-            multiply(d_product, W_t, d_hk)
-            if (steps := gathered.complete(t)) is not None:
-                d_products, d_projections, d_all_scales = gathered.of_steps(steps)
-                d_W.add_products(factors.of_steps(steps), d_products)
-                d_C.add_products(factors.of_steps(steps, later=1)[..., H:], d_all_scales)
-                d_x.add_products(x.of_steps(steps), d_projections)
-                d_x_small.add_products(x.of_steps(steps), d_products[..., GATES * H :])
-                d_shifts.add_products(x.of_steps(steps), d_all_scales)
-        return (
-            None,
-            torch.cat([d_x.total[:, :D], d_x_small.total[:, :D]], dim=2),
-            d_constant,
-            d_hk[..., :H].contiguous(),
-            d_main.d_c,
-            d_hk[..., H:].contiguous(),
-            d_small.d_c,
-            d_W.total,
-            d_C.total,
-            d_shifts.total[:, D],
-            *d_main.norm_gradients(),
-            *d_small.norm_gradients(),
-        )
+def _same(given: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Arguments of the kernels that are the same for both LSTMs and at every step."""
+    W, weights = given["W"], given["weights"]
+    return {
+        "weights": weights,
+        "constant": given["constant"],
+        "P": weights.shape[2],
+        "K": W.shape[1],
+        "N": W.shape[2],
+    }
