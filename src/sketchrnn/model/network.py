@@ -87,12 +87,20 @@ class Network(nn.Module):
         h_B2H = torch.cat([h_BH for _, (h_BH, *_) in results], dim=1)
         return self.to_mu(h_B2H), self.to_log_variance(h_B2H)
 
+    def context(self, z_BZ: Tensor | None, count: int) -> Tensor:
+        """What the decoder is given at every step, the same for a whole drawing: [B, C].
+
+        That is z; nothing for a decoder-only model (`count` rows of no numbers). What else is
+        constant over time, as the class of a drawing, enters here.
+        """
+        return self.head.weight.new_empty(count, 0) if z_BZ is None else z_BZ
+
     def begin(self, z_BZ: Tensor | None, count: int = 1, *, backend: Backend = AUTO) -> Any:
         """The decoder's memory before the first point; it begins with tanh(W_z z + b_z), or zeros.
 
         A decoder-only model has no z, and `count` for B.
         """
-        context_BC = self.head.weight.new_empty(count, 0) if z_BZ is None else z_BZ
+        context_BC = self.context(z_BZ, count)
         if z_BZ is None or not self.decoding.start_size:
             start_BS = context_BC.new_zeros(len(context_BC), self.decoding.start_size)
         else:
