@@ -121,6 +121,14 @@ def test_npz_dtype(change: Callable[[Sketch], Sketch], dtype: type, tmp_path: Pa
     assert official(tmp_path / "a.npz")["train"][0].dtype == dtype
 
 
+def test_npz_has_its_rows_in_the_same_order_however_the_points_came() -> None:
+    sketch = scribble(1)
+    columns = Sketch.from_polylines([np.asfortranarray(line) for line in sketch.polylines])
+    assert sketch.to_stroke3().flags.c_contiguous
+    assert columns.to_stroke3().flags.c_contiguous
+    assert npz_bytes([columns]) == npz_bytes([sketch])
+
+
 def test_npz_without_drawings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SketchRNNError, match="at least one drawing"):
         write_npz(tmp_path / "a.npz", [])

@@ -67,7 +67,8 @@ def polylines_to_stroke3(
     points = np.concatenate(lines)
     pen_up = np.zeros(len(points))
     pen_up[np.cumsum([len(line) for line in lines]) - 1] = 1.0
-    return np.column_stack([np.diff(points, axis=0), pen_up[1:]]), points[0]
+    rows = np.column_stack([np.diff(points, axis=0), pen_up[1:]])
+    return np.ascontiguousarray(rows), points[0]  # row by row, however the points came
 
 
 def stroke3_to_polylines(
