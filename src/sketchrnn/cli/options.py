@@ -85,7 +85,7 @@ def add_drawing_options(
             help="of --each: svg, anim.svg, png, pdf, gif, webp, json, npz or ndjson (default: the"
             " ending of -o)",
         )
-    add("--which", choices=("best", "last"), default="best", help="which weights (default best)")
+    add_which(parser)
     add("--device", default="cpu", help="cpu (default), auto, cuda, ...")
     if pages:
         add_page_options(parser)
@@ -143,6 +143,12 @@ def add_input_options(parser: argparse.ArgumentParser, *, sample: bool = True) -
             help="encode with a sample of q(z | S), by the seed; otherwise with its mean mu, in"
             " which there is no chance",
         )
+
+
+def add_which(parser: argparse.ArgumentParser) -> None:
+    """Add --which."""
+    text = "which weights (default best)"
+    parser.add_argument("--which", choices=("best", "last"), default="best", help=text)
 
 
 def check_temperatures(arguments: argparse.Namespace) -> list[float]:

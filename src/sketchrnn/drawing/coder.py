@@ -72,8 +72,9 @@ class Coder(Drawer):
             SketchRNNError: no such folder, or something in it is missing or damaged.
         """
         folder = find_run(run)
-        network = load_network(folder, which).to(choose_device(device))
-        return cls(network, read_config(folder).data, folder.resolve().name, bf16=bf16)
+        config = read_config(folder)
+        network = load_network(folder, config.model, which).to(choose_device(device))
+        return cls(network, config.data, folder.resolve().name, bf16=bf16)
 
     def _draw(
         self, z_nZ: Latent | None, n: int, temperature: float, seed: int, **options: Any

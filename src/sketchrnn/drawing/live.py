@@ -231,7 +231,8 @@ def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:
     if config.model.decoder_cell not in CELLS:
         from sketchrnn.drawing.stepping import NetworkDecoder, load_network  # PyTorch is slow
 
-        return LiveModel(NetworkDecoder(load_network(folder, which)), config.data, name)
+        network = load_network(folder, config.model, which)
+        return LiveModel(NetworkDecoder(network), config.data, name)
     path, prefix = weights_place(folder, which)
     arrays = load_arrays(path, tuple(prefix + part for part in PARTS))
     weights = {name.removeprefix(prefix): value for name, value in arrays.items()}

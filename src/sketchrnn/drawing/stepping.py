@@ -11,7 +11,7 @@ import torch
 from sketchrnn.drawing.base import Latent
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
-from sketchrnn.runs import load_tensors, load_weights, read_config, weights_place
+from sketchrnn.runs import load_tensors, load_weights, weights_place
 
 
 def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where: Path) -> Network:
@@ -25,9 +25,8 @@ def network_with(config: ModelConfig, weights: Mapping[str, torch.Tensor], where
     return network
 
 
-def load_network(folder: Path, which: str = "best") -> Network:
-    """The network of a run folder. Raises SketchRNNError for what is missing or damaged."""
-    config = read_config(folder)
+def load_network(folder: Path, config: ModelConfig, which: str = "best") -> Network:
+    """The network of a run folder. Raises SketchRNNError for weights missing or damaged."""
     path, prefix = weights_place(folder, which)
     tensors, _ = load_tensors(path)
     weights = {
@@ -35,7 +34,7 @@ def load_network(folder: Path, which: str = "best") -> Network:
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
-    return network_with(config.model, weights, path)
+    return network_with(config, weights, path)
 
 
 class NetworkDecoder:

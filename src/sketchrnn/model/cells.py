@@ -28,6 +28,7 @@ from sketchrnn.model.config import (
 State = tuple[Tensor, ...]  # h first, then c, then what else the cell carries
 
 EMBEDDINGS = 3 * GATES  # of a HyperLSTM: scales of the gates' x-parts and h-parts, shifts
+NORMS = ("gamma", "beta", "c_gamma", "c_beta")  # what `Cell.norms` gives, in its order
 
 
 class Cell(nn.Module, ABC):
@@ -235,6 +236,9 @@ def orthogonal_gates_(W_hh: Tensor) -> None:
     for gate in W_hh.data.chunk(GATES, dim=1):
         nn.init.orthogonal_(gate)
 
+
+# The cells of this file: what the compiled backends are written for.
+OWN_CELLS = (LSTMCell, LayerNormLSTMCell, HyperLSTMCell)
 
 Build = Callable[[int, int, ModelConfig], Cell]  # input size, hidden size, the whole config
 

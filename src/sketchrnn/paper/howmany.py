@@ -35,6 +35,7 @@ from sketchrnn.paper.trials import (
 )
 from sketchrnn.runs import find_run, read_config
 from sketchrnn.training.config import PRESETS
+from sketchrnn.training.session import shape_of
 
 COPIES_MADE = PrepareConfig(copies=9, mirror=True, turn=10, stretch=0.1)
 SEED = 0  # of the selections and the copies
@@ -91,8 +92,7 @@ def how_many(
             own = replace(recipe, training=plain)
         if way == "tuned":
             weights = str(begin_with)
-            shape = vars(read_config(find_run(weights)).model)
-            model = {name: value for name, value in shape.items() if name != "N_max"}
+            model = shape_of(read_config(find_run(weights)).model)
             rate = PRESETS["few"].training.learning_rate  # what they know is lost at higher ones
             own = replace(
                 recipe, model=model, training=replace(recipe.training, learning_rate=rate)

@@ -152,8 +152,8 @@ def find_data(
                 raise SketchRNNError(
                     f"{name!r} is no data set: name different classes, joined by +: pig+face"
                 )
-        files = [file for one in classes for file in _data_files(folder, one)]
-        lacking = [one for one in classes if not _data_files(folder, one)]
+        files = {one: _data_files(folder, one) for one in classes}
+        lacking = [one for one in classes if not files[one]]
         if lacking and names is not None:
             raise SketchRNNError(
                 f"{folder}: there is no data file of {lacking[0]!r} for {name};"
@@ -162,7 +162,7 @@ def find_data(
         if lacking:
             missing[name] = lacking
         else:
-            found[name] = files
+            found[name] = [file for some in files.values() for file in some]
     if not found:
         raise SketchRNNError(
             f"{folder}: holds all files of none of the paper's data sets; name others with"

@@ -29,6 +29,7 @@ from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.evaluate import evaluate_split
 from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import STOPPED, need_validation, train
+from sketchrnn.training.session import fitting
 from sketchrnn.training.terminal import StopSignals, TrainingProgress
 
 RUNS, TEST = "runs", "test.json"
@@ -220,8 +221,7 @@ def limited(whole: Dataset, max_points: int | None) -> Dataset:
     Raises:
         SketchRNNError: there are no validation or no test drawings.
     """
-    short = whole if max_points is None else whole.limited(max_points)[0]
-    short = short.limited(short.N_max)[0]
+    short, _ = fitting(whole, max_points)
     need_validation(short)
     if not len(short.test):
         raise SketchRNNError(

@@ -76,7 +76,7 @@ def train(
     from sketchrnn.training import loop
 
     where = prepared_device(device)
-    dataset, notes = _fitting(read(data), max_points)
+    dataset, notes = fitting(read(data), max_points)
     stop = StopSignals()
     records = loop.train(
         run,
@@ -129,7 +129,7 @@ def new_settings(
         if sizes:
             named = _flag(min(sizes, key=lambda size: size == "conditional"))
             raise SketchRNNError(f"{named} is given by --begin-with; leave out one of them")
-        model = _shape(read_config(find_run(begin_with)).model)
+        model = shape_of(read_config(find_run(begin_with)).model)
     ModelConfig(N_max=1, **model)  # N_max is known later; the others are checked here
     return model, replace(PRESETS[name].training, **changes)
 
@@ -148,7 +148,7 @@ def resumed_settings(
         named = _flag(wrong[0]) if wrong else named
         may = ", ".join(map(_flag, MAY_CHANGE))
         raise SketchRNNError(f"{named} cannot change in a run that is resumed; only {may} can")
-    return _shape(model), replace(TrainingConfig.of_run(run), **changes)
+    return shape_of(model), replace(TrainingConfig.of_run(run), **changes)
 
 
 def _of_model_and_training(numbers: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -170,7 +170,7 @@ def _flag(name: str) -> str:
     return "--unconditional" if name == "conditional" else f"--{name.replace('_', '-')}"
 
 
-def _shape(model: ModelConfig) -> dict[str, Any]:
+def shape_of(model: ModelConfig) -> dict[str, Any]:
     """All fields but N_max, which is of the drawings."""
     return {name: value for name, value in vars(model).items() if name != "N_max"}
 
@@ -186,7 +186,7 @@ def _found(run: Source, sources: Sequence[str]) -> Sequence[str]:
     return sources
 
 
-def _fitting(dataset: Dataset, max_points: int | None) -> tuple[Dataset, list[str]]:
+def fitting(dataset: Dataset, max_points: int | None) -> tuple[Dataset, list[str]]:
     """The drawings that a model of them can read, and what is to be said of the others."""
     notes = []
     if max_points is not None:

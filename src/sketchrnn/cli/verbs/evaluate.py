@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 
+from sketchrnn.cli.options import add_which
+
 NAMES = {
     "L_R": "over all N_max steps (the paper's convention)",
     "L_s": "offsets",
@@ -30,9 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("model", metavar="RUN", help="run folder")
     parser.add_argument("data", nargs="+", metavar="DATA", help="data files, or doodles:COUNT:SEED")
     parser.add_argument("--split", default="test", help="train, valid or test (default test)")
-    parser.add_argument(
-        "--which", choices=("best", "last"), default="best", help="which weights (default best)"
-    )
+    add_which(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the sampled z (default 0)")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sketchrnn.cli.options import MODEL_HELP
+from sketchrnn.cli.options import MODEL_HELP, add_which
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,8 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         add = kind.add_argument
         add("model", metavar="RUN", help=MODEL_HELP)
         add("-o", "--output", metavar=metavar, type=Path, required=True, help=written)
-        weights = "which weights (default best)"
-        add("--which", choices=("best", "last"), default="best", help=weights)
+        add_which(kind)
     magenta.add_argument("--name", help="what it draws (default: the run's classes)")
     magenta.add_argument(
         "--clip",

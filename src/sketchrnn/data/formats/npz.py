@@ -53,9 +53,16 @@ OPCODES_LIMIT = 8_000_000
 OPCODES_SLACK = 1_000_000  # beside one for each byte of the file; official ones have 0.1 to 0.25
 
 _ZIP_ENCRYPTED = 1  # bit 0 of the flags
+# What `zipfile` raises for damaged content; RuntimeError also for kinds that it does not know.
 _BROKEN_ZIP = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError),
-    *(ValueError, OverflowError, OSError),
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    OSError,
 )
 
 

@@ -20,13 +20,19 @@ from torch import Tensor
 
 from sketchrnn.model.backends.native.library import KINDS, Gradient, Task, Unroll, library
 from sketchrnn.model.backends.plain import Answer, Inputs, Run, steps_run
-from sketchrnn.model.cells import EMBEDDINGS, Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCell
+from sketchrnn.model.cells import (
+    EMBEDDINGS,
+    NORMS,
+    Cell,
+    HyperLSTMCell,
+    LayerNormLSTMCell,
+    LSTMCell,
+)
 from sketchrnn.model.config import GATES
 
 COLUMNS = 64  # parts of a product are cut at multiples of this
 
 STATE = {"main.h0": "h", "main.c0": "c", "small.h0": "k", "small.c0": "n"}  # and its letter after
-NORMS = ("gamma", "beta", "c_gamma", "c_beta")
 # whose gradients each thread sums for itself
 SUMMED = ("weights", "bias", "alpha", *(f"{part}.{n}" for part in ("main", "small") for n in NORMS))
 

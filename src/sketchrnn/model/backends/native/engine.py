@@ -10,7 +10,7 @@ from torch import Tensor
 from sketchrnn.model.backends.native import library
 from sketchrnn.model.backends.native.autograd import pack_weights, unroll_native
 from sketchrnn.model.backends.plain import Answer, Engine, Run, Step
-from sketchrnn.model.cells import Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCell, State
+from sketchrnn.model.cells import OWN_CELLS, Cell, State
 
 
 class Native(Engine):
@@ -21,7 +21,7 @@ class Native(Engine):
 
     def takes(self, cell: Cell | None, x: Tensor) -> bool:
         """Float32 on the CPU, where a compiler is found."""
-        known = cell is None or type(cell) in (LSTMCell, LayerNormLSTMCell, HyperLSTMCell)
+        known = cell is None or type(cell) in OWN_CELLS
         on_cpu = x.dtype == torch.float32 and x.device.type == "cpu"
         return known and on_cpu and library.library() is not None
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from sketchrnn.model.backends.plain import Inputs, steps_run
 from sketchrnn.model.backends.triton.kernels import STATISTICS
+from sketchrnn.model.cells import NORMS
 from sketchrnn.model.config import GATES
 
 UNITS_A_PROGRAM = 512  # where no layer norm needs the whole row
@@ -21,7 +22,6 @@ UNITS_A_WARP = 128
 ALIGNED = 8  # columns: products are fast where rows of factors begin at multiples of 16 bytes
 ADJOINT_BYTES = 2**32  # adjoints are gathered up to this for products over many steps
 
-NORMS = ("gamma", "beta", "c_gamma", "c_beta")
 STRIDES = {  # of groups, that kernels are told
     "more_group": "d_more",
     "d_product_group": "d_product",

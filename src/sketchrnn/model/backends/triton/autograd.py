@@ -25,15 +25,9 @@ from torch import Tensor
 
 from sketchrnn.model.backends.plain import Answer, Inputs, Run, beside
 from sketchrnn.model.backends.triton import arrays
-from sketchrnn.model.backends.triton.arrays import (
-    NORMS,
-    Lstm,
-    add_products,
-    extended_inputs,
-    multiply,
-)
+from sketchrnn.model.backends.triton.arrays import Lstm, add_products, extended_inputs, multiply
 from sketchrnn.model.backends.triton.kernels import backward_step, forward_step
-from sketchrnn.model.cells import EMBEDDINGS, HyperLSTMCell, LayerNormLSTMCell, LSTMCell
+from sketchrnn.model.cells import EMBEDDINGS, NORMS, HyperLSTMCell, LayerNormLSTMCell, LSTMCell
 from sketchrnn.model.config import GATES
 
 STATE = ("h0", "c0", "k0", "n0")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sketchrnn.model.backends.plain import Answer, Engine, Run
-from sketchrnn.model.cells import Cell, HyperLSTMCell, LayerNormLSTMCell, LSTMCell
+from sketchrnn.model.cells import OWN_CELLS, Cell
 
 
 class Triton(Engine):
@@ -21,7 +21,7 @@ class Triton(Engine):
 
     def takes(self, cell: Cell | None, x: Tensor) -> bool:
         """Float32 on a GPU, or in the interpreter."""
-        known = cell is None or type(cell) in (LSTMCell, LayerNormLSTMCell, HyperLSTMCell)
+        known = cell is None or type(cell) in OWN_CELLS
         there = x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
         return known and x.dtype == torch.float32 and there and find_spec("triton") is not None
 
