@@ -188,8 +188,7 @@ def named(option: str, check: Callable[[float], None], value: float) -> float:
 def load_model(arguments: argparse.Namespace) -> Model:
     """The model that is named, with the weights and on the device that are asked for."""
     from sketchrnn.api import load
-    from sketchrnn.devices import choose_device, prepare_cpu
+    from sketchrnn.devices import prepared_device
 
-    prepare_cpu()
-    device = str(choose_device(arguments.device))
+    device = str(prepared_device(arguments.device))
     return load(arguments.model, device=device, which=arguments.which)
