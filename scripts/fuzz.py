@@ -502,7 +502,9 @@ def inside(name: str, options: list[str]) -> None:
     """Fuzz one target in this process, which ends with it."""
     import atheris
 
-    with atheris.instrument_imports(include=["sketchrnn", "svgelements", "csv", "zipfile", "gzip"]):
+    with atheris.instrument_imports(
+        include=["sketchrnn", "tinycss2", "cssselect2", "csv", "zipfile", "gzip"]
+    ):
         import sketchrnn.data.clean
         import sketchrnn.data.formats.binary
         import sketchrnn.data.formats.csv_points

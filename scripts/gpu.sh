@@ -38,7 +38,7 @@ print("torch", torch.__version__, "CUDA", torch.version.cuda, "cuDNN", torch.bac
 if u.find_spec("triton"):
     import triton; print("triton", triton.__version__)
 print(torch.cuda.get_device_name())
-lacking = [n for n in ("shapely", "safetensors", "rich", "resvg_py", "svgelements", "ijson",
+lacking = [n for n in ("shapely", "safetensors", "rich", "resvg_py", "tinycss2", "cssselect2", "ijson",
                        "tensorboardX", "triton")
            if u.find_spec(n) is None]
 print("lacking packages:", ", ".join(lacking) or "none")'

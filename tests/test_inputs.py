@@ -181,7 +181,7 @@ def test_files(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_left_out_is_said(model: Model) -> None:
     given = parse(b'<svg><text>a</text><path d="M0 0L9 9"/></svg>', "a.svg")
     (note,) = fitted(model, given, as_is=False).notes
-    assert note == "a.svg: left out, as it is no line: 1 text"
+    assert note == "a.svg: left out: 1 text"
 
 
 def test_the_lines_of_stream() -> None:

@@ -489,7 +489,7 @@ def test_what_cannot_be_read_is_skipped_and_counted(tmp_path: Path) -> None:
     assert report.effects.unreadable == 2
     assert report.effects.left_out == {"text": 2}
     written = sketches.read_effects(output).to_text()
-    assert "left out of drawings, as no lines: 2 texts\n" in written
+    assert "left out of drawings: 2 texts\n" in written
     assert "files that could not be read, or not to their end: 2\n" in written
     assert written in report.to_text()
     with pytest.raises(SketchRNNError, match="none of the 2 files could be read"):

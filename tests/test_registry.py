@@ -102,5 +102,5 @@ def test_without_it_the_ending_is_unknown(tmp_path: Path) -> None:
         SketchRNNError, match=r"a\.toy: unknown ending; save a drawing as \.svg, \.anim"
     ):
         HAND.save(tmp_path / "a.toy")
-    with pytest.raises(SketchRNNError, match=r"a drawing is read from an \.svg or a \.json file"):
+    with pytest.raises(SketchRNNError, match=r"with the ending \.svg, \.svgz or \.json"):
         Sketch.load(tmp_path / "a.toy")

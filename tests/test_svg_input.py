@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sketchrnn.data.formats.svg import parse
-from sketchrnn.data.formats.svg_shapes import FLATNESS
+from sketchrnn.data.formats.svg_curves import FLATNESS
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.figures.sheet import SketchSheet
-from sketchrnn.sketch import Sketch
+from svg_words import STAYS, Lines, lines, one, same, svg
 
-Lines = list[npt.NDArray[np.float64]]
-
-
-def svg(body: str, attributes: str = 'viewBox="0 0 100 100"') -> str:
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{body}</svg>'
-
-
-def lines(
-    body: str, attributes: str = 'viewBox="0 0 100 100"', tolerance: float | None = None
-) -> Lines:
-    return list(parse(svg(body, attributes), tolerance=tolerance).sketch.polylines)
-
-
-def one(body: str, attributes: str = 'viewBox="0 0 100 100"') -> npt.NDArray[np.float64]:
-    (line,) = lines(body, attributes)
-    return line
-
-
-def same(found: Lines, expected: list[list[tuple[float, float]]]) -> None:
-    assert [len(line) for line in found] == [len(line) for line in expected]
-    for line, points in zip(found, expected, strict=True):
-        np.testing.assert_allclose(line, points, atol=1e-9)
-
+ROUND = 'stroke="red" stroke-linecap="round"'
 
 # Shapes ------------------------------------------------------------------------------------------
 
@@ -54,7 +30,7 @@ def same(found: Lines, expected: list[list[tuple[float, float]]]) -> None:
         ('<path d="M0 0L5 0L5 5L0 0Z"/>', [[(0, 0), (5, 0), (5, 5), (0, 0)]]),
         ('<path d="M0 0 1 1M4 4 5 6"/>', [[(0, 0), (1, 1)], [(4, 4), (5, 6)]]),
         ('<path d="M1 1 5 1 5 5zL0 9"/>', [[(1, 1), (5, 1), (5, 5), (1, 1)], [(1, 1), (0, 9)]]),
-        ('<path d="M7 7L7 7"/>', [[(7, 7)]]),  # a dot
+        (f'<path d="M7 7L7 7" {ROUND}/>', [[(7, 7)]]),  # a dot
         ('<path d="M0 0"/><path d="M1 1L2 2"/>', [[(1, 1), (2, 2)]]),  # a move draws nothing
         ('<line x1="1" y1="2" x2="3" y2="4" stroke="red"/>', [[(1, 2), (3, 4)]]),
         ('<polyline points="1,2 3,4 5,2"/>', [[(1, 2), (3, 4), (5, 2)]]),
@@ -438,262 +414,5 @@ def test_viewports_and_units() -> None:
     np.testing.assert_allclose(
         one('<line x2="10mm" y1="0" stroke="red"/>')[1, 0], 37.795, atol=1e-3
     )
-    radius = one('<circle r="10%"/>', 'viewBox="0 0 300 400"').max()
-    assert radius == pytest.approx(0.1 * math.hypot(300, 400) / math.sqrt(2))
-
-
-# What is seen ------------------------------------------------------------------------------------
-
-STAYS = '<path d="M1 1L2 2"/>'
-
-
-@pytest.mark.parametrize(
-    "unseen",
-    [
-        '<path d="M0 0L9 9" fill="none"/>',
-        '<path d="M0 0L9 9" style="fill: none; stroke: none"/>',
-        '<g fill="none"><path d="M0 0L9 9"/></g>',
-        '<g display="none"><path d="M0 0L9 9"/></g>',
-        '<path d="M0 0L9 9" visibility="hidden"/>',
-        "<style>.a, p.x {fill: none !important} /* .b {} */</style>"
-        '<path class="b a" d="M0 0L9 9"/>',
-        "<style>#z{display:none}</style><path id='z' d='M0 0L9 9'/>",
-        '<rect width="100" height="100" fill="white"/>',
-        '<rect x="-5" y="-5" width="200" height="200"/>',
-        '<rect width="100%" height="100%" fill="#eee"/>',
-        '<clipPath><path d="M0 0L9 9"/></clipPath><mask><rect width="3" height="3"/></mask>',
-        '<defs><path d="M0 0L9 9"/></defs><marker><path d="M0 0L9 9"/></marker>',
-        '<symbol><path d="M0 0L9 9"/></symbol><pattern><path d="M0 0L9 9"/></pattern>',
-        '<linearGradient><stop/></linearGradient><filter><path d="M0 0L9 9"/></filter>',
-        '<g opacity="0"><path d="M0 0L9 9" stroke="red"/></g>',
-        '<path style="opacity:0.0" d="M0 0L1 1"/>',
-        '<path d="M0 0L9 9" fill="none" stroke="red" stroke-opacity="0"/>',
-        '<path d="M0 0L9 9" style="fill-opacity:0%;stroke:red;stroke-width:0px"/>',
-        "<style>@import url(a.css); .a{fill:none}</style><path class='a' d='M0 0L9 9'/>",
-        "<style>#z{fill:none} path{fill:red} .b{fill:red}</style>"
-        "<path class='b' id='z' d='M0 0L9 9'/>",
-        '<metadata><path d="M0 0L9 9"/></metadata><rect width="0" height="5"/><circle r="0"/>',
-        '<x:path xmlns:x="urn:other" d="M0 0L9 9"/><unknown><path d="M0 0L9 9"/></unknown>',
-    ],
-)
-def test_what_is_not_seen_is_not_read(unseen: str) -> None:
-    same(lines(unseen + STAYS), [[(1, 1), (2, 2)]])
-    with pytest.raises(SketchRNNError, match="SVG: has no line in it"):
-        parse(svg(unseen))
-
-
-def test_what_is_seen_in_spite_of_it() -> None:
-    body = '<g fill="none" visibility="hidden">{}</g>'
-    path = '<path d="M0 0L9 9" stroke="red" visibility="visible"/>'
-    assert len(lines(body.format(path))) == 1
-    assert len(lines('<rect width="100" height="100" stroke="black" fill="none"/>')) == 1
-    assert len(lines('<rect width="99" height="100"/>')) == 1
-    assert len(lines('<path opacity="0.5" d="M0 0L9 9"/><path opacity=".10" d="M0 0L9 9"/>')) == 2
-    media = "<style>@media print {.a {display:none} .b {fill:none}}</style>"
-    assert len(lines(media + '<path class="a b" d="M0 0L9 9"/>')) == 1
-
-
-def test_what_is_no_line_is_counted() -> None:
-    drawing = parse(
-        svg(
-            '<text>a <tspan>b</tspan></text><text/><image href="http://example.org/a.png"/>'
-            '<use href="other.svg#a"/><use href="#nowhere"/>' + STAYS
-        )
-    )
-    assert drawing.left_out == {
-        "text": 2,
-        "image": 1,
-        "reference to another file": 1,
-        "reference to nothing": 1,
-    }
-    assert counts_text(drawing.left_out).startswith("2 texts, 1 image, ")
-    with pytest.raises(SketchRNNError, match=r"no drawing \(left out: 1 text\)"):
-        parse(svg("<text>a</text>"))
-
-
-# Our own -----------------------------------------------------------------------------------------
-
-
-@given(
-    st.lists(
-        st.lists(st.tuples(*(st.floats(0, 255, width=32),) * 2), min_size=1, max_size=9),
-        min_size=1,
-        max_size=5,
-    )
-)
-@example([[(0.0, 0.0), (0.0, 1.2611686178923354e-44)]])
-def test_any_drawing_of_our_own_comes_back(drawn: list[list[tuple[float, float]]]) -> None:
-    """Within 0.01 unit of the box of 255."""
-    sketch = Sketch.from_polylines(drawn)
-    again = parse(sketch.to_svg()).sketch
-    assert len(again.polylines) == len(sketch.polylines)
-    for line, expected in zip(again.polylines, sketch.polylines, strict=True):
-        # two points of which one cannot tell the other any more are a dot
-        points = line if len(line) == len(expected) else np.repeat(line, 2, axis=0)
-        np.testing.assert_allclose(points, expected, rtol=0, atol=0.01)
-
-
-@pytest.mark.parametrize("unit", [1e-3, 1, 255, 1e5])
-def test_our_own_drawings_come_back(unit: float, tmp_path: Path) -> None:
-    """Within a 20,000th of their size, as they are written: 0.01 in a box of 255."""
-    rng = np.random.default_rng(4)
-    drawn = [unit * rng.uniform(-1, 0, size=(n, 2)) for n in (5, 1, 2, 30)]
-    sketch = Sketch.from_polylines(drawn, "a <cat> & more")
-    sketch.save(tmp_path / "a.svg")
-    again = parse((tmp_path / "a.svg").read_bytes()).sketch
-    assert again.label == sketch.label
-    assert len(again.polylines) == len(sketch.polylines)
-    for line, expected in zip(again.polylines, sketch.polylines, strict=True):
-        np.testing.assert_allclose(line, expected, rtol=0, atol=unit / 20_000)
-
-
-def test_a_sheet_of_one_drawing_is_one_drawing() -> None:
-    sketch = Sketch.from_polylines([[[0, 0], [30, 10], [60, 60]]], "cat")
-    options = {"title": "A title", "row_labels": ["a row"]}
-    drawing = parse(SketchSheet([[sketch]], **options).to_svg()).sketch
-    assert drawing.label == "cat"
-    (line,) = drawing.fitted(60, 60).polylines
-    np.testing.assert_allclose(line, sketch.polylines[0], atol=0.02)
-    with pytest.raises(SketchRNNError, match=r"a\.svg: is a sheet of 2 drawings"):
-        parse(SketchSheet([[sketch, sketch]], **options).to_svg(), "a.svg")
-
-
-# What is refused ---------------------------------------------------------------------------------
-
-LAUGHS = "".join(
-    f'<g id="l{i + 1}">{f"""<use href="#l{i}"/>""" * 10}</g>' for i in range(9)
-)  # 10^9 lines
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("", "no SVG"),
-        ("a text", "no SVG"),
-        ("<svg", "no SVG"),
-        (b"\x89PNG\r\n", "no SVG"),
-        (b'<?xml version="1.0" encoding="klingon"?><svg/>', "no SVG"),
-        ("<html/>", "outermost element is <html>"),
-        ("<svg/>", "has no line in it"),
-        ('<!DOCTYPE svg []><svg xmlns="http://www.w3.org/2000/svg"/>', "DOCTYPE"),
-        (
-            '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd"'
-            ' [<!ENTITY ns_svg "http://www.w3.org/2000/svg">]><svg xmlns="&ns_svg;"/>',
-            "DOCTYPE with declarations",
-        ),
-        ("<!DOCTYPE svg [" + " " * 5000 + '<!ENTITY a "b">]><svg>&a;</svg>', "DOCTYPE"),
-        ('<!DOCTYPE svg SYSTEM "a.dtd"><svg><title>&a;</title></svg>', "entity"),
-        ('<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>', "DOCTYPE"),
-        ('<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>'.encode("utf-16"), "DOCTYPE"),
-        ("<svg>&a;</svg>", "undefined entity"),
-        ("<svg>" + " " * (1 << 24) + "</svg>", "larger than 16 MiB"),
-        ("<svg>" + "<g/>" * 20_001 + "</svg>", "more than 20,000 elements"),
-        ("<svg>" + "<g>" * 101 + "</g>" * 101 + "</svg>", "inside each other"),
-        (svg('<g id="a"><use href="#a"/></g>'), "contains itself"),
-        (svg('<use id="a" href="#b"/><use id="b" href="#a"/>'), "contains itself"),
-        (svg('<path id="l0" d="M0 0L1 1"/>' + LAUGHS), "more than 20,000 elements"),
-        (svg('<path d="M0 0' + "L1 1" * 400_000 + '"/>'), "more than 100,000 points"),
-        (svg('<path d="M0 0L1e400 1"/>'), "coordinate"),
-        (svg('<path d="M0 0L1e20 1"/>'), "coordinate"),
-        (svg('<path d="M0 0C1e308 1e308 1e308 0 1 1" transform="scale(1e300)"/>'), "coordinate"),
-        (svg('<path d="M0 0L"/>'), "<path> that cannot be read"),
-        (svg('<rect width="wide" height="3"/>'), "is no length"),
-        (svg('<g transform="rotate(a)"><path d="M0 0L1 1"/></g>'), "transform that cannot be read"),
-        (svg('<g transform="scale(1,2,3)"><path d="M0 0L1 1"/></g>'), "transform that cannot"),
-        (svg('<g transform="scale(2"><path d="M0 0L1 1"/></g>'), "transform that cannot be read"),
-        (svg("<style>" + "a{}" * 100_001 + "</style>"), "style sheet of more than"),
-        (svg('<path d="M0 0L1 1' + "z" * 500_000 + '"/>'), "more than 100,000 points"),
-        (svg('<path d="M0 0' + "L1 1z" * 50_000 + '"/>'), "closed over 100 times"),
-        (svg('<g transform="' + "scale(1)" * 500_000 + '"/>'), "more than 100,000 points"),
-        (
-            svg(f'<path id="a" d="M0 0L1 1{" " * 100_000}"/>' + '<use href="#a"/>' * 200),
-            "larger than 16 MiB with all it uses",
-        ),
-    ],
-)
-def test_refused(content: str | bytes, says: str) -> None:
-    with pytest.raises(SketchRNNError) as error:
-        parse(content, "a.svg")
-    assert str(error.value).startswith("a.svg: ")
-    assert says in str(error.value)
-    assert len(str(error.value)) < 300
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "doctype",
-    [
-        "<!DOCTYPE svg>",
-        '<!DOCTYPE svg SYSTEM "file:///etc/passwd">',
-        '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN"'
-        ' "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">',
-    ],
-)
-def test_a_plain_doctype_is_passed_over(doctype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[object] = []
-    monkeypatch.setattr("builtins.open", lambda *names, **_: opened.append(names))
-    monkeypatch.setattr("socket.socket", lambda *names, **_: opened.append(names))
-    text = f'<?xml version="1.0" encoding="{{}}"?>\n<!-- a program -->\n{doctype}\n{svg(STAYS)}'
-    for encoding in ("utf-8", "utf-16", "iso-8859-1"):
-        drawing = parse(text.format(encoding).encode(encoding))
-        same(list(drawing.sketch.polylines), [[(1, 1), (2, 2)]])
-    assert not opened
-
-
-def test_nothing_outside_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = tmp_path / "secret.svg"
-    secret.write_text(svg('<path id="a" d="M0 0L7 7"/>'), encoding="utf-8")
-    body = f'<use href="{secret.as_uri()}#a"/><image href="{secret.as_uri()}"/>{STAYS}'
-    opened: list[object] = []
-    monkeypatch.setattr("builtins.open", lambda *names, **_: opened.append(names))
-    same(lines(body), [[(1, 1), (2, 2)]])
-    assert not opened
-
-
-words = st.sampled_from(
-    ["path", "rect", "g", "use", "svg", "circle", "line", "polyline", "text", "symbol", "style"]
-)
-values = st.one_of(
-    st.text("M0123456789.-eLCQAzZ hvaqt,%mxin#()rotescaltnb", max_size=24),
-    st.sampled_from(
-        ["#a", "none", "1e999", "nan", "inf", "translate(1", "matrix(1 2)", "-5", "50%"]
-    ),
-)
-NAMES = (
-    *("d", "points", "transform", "id", "href", "x", "y", "r", "rx", "width", "height", "x2"),
-    *("style", "class", "fill", "stroke", "viewBox", "preserveAspectRatio"),
-)
-names = st.sampled_from(NAMES)
-elements = st.recursive(  # type: ignore[var-annotated]
-    st.builds(lambda word, given: (word, given, []), words, st.dictionaries(names, values)),
-    lambda inner: st.builds(
-        lambda word, given, inside: (word, given, inside),
-        words,
-        st.dictionaries(names, values),
-        st.lists(inner, max_size=3),
-    ),
-    max_leaves=8,
-)
-
-
-def written(element: tuple[str, dict[str, str], list]) -> str:
-    word, given, inside = element
-    attributes = "".join(f' {name}="{value}"' for name, value in given.items())
-    return f"<{word}{attributes}>{''.join(map(written, inside))}</{word}>"
-
-
-@example([("path", {"d": "Z"}, [])], {})
-@given(st.lists(elements, max_size=4), st.dictionaries(names, values))
-def test_garbage_in_elements(body: list[tuple[str, dict[str, str], list]], root: dict) -> None:
-    """A drawing with finite points, or one clear error, and nothing else."""
-    try:
-        drawing = parse(written(("svg", root, body)))
-    except SketchRNNError:
-        return
-    assert all(np.isfinite(line).all() for line in drawing.sketch.polylines)
-
-
-@given(st.binary(max_size=200))
-def test_garbage_bytes(content: bytes) -> None:
-    with pytest.raises(SketchRNNError):
-        parse(b"<svg>" + content)
+    top = one('<circle r="10%"/>', 'viewBox="0 0 300 400"').min()
+    assert top == pytest.approx(-0.1 * math.hypot(300, 400) / math.sqrt(2))

@@ -68,6 +68,7 @@ _PAGES, _DRAWINGS = ("drawing", "sheet", "page"), ("drawing", "sheet", "data")
 _PILLOW = ("PIL", "pillow")
 _TABLE = (
     Format(".svg", f"{_DATA}.svg", reads=("drawing",), writes=(*_PAGES, "tile", "figure")),
+    Format(".svgz", f"{_DATA}.svg", reads=("drawing",)),
     Format(".anim.svg", f"{_FIGURES}.animate", writes=_PAGES, moves=True),
     Format(".png", f"{_FIGURES}.png", writes=(*_PAGES, "tile", "figure")),
     Format(".pdf", f"{_FIGURES}.pdf", writes=(*_PAGES, "tile"), package=("fpdf", "fpdf2")),
@@ -168,8 +169,8 @@ def read_drawing(path: str | os.PathLike[str]) -> Any:
     source = Path(path)
     found = _formats.get(source.suffix.lower())  # an .anim.svg is an .svg as well
     if found is None or "drawing" not in found.reads:
-        known = " or ".join(f"a{'n' * (one == '.svg')} {one}" for one in endings(reads="drawing"))
-        raise SketchRNNError(f"{path}: a drawing is read from {known} file")
+        known = listed(endings(reads="drawing"))
+        raise SketchRNNError(f"{path}: a drawing is read from a file with the ending {known}")
     if source.is_dir():
         raise SketchRNNError(f"{path}: is a folder; name a file in it")
     if not source.is_file():

@@ -108,7 +108,7 @@ class Effects:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.dropped.items())
             lines.append(f"left out drawings: {reasons}")
         if self.left_out:
-            lines.append(f"left out of drawings, as no lines: {counts_text(self.left_out)}")
+            lines.append(f"left out of drawings: {counts_text(self.left_out)}")
         if self.unreadable:
             lines.append(f"files that could not be read, or not to their end: {self.unreadable:,}")
         if self.copies:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-_NOUN_END = re.compile(r"(?= without | to |$)")
+_NOUN_END = re.compile(r"(?= without | to | of | that |$)")
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

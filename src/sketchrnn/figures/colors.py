@@ -27,8 +27,6 @@ REST = "#1c7ed6"  # what a completion adds to the given part
 HEAT = ("#9a9aa3", "#d98a2b", "#d3111f")  # an expected stroke, a surprising one, the worst
 
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
-_PART = r"\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)\s*"
-_RGB = re.compile(rf"rgb\({_PART},{_PART},{_PART}\)")
 
 # Linear sRGB to the responses of three cones, and their cube roots to L, a, b.
 _RGB_TO_CONES = np.array(
@@ -48,40 +46,25 @@ _ROOTS_TO_LAB = np.array(
 
 
 def hex_color(color: str) -> str:
-    """ "#rrggbb" of a CSS colour: navy, #abc, #d6246e, rgb(20, 90, 200), rgb(20%, 30%, 40%).
+    """ "#rrggbb" of a CSS colour: navy, #abc, #d6246e, rgb(20, 90, 200), hsl(40, 90%, 50%).
 
     What lets the paper shine through is refused as any other text is.
     """
-    word = color.strip().lower()
-    found = None
-    if _HEX.fullmatch(word):
-        found = _six_digits(word)
-    elif word.isalpha() and word.isascii():
-        found = _named(word)
-    elif (match := _RGB.fullmatch(word)) is not None:
-        parts, largest = match.groups()[::2], 100.0 if match[2] else 255.0
-        values = [float(part) * 255 / largest for part in parts]
-        if match[2] == match[4] == match[6] and max(values) <= 255:
-            found = "#" + "".join(f"{int(value + 0.5):02x}" for value in values)
-    if found is None:
+    from tinycss2.color4 import parse_color
+
+    found = parse_color(color.strip().lower())
+    try:
+        *parts, alpha = found.to("srgb")
+    except (AttributeError, NotImplementedError):  # no colour, or one of another space
+        alpha = 0.0
+    if alpha != 1:
         raise SketchRNNError(f"color is {color!r}; give a CSS colour: navy, #d6246e")
-    return found
+    return "#" + "".join(f"{int(255 * min(max(part or 0, 0), 1) + 0.5):02x}" for part in parts)
 
 
 def _six_digits(color: str) -> str:
     """ "#aabbcc" of "#abc"."""
     return color if len(color) == 7 else "#" + "".join(2 * digit for digit in color[1:])
-
-
-def _named(word: str) -> str | None:
-    """ "#rrggbb" of a name of SVG; None for no such name, or a transparent one."""
-    from svgelements import Color
-
-    found = Color(word)
-    if found.value is None or found.alpha != 255:
-        return None
-    # what it does not know it takes for black, so black has to be asked for by name
-    return str(found.hex) if found.hex != "#000000" or word == "black" else None
 
 
 def to_oklab(color: str) -> npt.NDArray[np.float64]:

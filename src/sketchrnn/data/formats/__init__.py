@@ -19,7 +19,7 @@ from sketchrnn.errors import SketchRNNError
 
 BIN_PREFIX = "full_binary_"  # of QuickDraw's names, as a browser saves them
 READABLE = (
-    "a sketch-rnn .npz, QuickDraw's .ndjson, .ndjson.gz or .bin, .json, .csv, .svg, a folder of"
+    "a sketch-rnn .npz, QuickDraw's .ndjson, .ndjson.gz or .bin, .json, .csv, .svg(z), a folder of"
     " such drawings, or a .sketches file"
 )
 
@@ -46,8 +46,6 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         raise SketchRNNError(f"{target}: is not an .npz file (no zip archive); download it again")
     if f".{kind}" in registry.readable():
         return kind
-    if kind == "svgz":
-        raise SketchRNNError(f"{target}: is a compressed SVG; save it as plain .svg")
     if head.startswith((b"\x1f\x8b", b"{")):
         return "ndjson"
     if head[8:9] == b"{":
@@ -67,7 +65,7 @@ def records(
     by name; see `folder.walk` for what is passed over.
 
     Args:
-        source: .ndjson(.gz), .bin, .json, .csv, .svg, or a folder.
+        source: .ndjson(.gz), .bin, .json, .csv, .svg(z), or a folder.
         skip: called for each file of a folder, or named file of one drawing, that cannot be read,
             or not to its end; and once for all files of a folder with other endings. By default
             the former raise, and the latter are passed over. As text it is one line: `skip=print`.

@@ -75,7 +75,7 @@ class Given:
         """What was left out of it, in words; "" for nothing."""
         if not self.left_out:
             return ""
-        return f"left out, as it is no line: {counts_text(self.left_out)}"
+        return f"left out: {counts_text(self.left_out)}"
 
 
 @dataclass(frozen=True)

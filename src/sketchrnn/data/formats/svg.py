@@ -1,71 +1,99 @@
 """One drawing of an SVG: its lines as strokes, in the order in which they are drawn.
 
 All shapes are read (path, line, polyline, polygon, rect, circle, ellipse), with groups, transforms,
-`use`, nested viewports and units. Curves become polylines that stay within 1/2500 of the drawing's
-size, 0.1 px in a box of 255, or what is asked for. Coordinates are those of the outer viewBox, so
-what is drawn for a drawing can be laid over it.
+`use`, nested viewports, units and style sheets. Curves become polylines that stay within 1/2500 of
+the drawing's size, 0.1 px in a box of 255, or what is asked for. Coordinates are those of the outer
+viewBox, so what is drawn for a drawing can be laid over it.
 
-Only what is seen is read: not what has neither line nor fill, nor a background that fills the page.
-Clips and masks cut nothing off. What is no line (text, images) is left out and counted. Nothing
-outside the file is followed, and a DOCTYPE that declares anything is refused.
+Only what is seen is read. A shape without a line that fills the viewBox is the page, and what has
+the page's colour is not seen on it; where there is no page, that is white, unless all is white. As
+the specification has it, a path is drawn up to the first mistake in it. What is no line (text,
+images), and what is not done as the file says (clips, masks), is counted in `Given.left_out`.
+Nothing outside the file is followed.
 """
 
 from __future__ import annotations
 
+import gzip
 import math
 import os
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from typing import Any
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element
 
 import numpy as np
-from svgelements import Viewbox
 
 from sketchrnn.data.formats.records import Given, check_points, check_size
-from sketchrnn.data.formats.svg_shapes import (
-    CURVES,
-    NUMBER,
-    SHAPES,
+from sketchrnn.data.formats.svg_curves import (
+    FLATNESS,
+    Shape,
+    area,
+    corners_of,
+    extent,
+    polylines,
+)
+from sketchrnn.data.formats.svg_shapes import SHAPES, shape_of
+from sketchrnn.data.formats.svg_style import (
+    BEGIN,
+    INHERITED,
+    UNKNOWN,
+    Color,
+    Style,
+    StyleSheets,
+)
+from sketchrnn.data.formats.svg_units import (
+    NUMBERS,
+    Box,
     FloatArray,
-    Placed,
-    Segments,
-    apply,
-    as_array,
-    controls,
-    flattened,
+    Size,
+    UnreadableError,
+    fitted,
     length,
     matrix_of,
-    segments_of,
-    words_in,
+    moved,
+    origin_of,
 )
-from sketchrnn.data.formats.svg_style import INHERITED, Style, StyleSheet
+from sketchrnn.data.formats.svg_xml import check_element, tree
 from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.registry import DRAWING_LIMIT_BYTES
 from sketchrnn.sketch import Sketch
 
-ELEMENTS_LIMIT = 20_000  # `use` counted as often as it is used
-DEPTH_LIMIT = 100
-WORDS_PER_POINT = 4  # letters and numbers; a curve has more, but it has more points, too
-BLOCK_BYTES = 1024  # that are read first
-CURVE_POINTS = 3  # that a curve has at least, or nearly so; each takes much time
-# Names as expat gives them: with their namespace, but SVG's, which hand-made files often lack.
-SVG_NAMESPACE = "http://www.w3.org/2000/svg}"
-HREFS = ("href", "http://www.w3.org/1999/xlink}href")
-CONTAINERS = {"svg", "g", "a", "switch"}
-LEFT_OUT = {
-    "text": "text",
-    "flowRoot": "text",
-    "image": "image",
-    "foreignObject": "foreign object",
+LEFT_OUT = {"text": "text", "flowRoot": "text", "image": "image", "foreignObject": "foreign object"}
+ANYWHERE = {  # what may change a drawing from wherever it stands
+    **dict.fromkeys(("animate", "animateTransform", "animateMotion", "set"), "animation"),
+    "script": "script",
 }
+SEEN = {*SHAPES, *LEFT_OUT, "svg", "g", "a", "switch", "use", "symbol"}
+NOT_DONE = {  # what a style may say, and what it is called
+    "clip-path": "clip",
+    "mask": "mask",
+    "filter": "filter",
+    "stroke-dasharray": "dash pattern",
+    **dict.fromkeys(("marker-start", "marker-mid", "marker-end"), "marker"),
+    **dict.fromkeys(("animation", "animation-name"), "animation"),
+    **dict.fromkeys(("translate", "rotate", "scale"), "single CSS transform"),
+}
+BAD = "bad element"
+SIDES = ("width", "height")
 SHEET_CELL = "sketch"  # the class of the drawings of a SketchSheet
+CONTRAST = 0.05  # of red, green or blue, 0 to 1: what differs by less is not seen
+PAGE = 0.999  # of its own bounding box is filled by a shape that can be the page
+WHITE: Color = (1.0, 1.0, 1.0, 1.0)
 
-Size = tuple[float, float]  # width, height of a viewport, for percentages
-Box = tuple[float, float, float, float]  # left, top, width, height
+
+@dataclass(slots=True)
+class Placed:
+    """A shape that is painted, and the matrix [3, 3] that puts it where it is seen."""
+
+    shape: Shape
+    matrix: FloatArray
+    style: Style
 
 
 def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> str:
@@ -78,22 +106,24 @@ def parse(content: bytes | str, where: str = "SVG", *, tolerance: float | None =
     """Read the text of an SVG document; the drawing is labelled with its title.
 
     Args:
-        content: the document.
+        content: the document, plain or (.svgz) compressed by gzip.
         where: what to call it in a message.
         tolerance: the largest distance of a polyline from its curve, in units of the outer viewBox;
             by default 1/2500 of the drawing's size.
 
     Raises:
-        SketchRNNError: naming `where`: no SVG, damaged, a DOCTYPE with declarations, more than 16
-            MiB, 20,000 elements or 100,000 points (all that is used included), a sheet of several
-            drawings, or nothing that is a line; or a tolerance that is not over 0.
+        SketchRNNError: naming `where`: no SVG, damaged, a DOCTYPE whose entities are more than
+            texts, more than 16 MiB, 20,000 elements or 100,000 points (all that is used included),
+            a sheet of several drawings, or nothing that is a line; or a tolerance that is not over
+            0.
     """
     if tolerance is not None and not 0 < tolerance < math.inf:
         raise SketchRNNError(f"the tolerance must be over 0, got {tolerance}")
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     with naming(where), np.errstate(over="ignore", invalid="ignore"):  # infinity is refused
+        data = _unpacked(data)
         check_size(data)
-        root = _tree(data)
+        root = tree(data)
         if root.tag != "svg":
             name = root.tag.rpartition("}")[2]
             raise SketchRNNError(f"is XML, but no SVG: its outermost element is <{name:.40}>")
@@ -101,64 +131,15 @@ def parse(content: bytes | str, where: str = "SVG", *, tolerance: float | None =
         return Given(reader.sketch(tolerance), where, left_out=dict(reader.left_out))
 
 
-def _tree(data: bytes) -> Element:
-    """The elements of the document; what could be dangerous is refused while it is read.
-
-    A DOCTYPE that declares anything is refused: entities, with which a small file becomes a large
-    one or names another, can only be declared there. A plain one, as most programs write it, names
-    a file that nobody opens.
-    """
-    tree = TreeBuilder()
-    count = depth = 0
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal count, depth
-        count, depth = count + 1, depth + 1
-        _check_element(count, depth)
-        tree.start(name.removeprefix(SVG_NAMESPACE), attributes)
-
-    def end(name: str) -> None:
-        nonlocal depth
-        depth -= 1
-        tree.end(name.removeprefix(SVG_NAMESPACE))
-
-    def doctype(name: str, system: str | None, public: str | None, declares: int) -> None:
-        if declares:
-            raise SketchRNNError(
-                "has a DOCTYPE with declarations, which can name other files; save it as plain SVG"
-                " (in Illustrator without its editing capabilities), or remove the lines between"
-                " [ and ]"
-            )
-
-    def entity(name: str, is_parameter: int) -> None:
-        raise ValueError(f"undefined entity &{name:.40};")
-
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = tree.data
-    parser.StartDoctypeDeclHandler, parser.SkippedEntityHandler = doctype, entity
-    begin, size = 0, BLOCK_BYTES
+def _unpacked(data: bytes) -> bytes:
+    """What .svgz holds, no more than is read; other things as they are."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
     try:
-        while begin < len(data):
-            parser.Parse(data[begin : begin + size], False)
-            # twice as much each time: expat begins anew with what it did not see the end of
-            begin, size = begin + size, 2 * size
-        parser.Parse(b"", True)
-    except SketchRNNError:
-        raise
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        # LookupError: an unknown encoding
-        kind = "is a PDF, no SVG" if data.startswith(b"%PDF") else "is no SVG, or damaged"
-        raise SketchRNNError(f"{kind} ({error})") from None
-    return tree.close()
-
-
-def _check_element(count: int, depth: int) -> None:
-    if count > ELEMENTS_LIMIT:
-        raise SketchRNNError(f"has more than {ELEMENTS_LIMIT:,} elements; one drawing never has")
-    if depth > DEPTH_LIMIT:
-        raise SketchRNNError(f"has more than {DEPTH_LIMIT} elements inside each other")
+        with gzip.GzipFile(fileobj=BytesIO(data)) as file:
+            return file.read(DRAWING_LIMIT_BYTES + 1)
+    except (EOFError, zlib.error, OSError) as error:
+        raise SketchRNNError(f"is not a whole gzip file ({error!s:.100})") from None
 
 
 class _Reader:
@@ -168,14 +149,16 @@ class _Reader:
         self.left_out: Counter[str] = Counter()
         self._root = root
         self._by_id: dict[str, Element] = {}
-        self._visited = self._points = self._words = self._characters = 0
-        self._sheet = StyleSheet()
+        self._visited = self._points = self._characters = 0
+        self._sheets = StyleSheets(root, self.left_out)
         for element in root.iter():
             self._by_id.setdefault(element.get("id", ""), element)
-            if element.tag == "style":
-                self._sheet.add("".join(element.itertext()))
-        width, height = (length(root.get(name, "100%"), 100) for name in ("width", "height"))
-        self._viewport = _viewbox(root) or (0.0, 0.0, width, height)
+            if element.tag in ANYWHERE:
+                self.left_out[ANYWHERE[element.tag]] += 1
+        box = _viewbox(root)
+        self._has_page = box is not None or {"width", "height"} <= root.attrib.keys()
+        # without a viewBox or a size that can be read: 100 x 100, which only percentages need
+        self._viewport = box or (0.0, 0.0, *self._sides(root.attrib, (100.0, 100.0)))
 
     def sketch(self, tolerance: float | None) -> Sketch:
         """All that is seen, as one drawing."""
@@ -186,11 +169,12 @@ class _Reader:
                 f"is a sheet of {len(cells)} drawings, and one is asked for: write each to a file"
                 " of its own, with --each DIR"
             )
-        style = self._sheet.style_of(root, INHERITED)
-        shown = [] if style.get("display") == "none" else cells or list(root)
-        matrix, size = self._matrix(root), self._viewport[2:]
-        shapes = [one for child in shown for one in self._shapes(child, matrix, style, size, ())]
-        lines = flattened(shapes, tolerance)
+        size = self._viewport[2:]
+        style = self._sheets.style_of(root, BEGIN)
+        shown = [] if style.hides_all else cells or list(root)
+        placed = self._inside(shown, style, size, ())
+        matrix = self._matrix(style, size, placed)
+        lines = self._seen(_through(matrix, placed), tolerance)
         if not lines:
             left_out = f" (left out: {counts_text(self.left_out)})" if self.left_out else ""
             raise SketchRNNError(f"has no line in it, so it is no drawing{left_out}")
@@ -198,27 +182,30 @@ class _Reader:
         title = next((child.text for child in top if child.tag == "title"), None)
         return Sketch.from_polylines(lines, " ".join((title or "").split()) or None)
 
+    def _inside(
+        self, elements: Iterable[Element], style: Style, size: Size, around: tuple[Element, ...]
+    ) -> list[Placed]:
+        return [one for child in elements for one in self._shapes(child, style, size, around)]
+
     def _shapes(
         self,
         element: Element,
-        matrix: FloatArray,
         inherited: Style,
         size: Size,
         around: tuple[Element, ...],
-        viewport: tuple[str, str] | None = None,
-    ) -> Iterator[Placed]:
-        """All shapes in an element.
+        viewport: Mapping[str, str] | None = None,
+    ) -> list[Placed]:
+        """All painted shapes of an element, in the units of what it is in.
 
         Args:
             element: what to walk through.
-            matrix: [3, 3], of what is around it.
             inherited: the style of what is around it.
             size: of the viewport, for percentages.
             around: the elements that this one is in.
-            viewport: width and height that a `use` gives to a `symbol` or `svg`.
+            viewport: the attributes of a `use` that shows it.
         """
         self._visited += 1
-        _check_element(self._visited, len(around))
+        check_element(self._visited, len(around))
         if element in around:
             raise SketchRNNError("a <use> contains itself")
         around = (*around, element)
@@ -226,45 +213,55 @@ class _Reader:
         if self._characters > DRAWING_LIMIT_BYTES:
             raise SketchRNNError(f"is larger than {DRAWING_LIMIT_BYTES >> 20} MiB with all it uses")
         tag = element.tag
-        style = self._sheet.style_of(element, inherited)
+        if tag not in SEEN or (tag == "symbol" and viewport is None):
+            return []
+        style = self._sheets.style_of(element, inherited)
         if style.hides_all:
-            return
+            return []
         if tag in LEFT_OUT:
             self.left_out[LEFT_OUT[tag]] += 1
-            return
-        matrix = matrix @ self._matrix(element)
-        if tag == "use":
+            return []
+        if tag in SHAPES:
+            placed = self._shape(element, style, size)
+        elif tag == "use":
             target = self._used(element)
-            if target is not None:
-                matrix = matrix @ _moved(*_place(element, size))
-                viewport = element.get("width", ""), element.get("height", "")
-                yield from self._shapes(target, matrix, style, size, around, viewport)
-        elif tag in CONTAINERS or (tag == "symbol" and viewport is not None):
-            if tag in ("svg", "symbol"):
-                inner, size = _nested(element, size, viewport or ("", ""))
-                matrix = matrix @ inner
+            use = element.attrib
+            placed = [] if target is None else self._shapes(target, style, size, around, use)
+            placed = _through(moved(*self._place(use, size)), placed)
+        elif tag in ("svg", "symbol"):
+            inner, inner_size = self._nested(element, size, viewport or {})
+            placed = _through(inner, self._inside(element, style, inner_size, around))
+        else:
             children: Iterable[Element] = element
             if tag == "switch":  # one of them, and extensions are for the program that knows them
                 children = [one for one in element if not one.get("requiredExtensions")][:1]
-            for child in children:
-                yield from self._shapes(child, matrix, style, size, around)
-        elif tag in SHAPES and style.is_painted:
-            self._count_words(words_in(tag, element.attrib))
-            segments = segments_of(tag, element.attrib, size)
-            self._points += sum(CURVE_POINTS if isinstance(s, CURVES) else 1 for s in segments)
-            check_points(self._points)
-            if not segments or (
-                tag == "rect" and not style.has_line and self._covers(segments, matrix)
-            ):
-                return  # the latter is a background
-            if not style.has_line and style.is_white:
-                self.left_out["white shape without a line"] += 1
-            else:
-                yield segments, matrix
+            placed = self._inside(children, style, size, around)
+        if placed:
+            self._count_not_done(style, tag in SHAPES and style.line is not None)
+        return _through(self._matrix(style, size, placed), placed)
+
+    def _shape(self, element: Element, style: Style, size: Size) -> list[Placed]:
+        """The shape of an element, in its own units, if it is painted."""
+        if style.fill is None and style.line is None:
+            return []
+        try:
+            shape = shape_of(element.tag, {**element.attrib, **style}, size)
+        except UnreadableError:
+            shape = Shape([], whole=False)
+        if not shape.whole:
+            self.left_out[BAD] += 1
+        self._points += shape.count
+        check_points(self._points)
+        return [Placed(shape, np.eye(3), style)] if shape.lines else []
+
+    def _count_not_done(self, style: Style, has_line: bool) -> None:
+        for name, called in NOT_DONE.items():
+            if style.get(name, "none") != "none" and (has_line or name not in INHERITED):
+                self.left_out[called] += 1
 
     def _used(self, element: Element) -> Element | None:
         """What a `use` shows."""
-        href = next((element.get(name, "") for name in HREFS if name in element.attrib), "")
+        href = element.get("href", "")
         if not href.startswith("#"):
             self.left_out["reference to another file"] += 1
             return None
@@ -272,53 +269,146 @@ class _Reader:
             self.left_out["reference to nothing"] += 1
         return self._by_id.get(href[1:])
 
-    def _matrix(self, element: Element) -> FloatArray:
-        """The transform attribute [3, 3]."""
-        text = element.get("transform", "")
-        self._count_words(text.count("("))
-        return matrix_of(text)
+    def _matrix(self, style: Style, size: Size, placed: Sequence[Placed]) -> FloatArray:
+        """The transform [3, 3] of an element (CSS Transforms 1, sections 5 to 7).
 
-    def _count_words(self, count: int) -> None:
-        self._words += count
-        check_points(self._words / WORDS_PER_POINT)
+        Args:
+            style: of the element.
+            size: of its viewport.
+            placed: what is in it, in its own units.
+        """
+        text = style.get("transform", "none")
+        if text == "none" or not placed:
+            return np.eye(3)
+        left, top, *sides = (0.0, 0.0, *size)
+        around = style.get("transform-box", "view-box")
+        if around != "view-box":  # else a box around what is in it
+            corners = np.concatenate([corners_of(one.shape, one.matrix) for one in placed])
+            if len(corners):
+                (left, top), sides = corners.min(axis=0), list(np.ptp(corners, axis=0))
+            if around in ("stroke-box", "border-box"):
+                self.left_out[f"transform-box of {around}"] += 1
+        box = (float(left), float(top), float(sides[0]), float(sides[1]))
+        try:
+            x, y = origin_of(style.get("transform-origin", "0 0"), box)
+            return moved(x, y) @ matrix_of(text, box[2:]) @ moved(-x, -y)
+        except UnreadableError:
+            self.left_out["transform that cannot be read"] += 1
+            return np.eye(3)
 
-    def _covers(self, segments: Segments, matrix: FloatArray) -> bool:
-        """Whether a rectangle covers the whole page."""
-        corners = apply(matrix, controls(segments))
+    def _length(self, text: str, relative: float, default: float) -> float:
+        try:
+            return default if text in ("", "auto") else length(text, relative)
+        except UnreadableError:
+            self.left_out["length that cannot be read"] += 1
+            return default
+
+    def _sides(self, given: Mapping[str, str], size: Size) -> Size:
+        """The width and height of a viewport in one of that size."""
+        width, height = (
+            self._length(given.get(name, ""), side, side)
+            for name, side in zip(("width", "height"), size, strict=True)
+        )
+        return width, height
+
+    def _place(self, given: Mapping[str, str], size: Size) -> tuple[float, float]:
+        """The x and y of an element."""
+        x, y = (
+            self._length(given.get(name, ""), side, 0.0)
+            for name, side in zip(("x", "y"), size, strict=True)
+        )
+        return x, y
+
+    def _nested(
+        self, element: Element, size: Size, use: Mapping[str, str]
+    ) -> tuple[FloatArray, Size]:
+        """The matrix of a viewport inside the outer one, and its size in its own units."""
+        sides = self._sides(element.attrib | {key: use[key] for key in use if key in SIDES}, size)
+        place = self._place(element.attrib, size)
+        box = _viewbox(element)
+        if box is None:
+            return moved(*place), sides
+        return fitted(place, sides, box, element.get("preserveAspectRatio", "")), box[2:]
+
+    def _seen(self, placed: Sequence[Placed], tolerance: float | None) -> list[FloatArray]:
+        """The lines of what differs from what it is painted on."""
+        page: Color | None = None
+        corners = [corners_of(one.shape, one.matrix) for one in placed]
+        some = [number for number, points in enumerate(corners) if len(points)]
+        boxes = np.array([(*corners[n].min(axis=0), *-corners[n].max(axis=0)) for n in some])
+        seen: list[int] = []
+        hidden: list[int] = []
+        fills = np.zeros(len(some), dtype=bool)  # what has been seen of others may be painted on
+        for place, number in enumerate(some):
+            one, (fill, line) = (
+                placed[number],
+                (placed[number].style.fill, placed[number].style.line),
+            )
+            if fill is not None and line is None and self._is_page(one, boxes[place]):
+                page = _over(fill, page or WHITE)
+                continue
+            fills[place] = fill is not None and _differ(fill, page or WHITE)
+            differs = fills[place] or (line is not None and (page is None or _differ(line, page)))
+            if differs or (boxes[:place][fills[:place]] <= boxes[place]).all(axis=1).any():
+                seen.append(number)
+            else:
+                hidden.append(number)
+        if page is None and not seen:  # white on a page that will be dark
+            seen, hidden = hidden, []
+        if hidden:
+            what = "white shape without a line" if page is None else "shape of the page's colour"
+            self.left_out[what] += len(hidden)
+        if seen and tolerance is None:
+            tolerance = FLATNESS * extent([corners[number] for number in seen])
+        lines: list[FloatArray] = []
+        count = 0
+        for one in (placed[number] for number in seen):
+            for drawn in polylines(one.shape, one.matrix, tolerance or 0.0):
+                count += len(drawn)
+                check_points(count)
+                if one.style.has_dots or bool((drawn != drawn[0]).any()):
+                    lines.append(drawn)
+        return lines
+
+    def _is_page(self, one: Placed, box: FloatArray) -> bool:
+        """Whether a shape fills the page; its box is left, top, -right, -bottom."""
         left, top, width, height = self._viewport
-        slack = 1e-6 * max(width, height)
-        return bool(
-            (corners.min(axis=0) <= (left + slack, top + slack)).all()
-            and (corners.max(axis=0) >= (left + width - slack, top + height - slack)).all()
+        page = np.array([left, top, -left - width, -top - height])
+        if not self._has_page or (box > page + 1e-6 * max(width, height)).any():
+            return False
+        lines = one.shape.lines
+        return len(lines) == 1 and area(lines[0], one.matrix) >= PAGE * float(
+            (-box[2] - box[0]) * (-box[3] - box[1])
         )
 
 
-def _nested(element: Element, size: Size, given: tuple[str, str]) -> tuple[FloatArray, Size]:
-    """The matrix of a viewport inside the outer one, and its size in its own units."""
-    width, height = (
-        length(own or element.get(name, "100%"), side)
-        for own, name, side in zip(given, ("width", "height"), size, strict=True)
+def _through(matrix: FloatArray, placed: list[Placed]) -> list[Placed]:
+    """Shapes in the units of what they are in, changed in place."""
+    for one in placed:
+        one.matrix = matrix @ one.matrix
+    return placed
+
+
+def _over(color: Color, ground: Color) -> Color:
+    """A colour as it is seen on another."""
+    if UNKNOWN in (color, ground):
+        return UNKNOWN
+    red, green, blue = (
+        color[3] * one + (1 - color[3]) * other
+        for one, other in zip(color[:3], ground[:3], strict=True)
     )
-    x, y = _place(element, size)
-    box = _viewbox(element)
-    if box is None:
-        return _moved(x, y), (width, height)
-    fit = Viewbox.viewbox_transform(x, y, width, height, *box, element.get("preserveAspectRatio"))
-    return as_array(fit), box[2:]
+    return red, green, blue, 1.0
 
 
-def _place(element: Element, size: Size) -> tuple[float, float]:
-    """The x and y of an element."""
-    return length(element.get("x", "0"), size[0]), length(element.get("y", "0"), size[1])
-
-
-def _moved(x: float, y: float) -> FloatArray:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], dtype=np.float64)
+def _differ(color: Color, ground: Color) -> bool:
+    """Whether a colour is seen on another."""
+    over = _over(color, ground)
+    return over == UNKNOWN or max(abs(a - b) for a, b in zip(over, ground, strict=True)) > CONTRAST
 
 
 def _viewbox(element: Element) -> Box | None:
     """The viewBox as left, top, width, height; None where there is none, or it is empty."""
-    found = islice(NUMBER.finditer(element.get("viewBox", "")), 5)  # of which one is too many
+    found = islice(NUMBERS.finditer(element.get("viewBox", "")), 5)  # of which one is too many
     numbers = [float(match[0]) for match in found]
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0:
         return None

@@ -1,267 +1,238 @@
-"""The geometry of an SVG: shapes as segments of svgelements, transforms, curves as polylines."""
+"""The shapes of an SVG: paths, rectangles, circles and the like, as lines and curves."""
 
 from __future__ import annotations
 
+import cmath
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Mapping
+from itertools import islice
 
-import numpy as np
-import numpy.typing as npt
-from svgelements import (
-    Arc,
-    Circle,
-    Close,
-    CubicBezier,
-    Ellipse,
-    Length,
-    Matrix,
-    Move,
-    Path,
-    Polygon,
-    Polyline,
-    QuadraticBezier,
-    Rect,
-    SimpleLine,
-)
+from sketchrnn.data.formats.records import POINTS_LIMIT, check_points
+from sketchrnn.data.formats.svg_curves import CIRCLE, Arc, Line, Piece, Shape
+from sketchrnn.data.formats.svg_units import NUMBER, NUMBERS, Size, UnreadableError, length
 
-from sketchrnn.data.formats.records import check_coordinates, check_points
-from sketchrnn.errors import SketchRNNError
+STRAIGHT = 1e7  # an arc of a circle so many times larger than it is a line
 
-LENGTH_LIMIT = 100  # characters of a single length
-CLOSES_LIMIT = 100  # of one line, before the next one begins
-FLATNESS = 1 / 2500  # the largest distance of a polyline from its curve, of the drawing's size
-PPI = 96  # CSS px an inch
-COMMANDS = "MmLlHhVvCcSsQqTtAaZz"  # of the data of a path
-SEPARATORS = " \t\r\n,"
-
-FloatArray = npt.NDArray[np.float64]
-Segments = list[Any]
-Placed = tuple[Segments, FloatArray]  # with the matrix [3, 3] from their units to the outer ones
-
-NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
-_LENGTH = re.compile(rf"{NUMBER.pattern}\s*(?:%|px|pt|pc|mm|cm|in|em)?")
-_SPACES = re.compile(r"\s{2,}")
-# A smooth cubic curve after a quadratic one, or the other way round: svgelements reflects its
-# control point, where it is its last point that counts (SVG 1.1, section 8.3.6).
-_SMOOTH = re.compile(r"[QqTt][^A-DF-Za-df-z]*(?=[Ss])|[CcSs][^A-DF-Za-df-z]*(?=[Tt])")
-_MOVE, _CLOSE = re.compile("[Mm]"), re.compile("[Zz]")
-
-# The class of svgelements that knows a shape, and its attributes in the order it takes them.
-SHAPES: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "path": (Path, ("d",)),
-    "polyline": (Polyline, ("points",)),
-    "polygon": (Polygon, ("points",)),
-    "line": (SimpleLine, ("x1", "y1", "x2", "y2")),
-    "rect": (Rect, ("x", "y", "width", "height", "rx", "ry")),
-    "circle": (Circle, ("cx", "cy", "r")),
-    "ellipse": (Ellipse, ("cx", "cy", "rx", "ry")),
-}
-CURVES = (Arc, QuadraticBezier, CubicBezier)
-# How many numbers a transform may have.
-TRANSFORMS = {
-    "matrix": (6,),
-    "translate": (1, 2),
-    "scale": (1, 2),
-    "rotate": (1, 3),
-    "skewX": (1,),
-    "skewY": (1,),
-}
-_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+_BETWEEN = r"\s*,?\s*"
+_NUMBERS = re.compile(rf"\s*(?:{NUMBER}{_BETWEEN})*")
+_COMMANDS = "MmLlHhVvCcSsQqTtAaZz"
+_COMMAND = re.compile(rf"([{_COMMANDS}])([^{_COMMANDS}]*)")
+_N, _FLAG = f"({NUMBER})", "([01])"
+_ARC = re.compile(_BETWEEN.join([_N, _N, _N, _FLAG, _FLAG, _N, _N, ""]))
+_TAKES = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z": 0}
+_LIKE = {"S": "CS", "T": "QT"}  # after which a smooth curve mirrors the control point
+SHAPES = {"path", "polyline", "polygon", "line", "rect", "circle", "ellipse"}
+_CSS_PATH = re.compile(r"path\(\s*(?:(?:evenodd|nonzero)\s*,\s*)?(['\"])(.*)\1\s*\)", re.DOTALL)
 
 
-def words_in(tag: str, given: dict[str, str]) -> int:
-    """How many numbers and commands the data of a path, or its points, have; of others 0."""
-    name, *others = SHAPES[tag][1]
-    text = "" if others else given.get(name, "")
-    return NUMBER.subn("", text)[1] + sum(map(text.count, COMMANDS))
-
-
-def segments_of(tag: str, given: dict[str, str], size: tuple[float, float]) -> Segments:
-    """The segments of one of `SHAPES` in its own units.
+def shape_of(tag: str, given: Mapping[str, str], size: Size) -> Shape:
+    """What an element draws.
 
     Args:
-        tag: its name.
-        given: its attributes.
+        tag: one of `SHAPES`.
+        given: its attributes, and what CSS says instead.
         size: of the viewport, for percentages.
+
+    Raises:
+        UnreadableError: a length that is none.
     """
-    kind, names = SHAPES[tag]
-    try:
-        if len(names) == 1:
-            return _along(kind, given.get(names[0], ""))
-        texts = {name: given.get(name, "0") for name in names}
-        for name, other in (("rx", "ry"), ("ry", "rx")):
-            if name in names and given.get(name, "auto") == "auto":
-                texts[name] = given.get(other, "0").replace("auto", "0")
-        values = [_measure(name, text or "0", size) for name, text in texts.items()]
-        if tag in ("circle", "ellipse"):
-            return _as_a_hand(*values)
-        return list(kind(*values).segments(transformed=False))
-    except SketchRNNError:
-        raise
-    except _UNREADABLE:
-        text = " ".join(f'{name}="{given.get(name, "")}"' for name in names)
-        raise SketchRNNError(f"a <{tag}> that cannot be read: {text:.60}") from None
+    if tag == "path":
+        data = given.get("d", "")
+        in_css = _CSS_PATH.fullmatch(data.strip())
+        return path(in_css[2] if in_css else data)
+    if tag in ("polyline", "polygon"):
+        return _through(given.get("points", ""), closed=tag == "polygon")
+
+    def measure(name: str, default: str = "0") -> float:
+        return length(given.get(name, default), _across(name, size))
+
+    if tag == "line":
+        start, end = (complex(measure(f"x{n}"), measure(f"y{n}")) for n in (1, 2))
+        return Shape([Line(start, [(end,)])])
+    if tag in ("circle", "ellipse"):
+        middle = complex(measure("cx"), measure("cy"))
+        names = ("r", "r") if tag == "circle" else ("rx", "ry")
+        return _ellipse(middle, *_radii(given, measure, names))
+    corner, sides = complex(measure("x"), measure("y")), (measure("width"), measure("height"))
+    return _rectangle(corner, *sides, *_radii(given, measure, ("rx", "ry")))
 
 
-def _along(kind: Any, text: str) -> Segments:
-    """The segments of path data, or of a list of points."""
-    # svgelements looks for the place to close at from the end of the path
-    if max(len(_CLOSE.findall(part)) for part in _MOVE.split(text)) > CLOSES_LIMIT:
-        raise SketchRNNError(f"has a line that is closed over {CLOSES_LIMIT} times")
-    text = _SMOOTH.sub(r"\g<0>l0 0", _SPACES.sub(" ", text))
-    segments = kind(text).segments(transformed=False)
-    # a path that begins with "Z" goes nowhere
-    return [segment for segment in segments if segment.end is not None]
-
-
-def _measure(name: str, text: str, size: tuple[float, float]) -> float:
-    """A length that a shape has, percentages of the width, the height, or the diagonal."""
+def _across(name: str, size: Size) -> float:
+    """What percentages of a length are of: the width, the height, or the diagonal."""
     if name == "r":
-        return length(text, math.hypot(*size) / math.sqrt(2))
-    return length(text, size[0 if name.strip("cr12") in ("x", "width") else 1])
+        return math.hypot(*size) / math.sqrt(2)
+    return size[1] if name in ("height", "cy", "ry") or name[0] == "y" else size[0]
 
 
-def length(text: str, relative: float) -> float:
-    """A length in user units; percentages are of `relative`."""
-    text = text.strip()
-    if text == "auto":
-        return relative
-    if len(text) > LENGTH_LIMIT or not _LENGTH.fullmatch(text):
-        raise SketchRNNError(f"{text[:40]!r} is no length that can be read")
-    return float(Length(text).value(ppi=PPI, relative_length=relative, font_size=16.0))
+def _radii(
+    given: Mapping[str, str], measure: Callable[[str], float], names: tuple[str, str]
+) -> tuple[float, float]:
+    """Two half axes; one that is not given, or "auto", is as the other."""
+    there = [name for name in names if given.get(name, "auto") != "auto"]
+    values = [measure(name) for name in there]
+    if any(value < 0 for value in values):
+        raise UnreadableError
+    return (values[0], values[-1]) if values else (0.0, 0.0)
 
 
-def _as_a_hand(cx: float, cy: float, rx: float, ry: float | None = None) -> Segments:
-    """An ellipse as people draw it: from its top, counterclockwise. SVG begins at the right."""
-    ry = rx if ry is None else ry
+def _ellipse(middle: complex, rx: float, ry: float) -> Shape:
+    """As people draw it: from its top, counterclockwise. SVG begins at the right."""
     if min(rx, ry) <= 0:
-        return []
-    top, bottom = (cx, cy - ry), (cx, cy + ry)
-    half = f"A{rx},{ry} 0 0 0"
-    path = f"M{top[0]},{top[1]}{half} {bottom[0]},{bottom[1]}{half} {top[0]},{top[1]}Z"
-    return list(Path(path).segments(transformed=False))
+        return Shape([])
+    top = middle - 1j * ry
+    around = Arc(middle, complex(rx), 1j * ry, -math.pi / 2, -CIRCLE, top)
+    return Shape([Line(top, [around], closed=True)])
 
 
-def matrix_of(text: str) -> FloatArray:
-    """A list of transforms as one matrix [3, 3] (SVG 1.1, section 7.6)."""
-    *parts, rest = text.split(")")
-    matrix: FloatArray = np.eye(3)
-    try:
-        if rest.strip(SEPARATORS):
-            raise ValueError
-        for part in parts:
-            name, inside = part.split("(")
-            name, values = name.strip(SEPARATORS), NUMBER.findall(inside)
-            if NUMBER.sub("", inside).strip(SEPARATORS) or len(values) not in TRANSFORMS[name]:
-                raise ValueError
-            matrix = matrix @ as_array(f"{name}({','.join(values)})")
-    except (ValueError, KeyError):
-        raise SketchRNNError(f"a transform that cannot be read: {text:.60}") from None
-    return matrix
+def _rectangle(corner: complex, width: float, height: float, rx: float, ry: float) -> Shape:
+    """From its top left clockwise, with round corners of those half axes."""
+    if min(width, height) < 0:
+        raise UnreadableError
+    if min(width, height) == 0:
+        return Shape([])
+    rx, ry = min(rx, width / 2), min(ry, height / 2)
+    far = complex(width, height)
+    corners = [corner, corner + width, corner + far, corner + 1j * height]
+    if min(rx, ry) <= 0:
+        return Shape([Line(corner, [(one,) for one in corners[1:]], closed=True)])
+    line = Line(corner + rx)
+    turns = [(-rx, ry), (-rx, -ry), (rx, -ry), (rx, ry)]  # from the top right on, to the middles
+    for number, (x, y) in enumerate(turns):
+        at = corners[(number + 1) % 4]
+        middle, begin = at + complex(x, y), -math.pi / 2 + number * math.pi / 2
+        ends = [middle + _on_axes(rx, ry, begin + turn) for turn in (0.0, math.pi / 2)]
+        line.pieces += [(ends[0],), Arc(middle, rx + 0j, 1j * ry, begin, math.pi / 2, ends[1])]
+    line.closed = True
+    return Shape([line])
 
 
-def as_array(transform: str) -> FloatArray:
-    """A transform that svgelements can read as a matrix [3, 3]."""
-    m = Matrix(transform)
-    return np.array([[m.a, m.c, m.e], [m.b, m.d, m.f], [0.0, 0.0, 1.0]], dtype=np.float64)
+def _on_axes(rx: float, ry: float, angle: float) -> complex:
+    return complex(rx * math.cos(angle), ry * math.sin(angle))
 
 
-def apply(matrix: FloatArray, points: FloatArray) -> FloatArray:
-    """Points [n, 2] times matrix [3, 3]."""
-    moved: FloatArray = points @ matrix[:2, :2].T + matrix[:2, 2]
-    return moved
+def _through(text: str, *, closed: bool) -> Shape:
+    """The shape of a list of points, up to the first mistake in it."""
+    numbers, whole = _numbers(text, 2 * POINTS_LIMIT)
+    points = [complex(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]
+    whole = whole and len(numbers) % 2 == 0
+    if len(points) < 2:
+        return Shape([], whole)
+    return Shape([Line(points[0], [(point,) for point in points[1:]], closed)], whole)
 
 
-def controls(segments: Segments) -> FloatArray:
-    """Points [n, 2] around whose hull no segment goes."""
-    points: list[FloatArray] = [np.empty((0, 2))]
-    for segment in segments:
-        points.append(_corners(segment)[1:])
-        if isinstance(segment, Arc) and segment.sweep:
-            # the parallelogram around the whole ellipse
-            u, v = _axes(segment)
-            points.append(tuple(segment.center) + np.array([u + v, u - v, v - u, -u - v]))
-    return np.concatenate(points)
+def _numbers(text: str, most: int) -> tuple[list[float], bool]:
+    """The numbers up to the first thing that is none, and whether that is the end.
+
+    Raises:
+        SketchRNNError: more numbers than `most`.
+    """
+    read = _NUMBERS.match(text)
+    end = read.end() if read else 0
+    found = [float(one[0]) for one in islice(NUMBERS.finditer(text, 0, end), most + 1)]
+    if len(found) > most:
+        check_points(math.inf)
+    return found, end == len(text)
 
 
-def _corners(segment: Any) -> FloatArray:
-    """The start of a segment, the control points that it has, and its end [n, 2]."""
-    names = ("control", "control1", "control2")
-    inner = [getattr(segment, name) for name in names if hasattr(segment, name)]
-    points = [segment.start or segment.end, *inner, segment.end]
-    return np.array([tuple(point) for point in points], dtype=np.float64)
-
-
-def _axes(arc: Arc) -> FloatArray:
-    """The two half axes of the ellipse as vectors [2, 2]."""
-    axes: FloatArray = np.array([tuple(arc.prx), tuple(arc.pry)]) - np.array(tuple(arc.center))
-    return axes
-
-
-def flattened(shapes: list[Placed], tolerance: float | None) -> list[FloatArray]:
-    """The shapes as polylines [n, 2] in the outer units, at most `tolerance` from the curves."""
-    if not shapes:
-        return []
-    corners = np.concatenate([apply(matrix, controls(segments)) for segments, matrix in shapes])
-    check_coordinates(corners)
-    if tolerance is None:
-        tolerance = FLATNESS * float((corners.max(axis=0) - corners.min(axis=0)).max())
-    lines: list[FloatArray] = []
-    count = 0
-    for segments, matrix in shapes:
-        for line in _polylines(segments, matrix, tolerance):
-            lines.append(line)
-            count += len(line)
+def path(data: str) -> Shape:
+    """The shape of the data of a path, up to the first mistake in it (SVG 1.1, F.2)."""
+    lines: list[Line] = []
+    at = begin = control = 0j
+    last = ""
+    count, end = 0, len(data) - len(data.lstrip())
+    for command in _COMMAND.finditer(data):
+        if command.start() != end or (not last and command[1] not in "Mm"):
+            return Shape(lines, whole=False)
+        end = command.end()
+        letter = kind = command[1].upper()
+        steps, whole = _steps(letter, command[2])
+        for values in steps:
+            origin = at if command[1].islower() else 0j
+            places = [
+                complex(*pair) + origin for pair in zip(values[::2], values[1::2], strict=False)
+            ]
+            if kind == "M":
+                at = begin = places[0]
+                lines.append(Line(at))
+                last, kind = "M", "L"  # what follows without a letter are lines
+                continue
+            if last == "Z":
+                lines.append(Line(at))
+            count += 1
             check_points(count)
-    return lines
+            pieces = lines[-1].pieces
+            mirrored = 2 * at - control if last in _LIKE.get(kind, "") else at
+            if kind == "Z":
+                lines[-1].closed, at = True, begin
+            elif kind == "L":
+                pieces.append((places[0],))
+            elif kind == "H":
+                pieces.append((complex(values[0] + origin.real, at.imag),))
+            elif kind == "V":
+                pieces.append((complex(at.real, values[0] + origin.imag),))
+            elif kind in "CS":
+                first, control = (mirrored, places[0]) if kind == "S" else (places[0], places[1])
+                pieces.append((first, control, places[-1]))
+            elif kind in "QT":
+                control = mirrored if kind == "T" else places[0]
+                pieces.append((control, places[-1]))
+            else:
+                goal = complex(values[5], values[6]) + origin
+                pieces.append(_arc(at, values, goal))
+            if pieces and kind != "Z":
+                piece = pieces[-1]
+                at = piece.end if isinstance(piece, Arc) else piece[-1]
+            last = kind
+        if not whole:
+            return Shape(lines, whole=False)
+    return Shape(lines, whole=end == len(data))
 
 
-def _polylines(segments: Segments, matrix: FloatArray, tolerance: float) -> Iterator[FloatArray]:
-    """The subpaths of one shape in the outer units; one that does not move is a dot."""
-    line: list[FloatArray] = []
-    for segment in segments:
-        if isinstance(segment, Move):
-            yield from _finished(line)
-            line = []
-            continue
-        if not line:
-            line.append(apply(matrix, np.array([tuple(segment.start)], dtype=np.float64)))
-        points = _points(segment, matrix, tolerance)
-        if not (isinstance(segment, Close) and len(line) > 1 and (line[-1][-1] == points).all()):
-            line.append(points)
-        if isinstance(segment, Close):
-            yield from _finished(line)
-            line = []
-    yield from _finished(line)
+def _steps(letter: str, text: str) -> tuple[list[list[float]], bool]:
+    """The numbers of each step of a letter, up to the first mistake; and whether there is none."""
+    if letter == "A":
+        steps, place = [], len(text) - len(text.lstrip())
+        while (arc := _ARC.match(text, place)) is not None:
+            steps.append([float(one) for one in arc.groups()])
+            place = arc.end()
+            check_points(len(steps))
+        return steps, place == len(text) and bool(steps)
+    takes = _TAKES[letter]
+    numbers, whole = _numbers(text, (takes or 1) * POINTS_LIMIT)
+    if not takes:
+        return [[]], whole and not numbers
+    full = len(numbers) - len(numbers) % takes
+    steps = [numbers[n : n + takes] for n in range(0, full, takes)]
+    return steps, whole and full == len(numbers) and bool(steps)
 
 
-def _finished(line: list[FloatArray]) -> Iterator[FloatArray]:
-    if line:
-        points = np.concatenate(line)
-        yield points[:1] if len(points) == 2 and (points[0] == points[1]).all() else points
+def _arc(start: complex, values: list[float], end: complex) -> Piece:
+    """An arc by its ends (SVG 1.1, F.6.5 and F.6.6); a line where it is one, or nearly."""
+    rx, ry, degrees, large, sweeps = abs(values[0]), abs(values[1]), *values[2:5]
+    apart = abs(end - start)
+    if rx == 0 or ry == 0 or start == end or not math.isfinite(apart):
+        return (end,)
+    if not large and min(rx, ry) > STRAIGHT * apart:
+        return (end,)
+    turn = cmath.rect(1, math.radians(degrees % 360))
+    half = (start - end) / 2 / turn
+    x, y = half.real / rx, half.imag / ry
+    grow = math.hypot(x, y)
+    if grow == 0:
+        return (end,)
+    if grow > 1:
+        rx, ry, x, y = rx * grow, ry * grow, x / grow, y / grow
+    grow = min(grow, 1.0)
+    root = math.sqrt(1 - grow * grow) / grow * (1 if large != sweeps else -1)
+    middle = complex(root * y, -root * x)  # on the circle that the ellipse is in its own units
+    first, last = cmath.phase(complex(x, y) - middle), cmath.phase(complex(-x, -y) - middle)
+    sweep = (last - first) % CIRCLE
+    if not sweeps:
+        sweep -= CIRCLE
+    placed = _on_axes_turned(middle, rx, ry, turn) + (start + end) / 2
+    return Arc(placed, rx * turn, 1j * ry * turn, first, sweep, end)
 
 
-def _points(segment: Any, matrix: FloatArray, tolerance: float) -> FloatArray:
-    """The points of a segment after its start, at most `tolerance` from the true curve."""
-    count = 1
-    if isinstance(segment, Arc) and segment.sweep:
-        axes = _axes(segment) @ matrix[:2, :2].T
-        radius = float(np.linalg.norm(axes))  # no point of the ellipse is farther from its middle
-        if radius > 0:
-            # the sagitta of an arc of that radius: r (1 - cos(step / 2))
-            step = 2 * math.acos(max(1 - tolerance / radius, 0.0))
-            count = math.ceil(abs(segment.sweep) / max(step, 1e-3))
-    elif isinstance(segment, QuadraticBezier | CubicBezier):
-        corners = apply(matrix, _corners(segment))
-        # d (d - 1) / 8 times the largest second difference bounds the distance (de Boor)
-        bend, degree = float(np.hypot(*np.diff(corners, n=2, axis=0).T).max()), len(corners) - 1
-        if bend > 0 and tolerance > 0:
-            count = math.ceil(math.sqrt(degree * (degree - 1) / 8 * (bend / tolerance)))
-    end = np.array([tuple(segment.end)], dtype=np.float64)
-    check_points(count)  # before they are computed
-    if count <= 1:
-        return apply(matrix, end)
-    inside = np.asarray(segment.npoint(np.linspace(0, 1, count + 1)[1:-1]), dtype=np.float64)
-    return apply(matrix, np.concatenate([inside, end]))
+def _on_axes_turned(point: complex, rx: float, ry: float, turn: complex) -> complex:
+    return complex(point.real * rx, point.imag * ry) * turn
