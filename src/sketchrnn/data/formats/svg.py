@@ -127,8 +127,11 @@ def parse(content: bytes | str, where: str = "SVG", *, tolerance: float | None =
         if root.tag != "svg":
             name = root.tag.rpartition("}")[2]
             raise SketchRNNError(f"is XML, but no SVG: its outermost element is <{name:.40}>")
-        reader = _Reader(root)
-        return Given(reader.sketch(tolerance), where, left_out=dict(reader.left_out))
+        try:
+            reader = _Reader(root)
+            return Given(reader.sketch(tolerance), where, left_out=dict(reader.left_out))
+        except RecursionError:  # tinycss2 goes into brackets as deep as they are
+            raise SketchRNNError("has a style that is nested too deep") from None
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -283,6 +286,8 @@ class _Reader:
         left, top, *sides = (0.0, 0.0, *size)
         around = style.get("transform-box", "view-box")
         if around != "view-box":  # else a box around what is in it
+            self._visited += len(placed)  # once more
+            check_element(self._visited, 0)
             corners = np.concatenate([corners_of(one.shape, one.matrix) for one in placed])
             if len(corners):
                 (left, top), sides = corners.min(axis=0), list(np.ptp(corners, axis=0))

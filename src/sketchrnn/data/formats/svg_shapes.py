@@ -155,6 +155,7 @@ def path(data: str) -> Shape:
             if kind == "M":
                 at = begin = places[0]
                 lines.append(Line(at))
+                check_points(len(lines))
                 last, kind = "M", "L"  # what follows without a letter are lines
                 continue
             if last == "Z":

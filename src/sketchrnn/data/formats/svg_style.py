@@ -20,7 +20,7 @@ from tinycss2.color4 import parse_color
 from sketchrnn.errors import SketchRNNError
 
 SELECTORS_LIMIT = 5_000
-TESTS_LIMIT = 1_000_000  # of a selector with an element
+TESTS_LIMIT = 1_000_000  # of a selector with an element, for each way in which it may match
 NESTED_LIMIT = 20  # brackets in one selector
 SHEET_LIMIT = 1 << 20  # characters, without the data of fonts and images
 CACHE = 4096
@@ -53,6 +53,7 @@ QUERIES = {"": True, "all": True, "screen": True, "print": False} | {
     f"(prefers-color-scheme: {name})": name == "light" for name in ("light", "dark")
 }  # of media, and whether they are met where drawings are looked at
 _DATA_URL = re.compile(r"data:[^\"')]*")
+_ANCESTOR = re.compile(r"(?<![\s>+,(])\s+(?![\s>+,)])")  # what stands for "somewhere in"
 _SLOW = re.compile(r"~(?!=)|:has\b|-of-type|:nth-last")  # look at all that is beside an element
 
 Color = tuple[float, float, float, float]  # red, green, blue, alpha, each 0 to 1
@@ -120,21 +121,15 @@ class StyleSheets:
             return
         if len(text) > SHEET_LIMIT:
             raise SketchRNNError(f"has style sheets of more than {SHEET_LIMIT:,} characters")
+        self._count = 0
         matcher = cssselect2.Matcher()
-        count = 0
-        try:
-            for selector, declared in self._rules(_parsed(text)):
-                count += 1
-                if count > SELECTORS_LIMIT:
-                    raise SketchRNNError(f"has more than {SELECTORS_LIMIT:,} selectors of style")
-                if selector.pseudo_element is None:
-                    matcher.add_selector(selector, declared)
-            self._match(root, matcher)
-        except RecursionError:
-            raise SketchRNNError("has a style sheet that is nested too deep") from None
+        for selector, *payload in self._rules(_parsed(text)):
+            if selector.pseudo_element is None:
+                matcher.add_selector(selector, payload)
+        self._match(root, matcher)
 
-    def _rules(self, rules: Iterable[Any]) -> Iterator[tuple[Any, Declared]]:
-        """The selectors, each with what it declares."""
+    def _rules(self, rules: Iterable[Any]) -> Iterator[tuple[Any, Declared, int]]:
+        """The selectors, each with what it declares, and how many ancestors it asks for."""
         for rule in rules:
             if rule.type == "at-rule":
                 yield from self._at_rule(rule)
@@ -143,6 +138,11 @@ class StyleSheets:
                 declared = _declared(rule.content)
                 if not declared:
                     continue
+                self._count += 1 + text.count(",")
+                if self._count > SELECTORS_LIMIT:
+                    raise SketchRNNError(f"has more than {SELECTORS_LIMIT:,} selectors of style")
+                parts = [text] if "(" in text else text.split(",")
+                deep = max(len(_ANCESTOR.findall(part.strip())) for part in parts)
                 try:
                     if text.count("(") > NESTED_LIMIT or _SLOW.search(text):
                         raise cssselect2.SelectorError
@@ -151,9 +151,9 @@ class StyleSheets:
                     self._unmet["style rule"] += 1
                     continue
                 for selector in selectors:
-                    yield selector, declared
+                    yield selector, declared, deep
 
-    def _at_rule(self, rule: Any) -> Iterator[tuple[Any, Declared]]:
+    def _at_rule(self, rule: Any) -> Iterator[tuple[Any, Declared, int]]:
         word = rule.lower_at_keyword
         query = " ".join(tinycss2.serialize(rule.prelude).lower().split()).removeprefix("only ")
         if word == "media" and query in QUERIES:
@@ -166,15 +166,20 @@ class StyleSheets:
 
     def _match(self, root: Element, matcher: Any) -> None:
         """Find what all elements get, in the order in which it counts."""
+        depth = _depth(root)
         tests = 0
         for wrapped in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree():
-            tests += len(matcher.other_selectors)
-            tests += sum(len(matcher.class_selectors.get(name, ())) for name in wrapped.classes)
-            tests += len(matcher.lower_local_name_selectors.get(wrapped.local_name.lower(), ()))
-            tests += len(matcher.id_selectors.get(wrapped.id, ()))
+            tried = [
+                matcher.other_selectors,
+                matcher.lower_local_name_selectors.get(wrapped.local_name.lower(), ()),
+                matcher.id_selectors.get(wrapped.id, ()),
+                *(matcher.class_selectors.get(name, ()) for name in wrapped.classes),
+            ]
+            # each of the ancestors that are asked for may be any of those that there are
+            tests += sum(depth ** one[-1][1] for some in tried for one in some)
             if tests > TESTS_LIMIT:
                 raise SketchRNNError("has a style sheet with too many rules for its elements")
-            matched = [declared for *_, declared in matcher.match(wrapped)]
+            matched = [declared for *_, (declared, _) in matcher.match(wrapped)]
             if matched:
                 self._found[wrapped.etree_element] = matched
 
@@ -210,6 +215,10 @@ class StyleSheets:
             style["color"] = around["color"]
         style.shown = around.shown * _share(style.get("opacity", "1"))
         return style
+
+
+def _depth(element: Element) -> int:
+    return 1 + max(map(_depth, element), default=0)
 
 
 def _parsed(text: Any) -> list[Any]:
