@@ -20,7 +20,6 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -32,17 +31,15 @@ from sketchrnn.data.formats.records import Given, check_points, check_size
 from sketchrnn.data.formats.svg_curves import (
     FLATNESS,
     Shape,
-    area,
     corners_of,
     extent,
     polylines,
 )
+from sketchrnn.data.formats.svg_page import Placed, seen
 from sketchrnn.data.formats.svg_shapes import SHAPES, shape_of
 from sketchrnn.data.formats.svg_style import (
     BEGIN,
     INHERITED,
-    UNKNOWN,
-    Color,
     Style,
     StyleSheets,
 )
@@ -82,18 +79,6 @@ NOT_DONE = {  # what a style may say, and what it is called
 BAD = "bad element"
 SIDES = ("width", "height")
 SHEET_CELL = "sketch"  # the class of the drawings of a SketchSheet
-CONTRAST = 0.05  # of red, green or blue, 0 to 1: what differs by less is not seen
-PAGE = 0.999  # of its own bounding box is filled by a shape that can be the page
-WHITE: Color = (1.0, 1.0, 1.0, 1.0)
-
-
-@dataclass(slots=True)
-class Placed:
-    """A shape that is painted, and the matrix [3, 3] that puts it where it is seen."""
-
-    shape: Shape
-    matrix: FloatArray
-    style: Style
 
 
 def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> str:
@@ -177,7 +162,7 @@ class _Reader:
         shown = [] if style.hides_all else cells or list(root)
         placed = self._inside(shown, style, size, ())
         matrix = self._matrix(style, size, placed)
-        lines = self._seen(_through(matrix, placed), tolerance)
+        lines = self._lines(_through(matrix, placed), tolerance)
         if not lines:
             left_out = f" (left out: {counts_text(self.left_out)})" if self.left_out else ""
             raise SketchRNNError(f"has no line in it, so it is no drawing{left_out}")
@@ -335,56 +320,23 @@ class _Reader:
             return moved(*place), sides
         return fitted(place, sides, box, element.get("preserveAspectRatio", "")), box[2:]
 
-    def _seen(self, placed: Sequence[Placed], tolerance: float | None) -> list[FloatArray]:
-        """The lines of what differs from what it is painted on."""
-        page: Color | None = None
-        corners = [corners_of(one.shape, one.matrix) for one in placed]
-        some = [number for number, points in enumerate(corners) if len(points)]
-        boxes = np.array([(*corners[n].min(axis=0), *-corners[n].max(axis=0)) for n in some])
-        seen: list[int] = []
-        hidden: list[int] = []
-        fills = np.zeros(len(some), dtype=bool)  # what has been seen of others may be painted on
-        for place, number in enumerate(some):
-            one, (fill, line) = (
-                placed[number],
-                (placed[number].style.fill, placed[number].style.line),
-            )
-            if fill is not None and line is None and self._is_page(one, boxes[place]):
-                page = _over(fill, page or WHITE)
-                continue
-            fills[place] = fill is not None and _differ(fill, page or WHITE)
-            differs = fills[place] or (line is not None and (page is None or _differ(line, page)))
-            if differs or (boxes[:place][fills[:place]] <= boxes[place]).all(axis=1).any():
-                seen.append(number)
-            else:
-                hidden.append(number)
-        if page is None and not seen:  # white on a page that will be dark
-            seen, hidden = hidden, []
+    def _lines(self, placed: Sequence[Placed], tolerance: float | None) -> list[FloatArray]:
+        """The polylines [n, 2] of all that is seen."""
+        shapes, what, hidden = seen(placed, self._viewport if self._has_page else None)
         if hidden:
-            what = "white shape without a line" if page is None else "shape of the page's colour"
-            self.left_out[what] += len(hidden)
-        if seen and tolerance is None:
-            tolerance = FLATNESS * extent([corners[number] for number in seen])
+            self.left_out[what] += hidden
+        if not shapes:
+            return []
+        size = extent([corners_of(one.shape, one.matrix) for one in shapes])
         lines: list[FloatArray] = []
         count = 0
-        for one in (placed[number] for number in seen):
-            for drawn in polylines(one.shape, one.matrix, tolerance or 0.0):
+        for one in shapes:
+            for drawn in polylines(one.shape, one.matrix, tolerance or FLATNESS * size):
                 count += len(drawn)
                 check_points(count)
                 if one.style.has_dots or bool((drawn != drawn[0]).any()):
                     lines.append(drawn)
         return lines
-
-    def _is_page(self, one: Placed, box: FloatArray) -> bool:
-        """Whether a shape fills the page; its box is left, top, -right, -bottom."""
-        left, top, width, height = self._viewport
-        page = np.array([left, top, -left - width, -top - height])
-        if not self._has_page or (box > page + 1e-6 * max(width, height)).any():
-            return False
-        lines = one.shape.lines
-        return len(lines) == 1 and area(lines[0], one.matrix) >= PAGE * float(
-            (-box[2] - box[0]) * (-box[3] - box[1])
-        )
 
 
 def _through(matrix: FloatArray, placed: list[Placed]) -> list[Placed]:
@@ -392,23 +344,6 @@ def _through(matrix: FloatArray, placed: list[Placed]) -> list[Placed]:
     for one in placed:
         one.matrix = matrix @ one.matrix
     return placed
-
-
-def _over(color: Color, ground: Color) -> Color:
-    """A colour as it is seen on another."""
-    if UNKNOWN in (color, ground):
-        return UNKNOWN
-    red, green, blue = (
-        color[3] * one + (1 - color[3]) * other
-        for one, other in zip(color[:3], ground[:3], strict=True)
-    )
-    return red, green, blue, 1.0
-
-
-def _differ(color: Color, ground: Color) -> bool:
-    """Whether a colour is seen on another."""
-    over = _over(color, ground)
-    return over == UNKNOWN or max(abs(a - b) for a, b in zip(over, ground, strict=True)) > CONTRAST
 
 
 def _viewbox(element: Element) -> Box | None:
