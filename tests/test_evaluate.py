@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,13 @@ def test_nothing_is_said_of_data_that_are_alike() -> None:
 
 def test_each_difference_is_a_line_and_the_command_ends_them() -> None:
     ours = data()
-    line, command = unlike(facts_of(ours, scale=ours.scale * 1.06), 12, ours, ["my.npz"])
+    raw, scaled = data(epsilon=None), facts_of(ours, scale=ours.scale * 1.06)
+    line, command = unlike(scaled, 12, raw, ["my.npz"])
     assert line.startswith(f"the scale of these drawings is {ours.scale:.4g} px, of those that the")
     assert command == (
         "to prepare them alike: sketchrnn data prepare my.npz -o ALIKE.sketches --simplify 2"
     )
+    assert unlike(scaled, 12, ours) == [line]  # they are prepared so already
     line, command = unlike(facts_of(ours), 9, ours)
     assert line.startswith("the longest of these drawings has 12 points, of those that the model")
     assert "prepare DATA -o ALIKE.sketches --max-points 9 --simplify 2" in command
@@ -88,6 +91,26 @@ def test_each_difference_is_a_line_and_the_command_ends_them() -> None:
     assert command.endswith("--simplify 3")
     other = facts_of(ours, scale=1.0, size=255.0, epsilon=3.0)
     assert len(unlike(other, 9, ours)) == 5
+    (line,) = unlike(facts_of(ours, epsilon=1.0), 12, ours)  # what was left out is gone
+    assert line.endswith("from with 1; only the drawings as they were before can be prepared so")
+    assert len(unlike(facts_of(ours, epsilon=0.0, scale=1.0), 12, raw)) == 1
+
+
+@pytest.mark.parametrize("epsilon", [None, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize("changes", [{}, {"scale": 1.0}, {"size": 255.0}, {"size": 30.0}])
+@pytest.mark.parametrize("N_max", [9, 12])
+def test_the_command_is_not_named_again_for_what_it_made(
+    tmp_path: Path, epsilon: float | None, changes: dict[str, float], N_max: int
+) -> None:
+    path, alike = tmp_path / "some.sketches", tmp_path / "ALIKE.sketches"
+    sketches.write(data(epsilon=epsilon), path)
+    facts = facts_of(data(), **changes)
+    *_, last = unlike(facts, N_max, sketches.read(path), [str(path)]) or [""]
+    prefix, _, command = last.partition(": sketchrnn ")
+    if prefix == "to prepare them alike":
+        assert cli.main(shlex.split(command.replace("ALIKE.sketches", str(alike)))) == 0
+        again = unlike(facts, N_max, sketches.read(alike))
+        assert not [line for line in again if "to prepare" in line]
 
 
 def test_what_the_model_left_out_is_left_out_before() -> None:
@@ -101,7 +124,7 @@ def test_what_the_model_left_out_is_left_out_before() -> None:
 def test_without_training_drawings_there_is_little_to_compare() -> None:
     none = replace(data(), train=drawings(3, 12).select([]))
     assert not unlike(facts_of(data(), scale=1.0, size=1.0), 3, none)
-    assert len(unlike(facts_of(data(), epsilon=1.0), 3, none)) == 2
+    assert len(unlike(facts_of(data(), epsilon=3.0), 3, none)) == 2
 
 
 # --- evaluate -------------------------------------------------------------------------------------
@@ -115,8 +138,11 @@ def test_evaluate_is_what_the_verb_prints_and_warnings(tmp_path: Path) -> None:
     path = tmp_path / "some.sketches"
     sketches.write(data(factor=3.0), path)
     warned = evaluate(model, path)["warnings"]
-    assert len(warned) == 3
-    assert f"sketchrnn data prepare {path} -o ALIKE.sketches --simplify 2" in warned[-1]
+    assert len(warned) == 2
+    sketches.write(data(factor=3.0, epsilon=None), path)
+    *before, command = evaluate(model, path)["warnings"]
+    assert before == warned
+    assert f"sketchrnn data prepare {path} -o ALIKE.sketches --simplify 2" in command
     with pytest.raises(SketchRNNError, match="there is no split 'every'"):
         evaluate(model, dataset, "every")
 
@@ -124,7 +150,7 @@ def test_evaluate_is_what_the_verb_prints_and_warnings(tmp_path: Path) -> None:
 def test_the_verb_warns_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small, large = tmp_path / "small.sketches", tmp_path / "large.sketches"
     sketches.write(data(), small)
-    sketches.write(data(factor=3.0), large)
+    sketches.write(data(factor=3.0, epsilon=None), large)
     sizes = ["--encoder-size", "4", "--decoder-size", "4", "--z-size", "2", "--mixtures", "1"]
     train = ["train", str(small), "-o", str(tmp_path / "run"), "--max-steps", "1", *sizes]
     assert cli.main(train) == 0

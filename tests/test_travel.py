@@ -175,14 +175,6 @@ def test_joining_keeps_every_line_and_adds_only_short_gaps(
     assert all(euclidean(*gap) <= distance for gap in gaps)
 
 
-def test_many_strokes_are_joined_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = np.cumsum(np.random.default_rng(3).normal(0, 9, (61, 2)), axis=0)
-    parts = [line[k : k + 2] for k in range(60)]
-    assert len(joined(parts, 0)) == 1
-    monkeypatch.setattr(module, "PIECE", 20)
-    assert len(joined(parts, 0)) == 3
-
-
 @pytest.mark.parametrize("call", [travel, ordered, lambda lines: joined(lines, 1)])
 def test_what_is_no_stroke_is_refused(call: object) -> None:
     for bad in (np.zeros((0, 2)), np.zeros((2, 3)), np.array([[0.0, np.nan]])):

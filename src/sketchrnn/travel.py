@@ -5,8 +5,9 @@ Strokes are polylines, arrays [n, 2] with n >= 1, in any unit; y points down. No
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,12 @@ from sketchrnn.errors import SketchRNNError
 
 Polyline = npt.NDArray[np.float64]
 
-# More strokes than hardly a drawing has are ordered and joined in pieces of so many: the work of a
-# piece grows with the square of its strokes.
+# More strokes than hardly a drawing has are ordered in pieces of so many: the work of a piece grows
+# with the square of its strokes.
 PIECE = 1000
 MENDED = 5 * PIECE  # of still more, the order that is found first is not mended: that takes seconds
 PASSES = 20  # over all strokes; three or four are usual until nothing gets shorter
+NEAR = 16  # ends around each that are looked at together, if nearer ones can be first
 
 # Inside, points are complex numbers, and a stroke that may be turned is a code: 2k is stroke k as
 # it is, 2k + 1 the same stroke turned. So `code ^ 1` turns it, and it ends where its other code
@@ -65,11 +67,10 @@ def joined(polylines: Sequence[npt.ArrayLike], distance: float) -> list[Polyline
     if not 0 <= distance < np.inf:
         raise SketchRNNError(f"the distance to join must be a number from 0 on, got {distance}")
     lines = _checked(polylines)
-    return [
-        line
-        for first in range(0, len(lines), PIECE)
-        for line in _joined_piece(lines[first : first + PIECE], distance)
-    ]
+    links = _links(lines, distance)
+    ends = [code for code, link in enumerate(links) if link < 0]
+    chains = {min(chain): chain for chain in (_chain(links, end) for end in ends)}
+    return [_in_one(lines, chains[code]) for code in sorted(chains)]
 
 
 def _checked(polylines: Sequence[npt.ArrayLike]) -> list[Polyline]:
@@ -163,36 +164,124 @@ def _moved(codes: _Codes, heads: _Points, place: int, least: float) -> _Codes:
     return np.insert(rest, after + 1, choices[which])
 
 
-def _joined_piece(lines: list[Polyline], distance: float) -> list[Polyline]:
-    ends = _heads(lines)  # end 2k is the first point of stroke k, 2k + 1 its last one
-    free = np.repeat([not _closed(line, distance) for line in lines], 2)
-    gaps = np.abs(ends[:, None] - ends[None, :])
-    one, other = np.nonzero(np.triu(gaps <= distance, 1))
-    # of equal gaps first those of strokes that follow each other, and from an end to a start
-    turned = (one % 2 == 0) * 1 + other % 2
-    nearest_first = np.lexsort((turned, other // 2 - one // 2, gaps[one, other]))
-    chains = [[2 * stroke] for stroke in range(len(lines))]  # the codes of each stroke's chain
-    for a, b in zip(one[nearest_first].tolist(), other[nearest_first].tolist(), strict=True):
+def _links(lines: list[Polyline], distance: float) -> list[int]:
+    """What `joined` joins: for each code the end, as a code, that it is joined to, or -1."""
+    free = bytearray(b"\1" * (2 * len(lines)))
+    links = [-1] * len(free)
+    opposite = [code ^ 1 for code in range(len(free))]  # of a chain's end, its other end
+
+    def take(*ends: int) -> None:
+        for end in ends:
+            free[end] = False
+
+    for number, line in enumerate(lines):
+        if _closed(line, distance):
+            take(2 * number, 2 * number + 1)
+    for a, b in _near_pairs(_heads(lines), np.frombuffer(free, dtype=np.bool_), distance):
         if a ^ 1 == b or not (free[a] and free[b]):
             continue
-        first, second = chains[a >> 1], chains[b >> 1]
-        if first is second:  # the chain's own two ends
-            if _closed(_in_one(lines, first), distance):
-                free[a] = free[b] = False
+        if opposite[a] == b:  # the chain's own two ends
+            if _closed(_in_one(lines, _chain(links, a)), distance):
+                take(a, b)
             continue
-        free[a] = free[b] = False
-        first = first if first[-1] ^ 1 == a else _turned(first)
-        second = second if second[0] == b else _turned(second)
-        chain = first + second
-        if min(chain) & 1:  # the earliest keeps its direction
-            chain = _turned(chain)
-        for code in chain:
-            chains[code >> 1] = chain
-    return [_in_one(lines, chain) for k, chain in enumerate(chains) if min(chain) >> 1 == k]
+        take(a, b)
+        links[a], links[b] = b, a
+        opposite[opposite[a]], opposite[opposite[b]] = opposite[b], opposite[a]
+    return links
 
 
-def _turned(chain: list[int]) -> list[int]:
-    return [code ^ 1 for code in reversed(chain)]
+def _chain(links: list[int], end: int) -> list[int]:
+    """The codes of the chain that has this end; the earliest stroke keeps its direction."""
+    codes = [end]
+    while (following := links[codes[-1] ^ 1]) >= 0:
+        codes.append(following)
+    return [code ^ 1 for code in reversed(codes)] if min(codes) & 1 else codes
+
+
+def _near_pairs(
+    ends: _Points, free: npt.NDArray[np.bool_], distance: float
+) -> Iterator[tuple[int, int]]:
+    """Pairs of free ends at most `distance` apart, the nearest first; some may come again.
+
+    Of equal gaps first those of strokes that follow each other, and from an end to a start.
+    `free` changes on the way: ends that are nearer than what has come already are joined, but for
+    the two of one chain. So however dense the strokes are, there are few ends around each where
+    what is looked for grows little by little: first among the same points the strokes that
+    follow each other, then the gaps.
+    """
+    _, points = np.unique(ends, return_inverse=True)
+    apart = 1  # of the numbers of strokes
+    while apart < len(ends):
+        codes = np.flatnonzero(free)
+        keys = points[codes] * len(ends) + codes // 2
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        first = np.arange(1, len(keys) + 1)
+        near = _Ranges(codes[order], [(first, np.searchsorted(keys, keys + apart, "right"))])
+        yield from near.pairs(ends, 0.0)
+        apart *= 2
+    least = float(np.abs(ends).max(initial=0.0)) * 2.0**-50  # under that numbers are rounded
+    reach = distance
+    while reach > 0:
+        near = _around(ends, np.flatnonzero(free), max(reach, least))
+        if near.total > NEAR * (len(ends) + 64) and reach > least:
+            reach /= 2
+            continue
+        yield from near.pairs(ends, reach)
+        if reach >= distance:
+            return
+        reach = least = min(2 * reach, distance)
+
+
+def _around(ends: _Points, codes: _Codes, reach: float) -> _Ranges:
+    """Which of these ends may be at most `reach` apart, by the cells of a grid."""
+    cell = 1.5 * reach  # what is rounded does not lead two cells away
+    columns, rows = (_cells(np.floor(part / cell)) for part in (ends[codes].real, ends[codes].imag))
+    height = int(rows.max(initial=0)) + 3
+    keys = columns * height + rows
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    ranges = [
+        (np.arange(1, len(keys) + 1), np.searchsorted(keys, keys + 1, "right")),
+        (
+            np.searchsorted(keys, keys + height - 1),
+            np.searchsorted(keys, keys + height + 1, "right"),
+        ),
+    ]
+    return _Ranges(codes[order], ranges)
+
+
+def _cells(numbers: npt.NDArray[np.float64]) -> _Codes:
+    """The same order in small numbers: neighbours stay so, and others stay apart."""
+    found, which = np.unique(numbers, return_inverse=True)
+    steps = np.minimum(np.diff(found, prepend=found[:1]), 2)
+    return np.cumsum(steps).astype(np.intp)[which]
+
+
+class _Ranges(NamedTuple):
+    """Pairs that may be near: each of `codes` with those from a first to a last place."""
+
+    codes: _Codes
+    places: list[tuple[_Codes, _Codes]]  # [n] and [n]; the last are not included
+
+    @property
+    def total(self) -> int:
+        return sum(int((last - first).sum()) for first, last in self.places)
+
+    def pairs(self, ends: _Points, reach: float) -> Iterator[tuple[int, int]]:
+        """Those that are at most `reach` apart, in order."""
+        parts = []
+        for first, last in self.places:
+            counts = last - first
+            others = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
+            parts.append([np.repeat(self.codes, counts), self.codes[others]])
+        one, other = np.concatenate(parts, axis=1)
+        gaps = np.abs(ends[one] - ends[other])
+        one, other, gaps = (array[gaps <= reach] for array in (one, other, gaps))
+        one, other = np.minimum(one, other), np.maximum(one, other)
+        turned = (one % 2 == 0) * 1 + other % 2
+        order = np.lexsort((other, one, turned, other // 2 - one // 2, gaps))
+        yield from zip(one[order].tolist(), other[order].tolist(), strict=True)
 
 
 def _in_one(lines: list[Polyline], chain: list[int]) -> Polyline:

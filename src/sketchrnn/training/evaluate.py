@@ -268,7 +268,8 @@ def unlike(
     """What differs from the drawings that a model learned from, and the command that fixes it.
 
     One line each; only what is known of both is compared, and only the training split of the
-    drawings. `facts` and `N_max` are the model's; the command reads `sources`.
+    drawings. `facts` and `N_max` are the model's; the command reads `sources`, and there is none
+    where it would not help: it is not named again for what it has made.
     """
     lines, options = [], []
     if (dataset.train.lengths <= (facts.max_points or 0)).any():
@@ -293,12 +294,14 @@ def unlike(
             if math.isclose(facts.size, BOX_PX, rel_tol=SIZE_MARGIN):
                 options.append("--box")
     ours, theirs = dataset.epsilon, facts.epsilon
-    if None not in (ours, theirs) and ours != theirs:
+    if ours is not None and theirs is not None and ours != theirs:
+        undo = "; only the drawings as they were before can be prepared so" if ours > theirs else ""
         lines.append(
             f"these drawings are simplified with epsilon {ours:g}, those that the model learned"
-            f" from with {theirs:g}"
+            f" from with {theirs:g}{undo}"
         )
-    if lines and theirs is not None:
+    # to simplify again changes nothing, unless other options change the drawings before
+    if theirs is not None and (options or (lines and (ours or 0) < theirs)):
         options.append(f"--simplify {theirs:g}")
     if options:
         prepare = f"sketchrnn data prepare {shlex.join(sources) or 'DATA'} -o ALIKE.sketches"

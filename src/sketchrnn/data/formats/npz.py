@@ -8,8 +8,9 @@ An object array is a pickle, and a pickle can run anything. Nothing of it is tru
 - a file has at most 64 members, each stored or deflated; what is read of it unpacks to at most
   256 MiB, and to at most 64 MiB plus 100 times the size of the file, whatever its headers say;
 - the header of an array is compared with what NumPy writes, not evaluated;
-- the drawings of a split together may not be larger than the member that they come from, and
-  neither may what is encoded on the way; the pickle of a split has at most a million opcodes plus
+- the drawings of a split together, with 128 bytes for each of them, may be 64 MiB larger than the
+  member that they come from, which may name one drawing again and again; what is encoded on the way
+  may not be larger; the pickle of a split has at most a million opcodes plus
   one for each byte of the file, and at most 8 million, for an opcode of one byte can make an object
   of a hundred. A class of 340,000 drawings, the largest of QuickDraw, has 7.5 million.
 
@@ -26,7 +27,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -49,6 +50,9 @@ UNPACKED_SLACK_BYTES = 64 << 20
 UNPACKED_RATIO = 100
 READ_BYTES = 1 << 20
 SIDES_LIMIT, SIDE_LIMIT = 32, 1 << 64  # of the shape of an array
+NUMBER_LIMIT = 1 << 64
+CODE_LIMIT = 20  # characters of the name of a type
+DRAWING_BYTES = 128  # of an array in memory, beside its numbers
 OPCODES_LIMIT = 8_000_000
 OPCODES_SLACK = 1_000_000  # beside one for each byte of the file; official ones have 0.1 to 0.25
 
@@ -182,7 +186,8 @@ def _split_arrays(content: bytearray, name: str, opcodes: int) -> list[AnyArray]
         return []
     if len(shape) != 3:  # drawings of one and the same length make one plain array
         raise _RefusedError(f"{name} is an array of shape {shape!r:.60}, not drawings")
-    return list(_Array(shape, _Dtype(code), fortran_order, data).numbers(name))
+    numbers = _Array(shape, _Dtype(code), fortran_order, data).numbers(name)
+    return _checked_drawings(numbers, name, len(data))
 
 
 def _unpickled_arrays(
@@ -196,18 +201,36 @@ def _unpickled_arrays(
     except Exception as error:  # a broken pickle may raise almost anything
         raise _RefusedError(f"{name} is no pickle of arrays ({type(error).__name__})") from None
     items = pooled.data if isinstance(pooled, _Array) else None
-    if not isinstance(items, list) or shape != (len(items),):
+    if not isinstance(items, list) or len(shape) not in (1, 3) or math.prod(shape) != len(items):
         raise _RefusedError(f"{name} is not a list of drawings")
-    arrays = []
-    bytes_left = len(data)
+    if len(shape) == 1:
+        return _checked_drawings(_arrays_in(items, name), name, len(data))
+    # drawings of one and the same length: NumPy takes them apart, into a number an object
+    if not items:
+        return []
+    if not all(type(n) is float or (type(n) is int and abs(n) < NUMBER_LIMIT) for n in items):
+        raise _RefusedError(f"{name} is not an array of numbers")
+    numbers = np.array(items, np.float64).reshape(shape)  # of objects, never the order of Fortran
+    return _checked_drawings(numbers, name, len(data))
+
+
+def _arrays_in(items: Iterable[object], name: str) -> Iterator[AnyArray]:
     for index, item in enumerate(items):
         where = f"{name}, drawing {index}"
-        if not isinstance(item, _Array) or not isinstance(item.data, bytes):
+        if not isinstance(item, _Array):
             raise _RefusedError(f"{where} is not an array of numbers")
-        bytes_left -= len(item.data)
-        if bytes_left < 0:  # one array named again and again
+        yield item.numbers(where)
+
+
+def _checked_drawings(drawings: Iterable[AnyArray], name: str, size: int) -> list[AnyArray]:
+    """All of them, if they are not much more than the `size` bytes that they come from."""
+    arrays = []
+    bytes_left = size + UNPACKED_SLACK_BYTES
+    for drawing in drawings:
+        bytes_left -= drawing.nbytes + DRAWING_BYTES
+        if bytes_left < 0:  # one array named again and again, or drawings of next to nothing
             raise _RefusedError(f"{name} unfolds to more than its size")
-        arrays.append(item.numbers(where))
+        arrays.append(drawing)
     return arrays
 
 
@@ -215,7 +238,8 @@ class _Dtype:
     """Stands for numpy.dtype."""
 
     def __init__(self, code: object, align: object = False, copy: object = False) -> None:
-        if not isinstance(code, str):  # nor is anything else shown: lists in lists may have no end
+        # nor is anything else shown: lists in lists may have no end
+        if not isinstance(code, str) or len(code) > CODE_LIMIT:
             raise _RefusedError("it has a type that is not as NumPy writes it")
         self.code = code
         self.big_endian = code.startswith(">")
@@ -239,7 +263,7 @@ class _Array:
         if self.dtype is not None:
             code = self.dtype.code.lstrip("<>=|")
         if self.dtype is None or code not in _NUMBER_CODES or not isinstance(data, bytes):
-            raise _RefusedError(f"{where} is not an array of numbers, but of {code[:40]!r:.40}")
+            raise _RefusedError(f"{where} is not an array of numbers, but of {code!r}")
         # few and small, for the product of many long ones would take hours
         small = all(type(side) is int and 0 <= side <= SIDE_LIMIT for side in shape)
         if len(shape) > SIDES_LIMIT or not small:
@@ -249,8 +273,7 @@ class _Array:
             raise _RefusedError(
                 f"{where} has {len(data)} bytes, which do not fit its shape {shape}"
             )
-        order: Any = "F" if self.fortran_order else "C"
-        return np.frombuffer(data, number).reshape(shape, order=order)
+        return np.frombuffer(data, number).reshape(shape, order="F" if self.fortran_order else "C")
 
 
 def _reconstruct(subtype: object, shape: object, typecode: object) -> _Array:
@@ -269,7 +292,7 @@ _STAND_INS: dict[tuple[str, str], object] = {
 
 _OPCODES = (
     *("PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE"),
-    *("BININT", "BININT1", "BININT2", "LONG1"),
+    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
     *("BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE"),
     *("BINBYTES", "SHORT_BINBYTES", "EMPTY_LIST", "APPEND", "APPENDS"),
     *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
