@@ -235,7 +235,7 @@ def test_the_class_of_a_file_of_one_drawing_is_its_folder(shell: Shell) -> None:
     for output in ("a.ndjson", "a.json"):
         assert shell("convert", *files, "-o", output) == 0
         assert [record.label for record in records(output)] == ["ti"] * 3
-        assert shell("convert", "ti", "-o", output) == 0
+        assert shell("convert", "ti", "-o", output, "--force") == 0
         assert [record.label for record in records(output)] == ["ti"] * 3
     assert shell("convert", *files, "-o", "a.npz") == 0
     assert "classes" not in shell.err
@@ -245,7 +245,7 @@ def test_the_class_of_a_file_of_one_drawing_is_its_folder(shell: Shell) -> None:
     assert [record.label for record in records("e")] == ["ti"]
     # what a drawing says itself, other than by a title, stays
     Path("sun.json").write_text(json.dumps(Sketch(HAND.polylines, "sun").to_json()))
-    assert shell("convert", "sun.json", files[0], "-o", "a.json") == 0
+    assert shell("convert", "sun.json", files[0], "-o", "a.json", "--force") == 0
     assert [record.label for record in records("a.json")] == ["sun", "ti"]
 
 
@@ -259,7 +259,7 @@ def test_drawings_of_each_are_not_classes(
     # of a file its folder, of standard input the folder that it is written into
     words = [json.loads(path.read_text())["word"] for path in sorted(Path("each").iterdir())]
     assert words == [tmp_path.name, "each", tmp_path.name]
-    line = "generate sun -n 2 --seed 1 -o a.svg --each suns --as ndjson"
+    line = "generate sun -n 2 --seed 1 -o b.svg --each suns --as ndjson"
     assert shell(*line.split()) == 0
     assert [record.label for record in records("suns")] == ["sun"] * 2
 
@@ -313,17 +313,15 @@ def test_what_is_read_is_not_written_over(shell: Shell) -> None:
         assert shell("convert", *line.split()) == 2
         assert says in shell.err
     assert listing(Path("drawings")) == before
-    assert (
-        shell(*["convert", "drawings/hand.svg", "-o", "drawings/hand.pdf", "--each", "drawings"])
-        == 0
-    )
+    line = "convert drawings/hand.svg -o drawings/hand.pdf --each drawings --force"
+    assert shell(*line.split()) == 0
 
 
 def test_a_page_in_place(shell: Shell) -> None:
     begun = '<path stroke="red" fill="none" d="M120 200L140 200.5"/>'
     Path("begun.svg").write_text(f'<svg viewBox="0 0 297 420">{begun}</svg>')
     for line in ("convert begun.svg", "complete car begun.svg -n 1 --seed 1"):
-        assert shell(*f"{line} --page a3 --in-place -o a.svg".split()) == 0
+        assert shell(*f"{line} --page a3 --in-place -o a.svg --force".split()) == 0
         assert "M120 200L140 200.5" in Path("a.svg").read_text()
     line = "convert begun.svg --page a4 --margin 80mm --in-place -o c.svg"
     assert shell(*line.split()) == 2
@@ -344,8 +342,8 @@ def test_several_make_a_sheet_and_a_page(shell: Shell) -> None:
     # a picture shows the first 25, or as many as are asked for; data is all of it
     write_ndjson(Path("many.ndjson"), 30)
     for options, count in (("", 25), ("-n 30", 30), ("-n 3", 3)):
-        assert shell(*f"convert many.ndjson {options} -o a.svg".split()) == 0
-        assert paths("a.svg") == 2 * count
+        assert shell(*f"convert many.ndjson {options} -o many.svg".split()) == 0
+        assert paths("many.svg") == 2 * count
     assert shell("convert", "many.ndjson", "-o", "a.json") == 0
     assert len(json.loads(Path("a.json").read_text())["drawings"]) == 30
 

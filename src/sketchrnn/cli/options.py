@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sketchrnn.cli.written import add_output, file_name
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ def add_drawing_options(
         )
     endings = OUTPUT_HELP if pages else "an .svg, .png or .json"
     said = f"{endings}; - for SVG on standard output (default {output})"
-    add("-o", "--output", default=output, metavar="FILE", help=said)
+    add_output(parser, said, default=output)
     if each:
         add(
             "--each",
             metavar="DIR",
+            type=file_name,
             help="also write every drawing as a file of its own, in its own place and size, with"
             " the ending of -o: DIR/drawing-000.svg, ...",
         )

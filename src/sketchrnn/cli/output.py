@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sketchrnn import registry
 from sketchrnn.cli.flags import flag
+from sketchrnn.cli.written import STANDARD_OUTPUT as STANDARD_OUTPUT
+from sketchrnn.cli.written import claims_of, refuse_folder
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.registry import check_package, ending_of, listed
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
-STANDARD_OUTPUT = "-"
 EACH_NAME = "drawing-"  # what the files of --each begin with
 
 
@@ -51,6 +52,7 @@ class Output:
         pages = registry.endings(writes="page")
         check_output(self.path, self.each, drawn)
         _spare_inputs(typed.get("drawings", []), self.path, self.each)
+        claim(arguments, self.path, self.each)
         if (each_as := typed.get("each_as")) is not None:
             if self.each is None:
                 raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
@@ -145,12 +147,19 @@ def each_ending(arguments: argparse.Namespace) -> str:
 def check_output(output: str, each: str | None = None, endings: Sequence[str] = BASIC) -> None:
     """Raise SketchRNNError, before the work is done, if `output` or `each` cannot be written."""
     if output != STANDARD_OUTPUT:
+        refuse_folder(output)
         _check_ending(output, ending_of(output), endings)
-        if Path(output).is_dir():
-            raise SketchRNNError(f"{output}: is a folder; name a file in it")
         _check_folder(Path(output).parent, output)
     if each is not None:
         _check_folder(Path(each), each)
+
+
+def claim(arguments: argparse.Namespace, output: str, each: str | None = None) -> None:
+    """Raise SketchRNNError if what is to be written is there, and is not of this command."""
+    claims = claims_of(arguments)
+    claims.file(output)
+    if each is not None:
+        claims.folder(each)
 
 
 def _check_ending(name: str, ending: str, endings: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sketchrnn import registry
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
 from sketchrnn.cli.output import Output
+from sketchrnn.cli.written import add_output, file_name
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("-n", type=int, metavar="N", help="only the first N drawings of each DATA")
     add("--columns", type=int, metavar="N", help="drawings a row (default: what fits best)")
     written = f"{OUTPUT_HELP}; - for SVG on standard output"
-    add("-o", "--output", required=True, metavar="FILE", help=written)
+    add_output(parser, written, required=True)
     each = "also write every drawing as a file: DIR/drawing-000.svg, ..."
-    add("--each", metavar="DIR", help=each)
+    add("--each", metavar="DIR", type=file_name, help=each)
     each_as = "of --each (default: the ending of -o)"
     add("--as", dest="each_as", metavar="ENDING", help=each_as)
     add_page_options(parser)

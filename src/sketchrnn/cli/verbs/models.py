@@ -6,6 +6,7 @@ import argparse
 
 from sketchrnn.cli.options import OUTPUT_HELP
 from sketchrnn.cli.output import STANDARD_OUTPUT, Output
+from sketchrnn.cli.written import add_output
 
 SHOWN = 8
 
@@ -25,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--temperature", type=float, default=0.2, metavar="TAU", help=variety)
     add("--seed", type=int, default=5, help="of the drawings (default 5)")
     written = f"the sheet, {OUTPUT_HELP}; - for SVG on standard output (default models.svg)"
-    add("-o", "--output", default="models.svg", metavar="FILE", help=written)
+    add_output(parser, written, default="models.svg")
 
 
 def run(arguments: argparse.Namespace) -> int:

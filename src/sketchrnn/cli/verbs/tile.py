@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.seeds import choose_seed
 
     output.check_output(arguments.output, arguments.each, (".svg", ".png", ".pdf", ".json"))
+    output.claim(arguments, arguments.output, arguments.each)
     temperature, seed = options.one_temperature(arguments), choose_seed(arguments.seed)
     columns, rows, (across, down) = arguments.columns, arguments.rows, arguments.repeat
     numbers = {name: getattr(arguments, flag[2:]) for name, flag in BOUNDED.items()}
