@@ -87,10 +87,18 @@ def add_drawing_options(
             help="of --each: svg, anim.svg, png, pdf, gif, webp, json, npz or ndjson (default: the"
             " ending of -o)",
         )
+    if pages:
+        add_columns(parser)
     add_which(parser)
     add("--device", default="cpu", help="cpu (default), auto, cuda, ...")
     if pages:
         add_page_options(parser)
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add --columns, which each verb that writes a sheet has."""
+    text = "drawings a row (default: what fits best)"
+    parser.add_argument("--columns", type=int, metavar="N", help=text)
 
 
 def add_page_options(parser: argparse.ArgumentParser) -> None:

@@ -65,12 +65,28 @@ class Output:
             from sketchrnn.figures.animate import check_seconds
 
             check_seconds(self.seconds, "--seconds")
+        self._columns: int | None = typed.get("columns")
+        if self._columns is not None and self._columns < 1:
+            raise SketchRNNError(f"--columns must be at least 1, got {self._columns}")
+        if self._columns is not None and self.ending in (".npz", ".ndjson"):
+            raise SketchRNNError(f"{self.path}: is data, which has no columns: leave out --columns")
         self.paper = _paper(typed)
         if self.paper is not None and self.ending not in pages:
             raise SketchRNNError(
                 f"{self.path}: is data, which has no page: name it {listed(pages)}, or leave out"
                 " --page"
             )
+
+    def columns(self, count: int, *, before: int = 0, groups: int = 1) -> int | None:
+        """How many of `count` drawings stand in a row; see `figures.sheet.best_columns`.
+
+        None, where neither an option nor a page says it: as the sheet has them.
+        """
+        if self._columns is not None or self.paper is None:
+            return self._columns
+        from sketchrnn.figures.sheet import best_columns
+
+        return best_columns(count, self.paper.room_mm, before=before, groups=groups)
 
     def write(self, sheet: Any, sketches: Iterable[Sketch], seed: int | None = None) -> None:
         """Write the sheet, and with --each every drawing.

@@ -23,6 +23,7 @@ INK_WIDTH = 1.3
 TITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 12.0, 8.0, 7.0
 MARGIN = 28.0
 GAP = 0.24  # white space between two cells, as a part of `cell`
+SHAPE = (4.0, 3.0)  # width and height, about, where no page says another
 ROW_LABEL_CELLS = 1.6  # a row label gets a new line at this many cells
 
 Captions = Sequence[Sequence[str | None]]
@@ -123,12 +124,12 @@ class SketchSheet:
         framed: Sequence[bool] | None = None,
         **options: Any,
     ) -> SketchSheet:
-        """A sheet of a flat list, row by row; about as wide as high if `columns` is not given.
+        """A sheet of a flat list, row by row; see `best_columns` if `columns` is not given.
 
         Captions, colors and framed have one item per drawing; `options` are as for `SketchSheet`.
         """
         if columns is None:
-            columns = math.ceil(math.sqrt(len(sketches)))
+            columns = best_columns(len(sketches))
         if columns < 1 and sketches:
             raise SketchRNNError(f"columns is {columns}; a sheet has at least one")
 
@@ -279,6 +280,37 @@ class SketchSheet:
             Line((line - (left, top)) * scale + (dx, dy), one, INK_WIDTH)
             for line, one in zip(sketch.polylines, colors, strict=True)
         ]
+
+
+def best_columns(
+    count: int, shape: tuple[float, float] = SHAPE, *, before: int = 0, groups: int = 1
+) -> int:
+    """How many of `count` drawings to put in a row, for large ones in full rows.
+
+    A drawing that is smaller by a factor f counts as much as a last row of which a share of
+    sqrt(log(1 / f)) is empty.
+
+    Args:
+        count: the drawings of a group.
+        shape: width and height of what is to be filled.
+        before: columns beside them, as of an input.
+        groups: so many below each other, each with rows of its own.
+    """
+
+    def cell(columns: int) -> float:
+        across, down = columns + before, groups * -(-count // columns)
+        (width, height) = shape
+        return min(width / (across + GAP * (across - 1)), height / (down + GAP * (down - 1)))
+
+    every = range(1, max(count, 1) + 1)
+    cells = [cell(columns) for columns in every]
+    largest = max(cells)
+
+    def cost(columns: int) -> float:
+        empty = -count % columns / columns
+        return empty**2 + math.log(largest / cells[columns - 1])
+
+    return min(reversed(every), key=cost)
 
 
 def _checked(name: str, labels: Sequence[str | None] | None, count: int, of: str) -> list[str]:

@@ -38,5 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
         for way in task.ways
     ]
     terms = a.given.sketch, b.given.sketch, c.given.sketch
-    sheet = analogy_sheet([terms], rows, temperature_labels(task.temperatures))
+    columns = task.columns(n, before=3)
+    sheet = analogy_sheet([terms], rows, temperature_labels(task.temperatures), columns)
     return task.write(sheet, rows, inputs)

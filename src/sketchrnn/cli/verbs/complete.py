@@ -89,4 +89,5 @@ def run(arguments: argparse.Namespace) -> int:
                     drawn = [each.placed(one.given.sketch, one.fitted) for each in drawn]
                 rows.append((label, one.given.sketch, drawn))
     every = ([each.sketch for each in drawn] for _, _, drawn in rows)
-    return task.write(completion_sheet(rows), every, parts)
+    columns = task.columns(n, before=1, groups=len(parts))
+    return task.write(completion_sheet(rows, columns=columns), every, parts)

@@ -59,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         live = load_live(arguments.model, which=arguments.which)
         model = live if live.draws_quickly(arguments.n * len(task.temperatures)) else None
     model = model or options.load_model(arguments)
-    sheet = temperature_sheet(model, arguments.n, task.temperatures, task.seed)
+    columns = task.columns(arguments.n)
+    sheet = temperature_sheet(model, arguments.n, task.temperatures, task.seed, columns=columns)
     return task.write(sheet, [filter(None, row) for row in sheet.rows])
 
 

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"an interpolation is between two drawings, or three or four for a grid; got {count}"
         )
     task = Task(arguments, ladder=count == 2)
+    if count > 2:
+        task.check_grid()
     n = arguments.n if arguments.n is not None else STEPS if count == 2 else SIDE
     if n < 2:
         raise SketchRNNError(f"-n must be at least 2, for both ends are counted; got {n}")
@@ -59,6 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
         back_along(inputs, model.interpolate(*between, spherical=not arguments.linear, **way))
         for way in task.ways
     ]
-    labels = temperature_labels(task.temperatures)
-    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, labels)
+    labels, columns = temperature_labels(task.temperatures), task.columns(n + 2)
+    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, labels, columns)
     return task.write(sheet, rows, inputs)

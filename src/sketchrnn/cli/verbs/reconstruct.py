@@ -51,9 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
         name = " ".join(data)
         inputs += [Input(Given(sketch, name, outside=False), sketch) for sketch in chosen]
     sketches = [one.sketch for one in inputs]
-    columns = [
+    drawn = [
         [one.back(new) for one, new in zip(inputs, model.reconstruct(sketches, **way), strict=True)]
         for way in task.ways
     ]
-    sheet = beside_inputs([one.given.sketch for one in inputs], columns, task.temperatures)
-    return task.write(sheet, zip(*columns, strict=True), inputs)
+    given = [one.given.sketch for one in inputs]
+    sheet = beside_inputs(given, drawn, task.temperatures, columns=arguments.columns)
+    return task.write(sheet, zip(*drawn, strict=True), inputs)

@@ -42,4 +42,4 @@ def run(arguments: argparse.Namespace) -> int:
         back = SketchList(map(one.back, tidied.drawings), task.seed)
         rows.append((one.given.sketch, replace(tidied, drawings=back)))
     best = [tidied.drawings[:SHOWN] for _, tidied in rows]
-    return task.write(tidy_sheet(rows, SHOWN), best, inputs)
+    return task.write(tidy_sheet(rows, SHOWN, arguments.columns), best, inputs)

@@ -52,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise SketchRNNError("a grid lies between its corners: leave out --spread")
     if count == 1 and arguments.linear:
         raise SketchRNNError("one drawing has no grid: leave out --linear")
+    if count > 1:
+        task.check_grid()
     n = check_count(arguments.n if arguments.n is not None else COUNT if count == 1 else SIDE)
     model, inputs = task.load("variation")
     if count > 1:
@@ -61,4 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
         [one.back(new) for new in model.vary(one.sketch, n, spread=spread, **way)]
         for way in task.ways
     ]
-    return task.write(variation_sheet(one.given.sketch, rows, task.temperatures), rows, inputs)
+    columns = task.columns(n, before=1)
+    sheet = variation_sheet(one.given.sketch, rows, task.temperatures, columns)
+    return task.write(sheet, rows, inputs)
