@@ -5,25 +5,31 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sketchrnn import registry
 from sketchrnn.cli.flags import flag
 from sketchrnn.cli.written import STANDARD_OUTPUT as STANDARD_OUTPUT
 from sketchrnn.cli.written import claims_of, refuse_folder
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.memory import MORE_BYTES, POINT_BYTES, RENDERED_BYTES, check_room, room_bytes
 from sketchrnn.registry import check_package, ending_of, listed
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
+    from sketchrnn.drawing.base import Drawer
     from sketchrnn.drawing.inputs import Input
     from sketchrnn.figures.page import Paper
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
+T = TypeVar("T")
+SHOWN_FROM = 500  # drawings: fewer are there before anybody wonders
+FEWER = "draw fewer at a time, each time with another seed"
 EACH_NAME = "drawing-"  # what the files of --each begin with
 
 
@@ -88,6 +94,11 @@ class Output:
 
         return best_columns(count, self.paper.room_mm, before=before, groups=groups)
 
+    def check_room(self, count: int, points: int, *, instead: str = FEWER) -> None:
+        """Raise SketchRNNError for more drawings of so many points than there is memory for."""
+        more = max(MORE_BYTES.get(one, RENDERED_BYTES) for one in (self.ending, self.each_ending))
+        check_room(count, (POINT_BYTES + more) * points, f"drawings in {self.path}", instead)
+
     def write(self, sheet: Any, sketches: Iterable[Sketch], seed: int | None = None) -> None:
         """Write the sheet, and with --each every drawing.
 
@@ -125,10 +136,36 @@ class Output:
             )
         say_written(self.path, seed)
 
+    def write_stream(self, drawn: Iterable[Sketch], seed: int) -> None:
+        """Write drawings as data, and with --each every one, as they come."""
+        from sketchrnn.data.gather import Found
+
+        each = self.each_found(drawn, lambda sketch: sketch)
+        self.write_data((Found(sketch, sketch.label) for sketch in each), seed)
+
+    def each_found(self, found: Iterable[T], sketch_of: Callable[[T], Sketch]) -> Iterable[T]:
+        """The same; with --each a drawing is in its file before it is given."""
+        if self.each is None:
+            return found
+        return each_written(self.each, found, self.each_ending, self.seconds, sketch_of)
+
+    def fitting(self, found: Iterable[Found]) -> Iterator[Found]:
+        """The same drawings. Raises SketchRNNError as soon as there are too many."""
+        more = MORE_BYTES.get(self.ending, RENDERED_BYTES)
+        room, points = room_bytes() // (POINT_BYTES + more), 0
+        for count, one in enumerate(found):
+            points += one.sketch.point_count
+            if points > room:
+                raise SketchRNNError(
+                    f"{self.path}: more than {count:,} drawings, and so many fit in the memory that"
+                    f" is free here; give -n {count}, or write them as data alone"
+                )
+            yield one
+
     def write_each(self, sketches: Iterable[Sketch]) -> None:
         """Write each drawing, with --each."""
-        if self.each is not None:
-            write_each(self.each, sketches, self.each_ending, self.seconds)
+        for _ in self.each_found(sketches, lambda sketch: sketch):
+            pass
 
     def write_sheet(self, sheet: Any, seed: int | None = None) -> None:
         """Write a sheet, on its page if there is one."""
@@ -233,19 +270,47 @@ def _paper(typed: dict[str, Any]) -> Paper | None:
         raise SketchRNNError(f"{flag(name)} {rest}") from None
 
 
-def write_each(
-    folder: str, sketches: Iterable[Sketch], ending: str, seconds: float | None = None
-) -> None:
-    """Write each drawing to a file of its own, numbered from 0.
+def each_written(
+    folder: str,
+    things: Iterable[T],
+    ending: str,
+    seconds: float | None,
+    sketch_of: Callable[[T], Sketch],
+) -> Iterator[T]:
+    """Things, each as soon as its drawing is in a file of its own, numbered from 0.
 
     The class of a drawing without a label is the name of the folder, not that of its file.
     """
-    drawn = list(sketches)
-    for number, sketch in enumerate(drawn):
+    count = 0
+    for count, thing in enumerate(things, start=1):
+        sketch = sketch_of(thing)
         if ending == ".ndjson":
             sketch = replace(sketch, label=sketch.label or Path(folder).absolute().name)
-        sketch.save(Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
-    print(f"wrote {len(drawn)} drawings to {folder}", file=sys.stderr)
+        sketch.save(Path(folder) / f"{EACH_NAME}{count - 1:03}{ending}", seconds=seconds)
+        yield thing
+    print(f"wrote {count} drawings to {folder}", file=sys.stderr)
+
+
+@contextmanager
+def showing(model: Drawer, count: int) -> Iterator[None]:
+    """While the block draws so many drawings, show on a terminal how far it is."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if count < SHOWN_FROM or not console.is_terminal:
+        yield
+        return
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("drawing", total=count)
+        model.progress = lambda drawn: bar.advance(task, drawn)
+        yield
 
 
 def say_notes(inputs: Iterable[Input]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn.cli.options import check_temperatures, load_model, one_temperature
-from sketchrnn.cli.output import Output, say_notes
+from sketchrnn.cli.output import Output, say_notes, showing
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
     from sketchrnn.api import Model
+    from sketchrnn.drawing.base import Drawer
     from sketchrnn.drawing.inputs import Input
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.sketch import Sketch
@@ -55,6 +57,14 @@ class Task:
         specs = self.arguments.drawings if drawings is None else drawings
         return model, read_inputs(model, specs, as_is=self.arguments.as_is)
 
+    @contextmanager
+    def drawing(self, model: Drawer, count: int, groups: int = 1) -> Iterator[None]:
+        """Draw so many of each group and temperature in the block, if there is memory for them."""
+        total = count * groups * len(self.temperatures)
+        self.output.check_room(total, model.N_max)
+        with showing(model, total):
+            yield
+
     def columns(self, count: int, *, before: int = 0, groups: int = 1) -> int | None:
         """How many of `count` drawings of each group and temperature stand in a row."""
         groups *= len(self.temperatures)
@@ -72,7 +82,8 @@ class Task:
 
         sketches = [corner.sketch for corner in corners]
         spherical = not self.arguments.linear
-        drawn = model.grid(sketches, side, side, spherical=spherical, **self.ways[0])
+        with self.drawing(model, side * side):
+            drawn = model.grid(sketches, side, side, spherical=spherical, **self.ways[0])
         rows = back_in_grid(corners, drawn)
         sheet = grid_sheet([corner.given.sketch for corner in corners], rows)
         return self.write(sheet, rows, corners)

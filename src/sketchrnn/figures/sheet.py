@@ -18,6 +18,7 @@ from sketchrnn.figures.scene import Line, Scene, picture_head
 from sketchrnn.sketch import Sketch
 
 INK_WIDTH = 1.3
+MOST_PIXELS = 1 << 27  # of a PNG, unless its width is given
 
 # All in px of the SVG; letter sizes are the heights of capitals.
 TITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 12.0, 8.0, 7.0
@@ -152,10 +153,15 @@ class SketchSheet:
         return self.scene().to_svg()
 
     def to_png(self, width_px: int | None = None) -> bytes:
-        """The sheet as a PNG; by default two pixels for each px of the SVG."""
+        """The sheet as a PNG; by default two pixels for each px of the SVG.
+
+        Of large sheets fewer: at most 134 million pixels in all.
+        """
+        scene = self.scene()
         if width_px is None:
-            width_px = min(round(2 * self.scene().width_px), LARGEST_WIDTH_PX)
-        return svg_to_png(self.to_svg(), width_px)
+            finest = min(2.0, math.sqrt(MOST_PIXELS / scene.width_px / scene.height_px))
+            width_px = min(max(round(finest * scene.width_px), 1), LARGEST_WIDTH_PX)
+        return svg_to_png(scene.to_svg(), width_px)
 
     def to_json(self) -> dict[str, Any]:
         """The drawings in their own units, with the labels: a JSON document.
@@ -264,6 +270,7 @@ class SketchSheet:
             [sketch.label for sketch in chain(*self.rows) if sketch is not None],
             width,
             marks=[line for mark in every for line in mark.lines],
+            height_px=grid_bottom + MARGIN,
         )
 
     def _placed(

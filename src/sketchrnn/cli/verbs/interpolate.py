@@ -57,10 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
         return task.grid(model, inputs, n)
     first, last = inputs
     between = first.sketch, last.sketch, n
-    rows = [
-        back_along(inputs, model.interpolate(*between, spherical=not arguments.linear, **way))
-        for way in task.ways
-    ]
+    with task.drawing(model, n):
+        rows = [
+            back_along(inputs, model.interpolate(*between, spherical=not arguments.linear, **way))
+            for way in task.ways
+        ]
     labels, columns = temperature_labels(task.temperatures), task.columns(n + 2)
     sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, labels, columns)
     return task.write(sheet, rows, inputs)

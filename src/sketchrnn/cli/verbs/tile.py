@@ -103,6 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
         tile.save(arguments.output, (across, down))
     output.say_notes(inputs)
     if arguments.each is not None:
-        output.write_each(arguments.each, drawn, output.each_ending(arguments))
+        each, ending = arguments.each, output.each_ending(arguments)
+        for _ in output.each_written(each, drawn, ending, None, lambda sketch: sketch):
+            pass
     output.say_written(arguments.output, seed)
     return 0

@@ -59,10 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     if count > 1:
         return task.grid(model, inputs, n)
     (one,) = inputs
-    rows = [
-        [one.back(new) for new in model.vary(one.sketch, n, spread=spread, **way)]
-        for way in task.ways
-    ]
+    with task.drawing(model, n):
+        rows = [
+            [one.back(new) for new in model.vary(one.sketch, n, spread=spread, **way)]
+            for way in task.ways
+        ]
     columns = task.columns(n, before=1)
     sheet = variation_sheet(one.given.sketch, rows, task.temperatures, columns)
     return task.write(sheet, rows, inputs)
