@@ -549,7 +549,7 @@ NO_DRAWING = {
     "--device meta": "device 'meta' cannot be used here",
     "-o out.bmp": "out.bmp: unknown ending",
     "-o out": "out: unknown ending",
-    "-o @a_folder/": "unknown ending",
+    "-o @a_folder/": "is a folder; name a file in it",
     "-o @a_file/out.svg": "a_file",
 }
 
@@ -672,10 +672,12 @@ def test_a_demo_keeps_what_is_not_its_own(bench: Bench) -> None:
     """A folder `run` that is no run is not removed, nor an earlier run when the input is bad."""
     (bench.here / "out" / "run").mkdir(parents=True)
     (bench.here / "out" / "run" / "letter.txt").write_text("dear ...", "utf-8")
-    bench.fails("demo doodles:60 -o out --minutes 0.001", "is not the run of a demo; move it away")
+    demo = "demo doodles:60 -o out --minutes 0.001"
+    bench.fails(demo, "out/run: is there already", "give --force")
+    bench.fails(f"{demo} --force", "is not the run of a demo; move it away")
     shutil.copytree(bench.inputs / "run", bench.here / "earlier" / "run")
-    bench.fails("demo doodles:60 -o earlier --seed -1", "--seed must be")
-    bench.fails("demo @no_valid.npz -o earlier", "no validation drawings")
+    bench.fails("demo doodles:60 -o earlier --force --seed -1", "--seed must be")
+    bench.fails("demo @no_valid.npz -o earlier --force", "no validation drawings")
 
 
 @pytest.mark.parametrize(

@@ -765,14 +765,14 @@ def test_the_command_line(kind: str, shell: Shell, tmp_path: Path) -> None:
     drawing = f"{tmp_path / 'data.ndjson'}#train/0"
     sheet = tmp_path / "sheet.svg"
     assert shell("generate", run, "-n", "2", "-o", sheet) == 0, shell.err
-    assert shell("complete", run, drawing, "--points", "4", "-o", sheet) == 0, shell.err
-    assert shell("likelihood", run, drawing, "-o", sheet) == 0, shell.err
+    assert shell("complete", run, drawing, "--points", "4", "-o", sheet, "--force") == 0, shell.err
+    assert shell("likelihood", run, drawing, "-o", sheet, "--force") == 0, shell.err
     assert shell("evaluate", run, tmp_path / "data.ndjson", "--split", "train", "--json") == 0
     losses = json.loads(shell.out)
     assert losses["N_max"] == 40
     assert (losses["L_KL"] is None) == (kind == "decoder-only")
     if kind == "VAE":
-        assert shell("reconstruct", run, drawing, "-o", sheet) == 0, shell.err
+        assert shell("reconstruct", run, drawing, "-o", sheet, "--force") == 0, shell.err
 
     assert shell("export", "magenta", run, "-o", tmp_path / "again.json", "--name", "saw") == 0
     info, shapes, blobs = json.loads((tmp_path / "again.json").read_text())

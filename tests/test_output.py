@@ -235,7 +235,7 @@ def test_the_class_of_a_file_of_one_drawing_is_its_folder(shell: Shell) -> None:
     for output in ("a.ndjson", "a.json"):
         assert shell("convert", *files, "-o", output) == 0
         assert [record.label for record in records(output)] == ["ti"] * 3
-        assert shell("convert", "ti", "-o", output) == 0
+        assert shell("convert", "ti", "-o", output, "--force") == 0
         assert [record.label for record in records(output)] == ["ti"] * 3
     assert shell("convert", *files, "-o", "a.npz") == 0
     assert "classes" not in shell.err
@@ -245,7 +245,7 @@ def test_the_class_of_a_file_of_one_drawing_is_its_folder(shell: Shell) -> None:
     assert [record.label for record in records("e")] == ["ti"]
     # what a drawing says itself, other than by a title, stays
     Path("sun.json").write_text(json.dumps(Sketch(HAND.polylines, "sun").to_json()))
-    assert shell("convert", "sun.json", files[0], "-o", "a.json") == 0
+    assert shell("convert", "sun.json", files[0], "-o", "a.json", "--force") == 0
     assert [record.label for record in records("a.json")] == ["sun", "ti"]
 
 
@@ -259,7 +259,7 @@ def test_drawings_of_each_are_not_classes(
     # of a file its folder, of standard input the folder that it is written into
     words = [json.loads(path.read_text())["word"] for path in sorted(Path("each").iterdir())]
     assert words == [tmp_path.name, "each", tmp_path.name]
-    line = "generate sun -n 2 --seed 1 -o a.svg --each suns --as ndjson"
+    line = "generate sun -n 2 --seed 1 -o b.svg --each suns --as ndjson"
     assert shell(*line.split()) == 0
     assert [record.label for record in records("suns")] == ["sun"] * 2
 
@@ -275,29 +275,19 @@ def test_a_drawing_can_be_named_twice(shell: Shell) -> None:
     same(found[5], HAND, 0.01)
 
 
-def test_what_is_not_shown_is_said(shell: Shell) -> None:
+def test_a_picture_shows_all_of_a_data_file(shell: Shell) -> None:
     write_ndjson(Path("many.ndjson"), 200)
-    says = "many.ndjson: the first 25 of 200; -n for more\n"
-    assert shell(*["convert", "many.ndjson", "-o", "a.svg"]) == 0
-    assert shell.err.startswith(says)
-    for options in ("", "--as ndjson"):  # each is each
-        assert shell(*f"convert many.ndjson -o a.svg --each e {options}".split()) == 0
-        assert shell.err.startswith("wrote 200 drawings to e\na.svg: 25 of 200 drawings; -n for")
-        assert paths("a.svg") == 50
-    for options in ("-n 25 -o a.svg", "-n 200 -o a.svg", "-o a.json --each f", "-o a.json"):
-        assert shell(*f"convert many.ndjson {options}".split()) == 0
-        assert "first" not in shell.err
-    assert len(list(Path("f").iterdir())) == 200
-    write_ndjson(Path("many.ndjson"), 1025)
-    assert shell("convert", "many.ndjson", "-o", "a.svg") == 0
-    assert shell.err.startswith("many.ndjson: the first 25 of over 1,000; -n for more\n")
-    # what is damaged behind them is not asked for
+    for options, count in (("", 200), ("--each e", 200), ("-n 25", 25)):
+        assert shell(*f"convert many.ndjson -o a.svg {options}".split()) == 0
+        assert shell.err.endswith("wrote a.svg\n")
+        assert paths("a.svg") == 2 * count
+    assert len(list(Path("e").iterdir())) == 200
+    # what is damaged behind those that are asked for does not matter
     with Path("many.ndjson").open("a") as file:
         file.write("{}\n")
-    assert shell("convert", "many.ndjson", "-o", "a.svg") == 0
-    write_ndjson(Path("many.ndjson"), 25)
-    assert shell("convert", "many.ndjson", "-o", "a.svg") == 0
-    assert shell.err == "wrote a.svg\n"
+    assert shell(*["convert", "many.ndjson", "-o", "a.svg", "-n", "200"]) == 0
+    assert shell(*["convert", "many.ndjson", "-o", "a.svg", "--each", "f"]) == 2
+    assert not Path("f").exists()
 
 
 def test_what_is_read_is_not_written_over(shell: Shell) -> None:
@@ -313,17 +303,15 @@ def test_what_is_read_is_not_written_over(shell: Shell) -> None:
         assert shell("convert", *line.split()) == 2
         assert says in shell.err
     assert listing(Path("drawings")) == before
-    assert (
-        shell(*["convert", "drawings/hand.svg", "-o", "drawings/hand.pdf", "--each", "drawings"])
-        == 0
-    )
+    line = "convert drawings/hand.svg -o drawings/hand.pdf --each drawings --force"
+    assert shell(*line.split()) == 0
 
 
 def test_a_page_in_place(shell: Shell) -> None:
     begun = '<path stroke="red" fill="none" d="M120 200L140 200.5"/>'
     Path("begun.svg").write_text(f'<svg viewBox="0 0 297 420">{begun}</svg>')
     for line in ("convert begun.svg", "complete car begun.svg -n 1 --seed 1"):
-        assert shell(*f"{line} --page a3 --in-place -o a.svg".split()) == 0
+        assert shell(*f"{line} --page a3 --in-place -o a.svg --force".split()) == 0
         assert "M120 200L140 200.5" in Path("a.svg").read_text()
     line = "convert begun.svg --page a4 --margin 80mm --in-place -o c.svg"
     assert shell(*line.split()) == 2
@@ -341,11 +329,10 @@ def test_several_make_a_sheet_and_a_page(shell: Shell) -> None:
     assert 'width="210mm" height="297mm" viewBox="0 0 210 297"' in Path("p.svg").read_text()
     assert shell(*line.replace("p.svg", "-").split()) == 0
     assert shell.out == Path("p.svg").read_text()
-    # a picture shows the first 25, or as many as are asked for; data is all of it
     write_ndjson(Path("many.ndjson"), 30)
-    for options, count in (("", 25), ("-n 30", 30), ("-n 3", 3)):
-        assert shell(*f"convert many.ndjson {options} -o a.svg".split()) == 0
-        assert paths("a.svg") == 2 * count
+    for options, count in (("", 30), ("-n 30", 30), ("-n 3", 3)):
+        assert shell(*f"convert many.ndjson {options} -o many.svg".split()) == 0
+        assert paths("many.svg") == 2 * count
     assert shell("convert", "many.ndjson", "-o", "a.json") == 0
     assert len(json.loads(Path("a.json").read_text())["drawings"]) == 30
 

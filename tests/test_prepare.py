@@ -555,7 +555,7 @@ def test_a_class_whose_name_nobody_could_read(tmp_path: Path, label: str) -> Non
         with pytest.raises(SketchRNNError, match="must be 1 to 255 printable characters"):
             prepare([source], output)
     with pytest.raises(SketchRNNError, match="must be 1 to 255"):
-        run("prepare", source, "-o", output, "--label", label)
+        run("prepare", source, "-o", output, "--label", label, "--force")
     assert output.read_bytes() == good
 
 

@@ -531,7 +531,7 @@ Rows = list[list[Sketch | None]]
 
 def _draw(figure: str, out: Path, *words: str | Path) -> list[Rows]:
     """The panels of a figure as rows of drawings."""
-    do("reproduce", figure, "--seed", "3", "-o", out / "figure.json", *words)
+    do("reproduce", figure, "--seed", "3", "-o", out / "figure.json", "--force", *words)
     document = json.loads((out / "figure.json").read_text("utf-8"))
     return [
         [[None if one is None else Sketch.from_json(one) for one in row] for row in panel["rows"]]
@@ -660,7 +660,7 @@ def test_the_supplements_grids(
 def test_four_classes_are_needed_or_four_drawings(
     models: list[Path], data: Path, tmp_path: Path, shell: Shell
 ) -> None:
-    out = ["-o", tmp_path / "a.svg", "--model", models[0]]
+    out = ["-o", tmp_path / "a.svg", "--force", "--model", models[0]]
     assert shell("reproduce", "suppl7", *out) == 2
     assert "suppl7 needs drawings of 4 classes, and the model has learnt cat, pig" in shell.err
     four = [f"{data / name}.sketches#train/{index}" for name in ("cat", "pig") for index in (0, 1)]

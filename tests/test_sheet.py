@@ -303,7 +303,7 @@ def test_a_grid_of_a_flat_list() -> None:
     assert len(np.unique(centres[:, 1].round())) == 3
     assert [text for text, _ in page.labels] == [str(i) for i in range(12)]
     assert SketchSheet.grid(DOODLES[:9]).columns == 3
-    assert SketchSheet.grid(DOODLES[:10]).columns == 4
+    assert SketchSheet.grid(DOODLES[:10]).columns == 5
 
 
 @pytest.mark.parametrize(

@@ -473,7 +473,7 @@ def test_the_whole_report(
     monkeypatch.setattr(truth, "examine", lambda reader: GOOD_READER)
     monkeypatch.setattr(truth, "STEPS", 3)
     monkeypatch.setattr(truth, "load", lambda name: tiny_model())
-    words = ["reproduce", "truth", "tiny", "-o", str(tmp_path), "--cases", "2"]
+    words = ["reproduce", "truth", "tiny", "-o", str(tmp_path), "--cases", "2", "--force"]
     assert cli.main(words) == 0
     printed = capsys.readouterr().out
     report = truth.truth({"tiny": tiny_model()}, out=tmp_path, seed=0, cases=2)

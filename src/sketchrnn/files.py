@@ -78,3 +78,18 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
 def write_text(path: str | os.PathLike[str], content: str) -> None:
     """Write `content` to `path` as UTF-8 in one step: whole, or not at all."""
     write_bytes(path, content.encode("utf-8"))
+
+
+def cache_folder() -> Path | None:
+    """The folder of this user's alone for what can be made again; None where none can be kept."""
+    try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = root / "sketchrnn"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        facts = folder.stat()
+        own = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
+        if own and not facts.st_mode & 0o022 and os.access(folder, os.W_OK):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        pass
+    return None

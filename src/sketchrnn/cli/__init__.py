@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from sketchrnn.cli import verbs
 from sketchrnn.cli.flags import flag
+from sketchrnn.cli.written import remember_written
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.version import __version__
 
@@ -80,7 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input (one line on stderr)."""
     arguments = build_parser().parse_args(argv)
     try:
-        code = _module(arguments.verb).run(arguments)
+        try:
+            code = _module(arguments.verb).run(arguments)
+        finally:
+            remember_written(arguments)
         sys.stdout.flush()
         return int(code)
     except SketchRNNError as error:

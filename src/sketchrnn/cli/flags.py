@@ -8,6 +8,9 @@ from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+# Defaults that go without saying: what does nothing unless it is given; and the word itself.
+OFF = (None, False, 0, "default")
+
 
 def add_fields(
     group: argparse._ActionsContainer,
@@ -39,9 +42,9 @@ def add_fields(
         values = {name: preset.get(item.name, item.default) for name, preset in settings.items()}
         text = item.metadata["help"]
         if len(set(values.values())) > 1:
-            text += f" ({', '.join(f'{name} {value}' for name, value in values.items())})"
-        elif (value := next(iter(values.values()))) is not None and value is not False:
-            text += f" (default {value})"
+            text += f" ({', '.join(f'{name} {_shown(value)}' for name, value in values.items())})"
+        elif (value := next(iter(values.values()))) not in OFF or item.name == "seed":
+            text += f" (default {_shown(value)})"
         group.add_argument(
             flag(item.name),
             dest=item.name,
@@ -49,6 +52,12 @@ def add_fields(
             help=text.replace("%", "%%"),
             **options,
         )
+
+
+def _shown(value: Any) -> str:
+    """A default as a person writes it: 60, not 60.0."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
 
 
 def flag(name: str) -> str:

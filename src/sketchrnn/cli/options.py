@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sketchrnn.cli.written import add_output, file_name
 from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ def add_drawing_options(
         )
     endings = OUTPUT_HELP if pages else "an .svg, .png or .json"
     said = f"{endings}; - for SVG on standard output (default {output})"
-    add("-o", "--output", default=output, metavar="FILE", help=said)
+    add_output(parser, said, default=output)
     if each:
         add(
             "--each",
             metavar="DIR",
+            type=file_name,
             help="also write every drawing as a file of its own, in its own place and size, with"
             " the ending of -o: DIR/drawing-000.svg, ...",
         )
@@ -85,10 +87,18 @@ def add_drawing_options(
             help="of --each: svg, anim.svg, png, pdf, gif, webp, json, npz or ndjson (default: the"
             " ending of -o)",
         )
+    if pages:
+        add_columns(parser)
     add_which(parser)
     add("--device", default="cpu", help="cpu (default), auto, cuda, ...")
     if pages:
         add_page_options(parser)
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add --columns, which each verb that writes a sheet has."""
+    text = "drawings a row (default: what fits best)"
+    parser.add_argument("--columns", type=int, metavar="N", help=text)
 
 
 def add_page_options(parser: argparse.ArgumentParser) -> None:

@@ -5,24 +5,31 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sketchrnn import registry
 from sketchrnn.cli.flags import flag
+from sketchrnn.cli.written import STANDARD_OUTPUT as STANDARD_OUTPUT
+from sketchrnn.cli.written import claims_of, refuse_folder
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.memory import MORE_BYTES, POINT_BYTES, RENDERED_BYTES, check_room, room_bytes
 from sketchrnn.registry import check_package, ending_of, listed
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
+    from sketchrnn.drawing.base import Drawer
     from sketchrnn.drawing.inputs import Input
     from sketchrnn.figures.page import Paper
     from sketchrnn.sketch import Sketch
 
 BASIC = (".svg", ".png", ".json")  # what every picture can be
-STANDARD_OUTPUT = "-"
+T = TypeVar("T")
+SHOWN_FROM = 500  # drawings: fewer are there before anybody wonders
+FEWER = "draw fewer at a time, each time with another seed"
 EACH_NAME = "drawing-"  # what the files of --each begin with
 
 
@@ -51,6 +58,7 @@ class Output:
         pages = registry.endings(writes="page")
         check_output(self.path, self.each, drawn)
         _spare_inputs(typed.get("drawings", []), self.path, self.each)
+        claim(arguments, self.path, self.each)
         if (each_as := typed.get("each_as")) is not None:
             if self.each is None:
                 raise SketchRNNError("--as is of --each DIR: name the folder, or leave out --as")
@@ -63,12 +71,33 @@ class Output:
             from sketchrnn.figures.animate import check_seconds
 
             check_seconds(self.seconds, "--seconds")
+        self._columns: int | None = typed.get("columns")
+        if self._columns is not None and self._columns < 1:
+            raise SketchRNNError(f"--columns must be at least 1, got {self._columns}")
+        if self._columns is not None and self.ending in (".npz", ".ndjson"):
+            raise SketchRNNError(f"{self.path}: is data, which has no columns: leave out --columns")
         self.paper = _paper(typed)
         if self.paper is not None and self.ending not in pages:
             raise SketchRNNError(
                 f"{self.path}: is data, which has no page: name it {listed(pages)}, or leave out"
                 " --page"
             )
+
+    def columns(self, count: int, *, before: int = 0, groups: int = 1) -> int | None:
+        """How many of `count` drawings stand in a row; see `figures.sheet.best_columns`.
+
+        None, where neither an option nor a page says it: as the sheet has them.
+        """
+        if self._columns is not None or self.paper is None:
+            return self._columns
+        from sketchrnn.figures.sheet import best_columns
+
+        return best_columns(count, self.paper.room_mm, before=before, groups=groups)
+
+    def check_room(self, count: int, points: int, *, instead: str = FEWER) -> None:
+        """Raise SketchRNNError for more drawings of so many points than there is memory for."""
+        more = max(MORE_BYTES.get(one, RENDERED_BYTES) for one in (self.ending, self.each_ending))
+        check_room(count, (POINT_BYTES + more) * points, f"drawings in {self.path}", instead)
 
     def write(self, sheet: Any, sketches: Iterable[Sketch], seed: int | None = None) -> None:
         """Write the sheet, and with --each every drawing.
@@ -107,10 +136,36 @@ class Output:
             )
         say_written(self.path, seed)
 
+    def write_stream(self, drawn: Iterable[Sketch], seed: int) -> None:
+        """Write drawings as data, and with --each every one, as they come."""
+        from sketchrnn.data.gather import Found
+
+        each = self.each_found(drawn, lambda sketch: sketch)
+        self.write_data((Found(sketch, sketch.label) for sketch in each), seed)
+
+    def each_found(self, found: Iterable[T], sketch_of: Callable[[T], Sketch]) -> Iterable[T]:
+        """The same; with --each a drawing is in its file before it is given."""
+        if self.each is None:
+            return found
+        return each_written(self.each, found, self.each_ending, self.seconds, sketch_of)
+
+    def fitting(self, found: Iterable[Found]) -> Iterator[Found]:
+        """The same drawings. Raises SketchRNNError as soon as there are too many."""
+        more = MORE_BYTES.get(self.ending, RENDERED_BYTES)
+        room, points = room_bytes() // (POINT_BYTES + more), 0
+        for count, one in enumerate(found):
+            points += one.sketch.point_count
+            if points > room:
+                raise SketchRNNError(
+                    f"{self.path}: more than {count:,} drawings, and so many fit in the memory that"
+                    f" is free here; give -n {count}, or write them as data alone"
+                )
+            yield one
+
     def write_each(self, sketches: Iterable[Sketch]) -> None:
         """Write each drawing, with --each."""
-        if self.each is not None:
-            write_each(self.each, sketches, self.each_ending, self.seconds)
+        for _ in self.each_found(sketches, lambda sketch: sketch):
+            pass
 
     def write_sheet(self, sheet: Any, seed: int | None = None) -> None:
         """Write a sheet, on its page if there is one."""
@@ -145,12 +200,19 @@ def each_ending(arguments: argparse.Namespace) -> str:
 def check_output(output: str, each: str | None = None, endings: Sequence[str] = BASIC) -> None:
     """Raise SketchRNNError, before the work is done, if `output` or `each` cannot be written."""
     if output != STANDARD_OUTPUT:
+        refuse_folder(output)
         _check_ending(output, ending_of(output), endings)
-        if Path(output).is_dir():
-            raise SketchRNNError(f"{output}: is a folder; name a file in it")
         _check_folder(Path(output).parent, output)
     if each is not None:
         _check_folder(Path(each), each)
+
+
+def claim(arguments: argparse.Namespace, output: str, each: str | None = None) -> None:
+    """Raise SketchRNNError if what is to be written is there, and is not of this command."""
+    claims = claims_of(arguments)
+    claims.file(output)
+    if each is not None:
+        claims.folder(each)
 
 
 def _check_ending(name: str, ending: str, endings: Sequence[str]) -> None:
@@ -208,19 +270,47 @@ def _paper(typed: dict[str, Any]) -> Paper | None:
         raise SketchRNNError(f"{flag(name)} {rest}") from None
 
 
-def write_each(
-    folder: str, sketches: Iterable[Sketch], ending: str, seconds: float | None = None
-) -> None:
-    """Write each drawing to a file of its own, numbered from 0.
+def each_written(
+    folder: str,
+    things: Iterable[T],
+    ending: str,
+    seconds: float | None,
+    sketch_of: Callable[[T], Sketch],
+) -> Iterator[T]:
+    """Things, each as soon as its drawing is in a file of its own, numbered from 0.
 
     The class of a drawing without a label is the name of the folder, not that of its file.
     """
-    drawn = list(sketches)
-    for number, sketch in enumerate(drawn):
+    count = 0
+    for count, thing in enumerate(things, start=1):
+        sketch = sketch_of(thing)
         if ending == ".ndjson":
             sketch = replace(sketch, label=sketch.label or Path(folder).absolute().name)
-        sketch.save(Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
-    print(f"wrote {len(drawn)} drawings to {folder}", file=sys.stderr)
+        sketch.save(Path(folder) / f"{EACH_NAME}{count - 1:03}{ending}", seconds=seconds)
+        yield thing
+    print(f"wrote {count} drawings to {folder}", file=sys.stderr)
+
+
+@contextmanager
+def showing(model: Drawer, count: int) -> Iterator[None]:
+    """While the block draws so many drawings, show on a terminal how far it is."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if count < SHOWN_FROM or not console.is_terminal:
+        yield
+        return
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("drawing", total=count)
+        model.progress = lambda drawn: bar.advance(task, drawn)
+        yield
 
 
 def say_notes(inputs: Iterable[Input]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn.cli.options import check_temperatures, load_model, one_temperature
-from sketchrnn.cli.output import Output, say_notes
+from sketchrnn.cli.output import Output, say_notes, showing
+from sketchrnn.errors import SketchRNNError
 
 if TYPE_CHECKING:
     from sketchrnn.api import Model
+    from sketchrnn.drawing.base import Drawer
     from sketchrnn.drawing.inputs import Input
     from sketchrnn.figures.sheet import SketchSheet
     from sketchrnn.sketch import Sketch
@@ -30,7 +33,7 @@ class Task:
         from sketchrnn.seeds import choose_seed
 
         self.arguments = arguments
-        self._output = Output(arguments)
+        self.output = Output(arguments)
         temperatures = check_temperatures(arguments) if ladder else [one_temperature(arguments)]
         self.temperatures = temperatures
         self.seed = choose_seed(arguments.seed)
@@ -54,6 +57,24 @@ class Task:
         specs = self.arguments.drawings if drawings is None else drawings
         return model, read_inputs(model, specs, as_is=self.arguments.as_is)
 
+    @contextmanager
+    def drawing(self, model: Drawer, count: int, groups: int = 1) -> Iterator[None]:
+        """Draw so many of each group and temperature in the block, if there is memory for them."""
+        total = count * groups * len(self.temperatures)
+        self.output.check_room(total, model.N_max)
+        with showing(model, total):
+            yield
+
+    def columns(self, count: int, *, before: int = 0, groups: int = 1) -> int | None:
+        """How many of `count` drawings of each group and temperature stand in a row."""
+        groups *= len(self.temperatures)
+        return self.output.columns(count, before=before, groups=groups)
+
+    def check_grid(self) -> None:
+        """Raise SketchRNNError for what a grid between drawings does not have."""
+        if self.arguments.columns is not None:
+            raise SketchRNNError("a grid between drawings has -n columns: leave out --columns")
+
     def grid(self, model: Model, corners: Sequence[Input], side: int) -> int:
         """Draw a grid between three or four drawings and write it; returns the exit code."""
         from sketchrnn.drawing.inputs import back_in_grid
@@ -61,7 +82,8 @@ class Task:
 
         sketches = [corner.sketch for corner in corners]
         spherical = not self.arguments.linear
-        drawn = model.grid(sketches, side, side, spherical=spherical, **self.ways[0])
+        with self.drawing(model, side * side):
+            drawn = model.grid(sketches, side, side, spherical=spherical, **self.ways[0])
         rows = back_in_grid(corners, drawn)
         sheet = grid_sheet([corner.given.sketch for corner in corners], rows)
         return self.write(sheet, rows, corners)
@@ -71,5 +93,5 @@ class Task:
     ) -> int:
         """Write the sheet, and as files of their own the drawings of `rows`; the exit code."""
         say_notes(inputs)
-        self._output.write(sheet, (sketch for row in rows for sketch in row), self.seed)
+        self.output.write(sheet, (sketch for row in rows for sketch in row), self.seed)
         return 0

@@ -53,6 +53,7 @@ def download(
     retries: int = 4,
     timeout_s: float = 30,
     backoff_s: float = 1,
+    anew: bool = False,
     progress: Callable[[TransferProgress], object] = lambda event: None,
 ) -> list[Path]:
     """Fetch the files of QuickDraw classes into `folder`; a complete file that is there is kept.
@@ -64,7 +65,7 @@ def download(
         base_url: another place that holds the same files; by default the environment variable
             SKETCHRNN_QUICKDRAW_URL, else `QUICKDRAW_URL`.
         timeout_s: seconds without a byte after which a connection counts as broken.
-        retries, backoff_s, progress: see `Client`.
+        retries, backoff_s, anew, progress: see `Client`.
 
     Returns:
         The files, in the order of `names`, each once.
@@ -90,7 +91,7 @@ def download(
     base = _checked_base_url(base_url or os.environ.get(URL_VARIABLE) or QUICKDRAW_URL)
     if folder.exists() and not folder.is_dir():
         raise SketchRNNError(f"{folder}: is not a folder; name one to put the files in")
-    client = Client(connections(base, timeout_s), retries, backoff_s, progress)
+    client = Client(connections(base, timeout_s), retries, backoff_s, progress, anew)
     paths = []
     for name in dict.fromkeys(names):
         url = f"{base}/{KINDS[kind].format(quote(name, safe=''))}"

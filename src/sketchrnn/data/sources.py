@@ -13,12 +13,14 @@ from sketchrnn.data import HELD_OUT_SHARE, formats
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.doodles import KINDS, doodles_dataset
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.memory import check_room
 
 Source = str | os.PathLike[str]
 Data = Dataset | Source | Sequence[Source]
 
 DOODLES = "doodles"
 DOODLES_COUNT = 5_000
+DOODLE_BYTES = 10_000  # of one, while the data set is made (measured, rounded up)
 
 
 def doodles_source(source: str) -> tuple[int, int, tuple[str, ...]] | None:
@@ -48,6 +50,7 @@ def read_source(source: str) -> Dataset:
     if parsed is None:
         return formats.read(source)
     count, seed, kinds = parsed
+    check_room(count, DOODLE_BYTES, "doodles", "ask for fewer")
     held_out = max(1, round(count * HELD_OUT_SHARE))
     return doodles_dataset((count, held_out, held_out), seed, kinds or KINDS)
 

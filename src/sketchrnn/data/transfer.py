@@ -164,6 +164,7 @@ class Client:
     retries: int  # in a row that may bring nothing new before it gives up
     backoff_s: float  # to wait before the first retry; doubled with each further one
     progress: Callable[[TransferProgress], object]  # called with every block that arrives
+    anew: bool = False  # a file that is there, and is not the server's, is fetched anew
     answered: bool = False  # whether the server has been reached at all
 
     def fetch(self, file: RemoteFile) -> None:
@@ -175,9 +176,7 @@ class Client:
                 promise, a full disk.
         """
         try:
-            if file.path.exists():
-                self._check_existing(file)
-            else:
+            if not (file.path.exists() and self._keeps(file)):
                 self._patiently(file, self._transfer)
                 self._finish(file)
         except OSError as error:  # of the disk: those of the network are _BrokenError by now
@@ -287,8 +286,8 @@ class Client:
         file.record.unlink(missing_ok=True)
         self.progress(TransferProgress(file.path, size, size, "done"))
 
-    def _check_existing(self, file: RemoteFile) -> None:
-        """Keep a file that is the server's; refuse to touch one that is not."""
+    def _keeps(self, file: RemoteFile) -> bool:
+        """Keep a file that is the server's; refuse to touch one that is not, but with `anew`."""
         if not file.path.is_file():
             raise SketchRNNError(
                 f"{file.path}: is in the way and is no file; choose another folder"
@@ -299,14 +298,17 @@ class Client:
             note = f"but not checked: {error}"
         else:
             if wrong := version.mismatch(file.path):
+                if self.anew:
+                    return False
                 raise SketchRNNError(
                     f"{file.path}: is there already but {wrong} at {file.url}; move or delete it,"
-                    " or choose another folder"
+                    " choose another folder, or write over it with --force"
                 )
             file.discard()  # of an earlier, unfinished call
             note = f"it is the server's file, by its size{' and MD5' if version.md5 else ''}"
         size = file.path.stat().st_size
         self.progress(TransferProgress(file.path, size, size, "kept", note))
+        return True
 
     def _announced(self, file: RemoteFile) -> Version:
         with self._open(file, "HEAD", {}) as response:

@@ -140,7 +140,8 @@ def _starter_sections(folder: Path, seed: int) -> list[Section]:
                     "Each drawing is a vector z for the model; here is what it draws between four"
                     " of them.",
                     grid_sheet(corners, model.grid(corners, GRID, GRID, seed=seed)).to_svg(),
-                    command=f"sketchrnn interpolate {model.name} {files} --seed {seed}",
+                    command=f"sketchrnn interpolate {model.name} {files} --seed {seed}"
+                    f" -o {model.name}.svg",
                 )
             )
     model = next(one for one in models if not one.conditional)
@@ -156,7 +157,7 @@ def _starter_sections(folder: Path, seed: int) -> list[Section]:
                 f"{model.name} goes on where a drawing stops: the part in the frame is given, the"
                 " rest is its own.",
                 completion_sheet(completed).to_svg(),
-                command=f"sketchrnn complete {model.name} {first} --seed {seed}",
+                command=f"sketchrnn complete {model.name} {first} --seed {seed} -o finished.svg",
             )
         )
     return sections
@@ -182,7 +183,7 @@ def _sections(
             "What it learned from."
             + (f" Left out, with over {dataset.N_max} points: {left_out}." if left_out else ""),
             _training_sheet(dataset, seed).to_svg(),
-            command=f"sketchrnn data inspect {data} --svg sheet.svg",
+            command=f"sketchrnn data inspect {data} --svg training.svg",
         ),
         Section(
             "New drawings",
@@ -190,13 +191,13 @@ def _sections(
             " strays from what it thinks most likely.",
             temperature_sheet(model, SHOWN, TEMPERATURES, seed).to_svg(),
             command=f"sketchrnn generate {run} -n {SHOWN} --temperature {taus} --seed {seed}"
-            " -o sheet.svg",
+            " -o new.svg",
         ),
         Section(
             "Reconstructions",
             "Drawings that it has never seen, squeezed into one vector z and drawn again from it.",
             beside_inputs(inputs, redrawn, RECONSTRUCTION_TEMPERATURES).to_svg(),
-            command=f"sketchrnn reconstruct {run} {data} --seed {seed} -o sheet.svg",
+            command=f"sketchrnn reconstruct {run} {data} --seed {seed} -o redrawn.svg",
         ),
         Section(
             "Interpolation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sketchrnn import strokes
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
+from sketchrnn.memory import POINT_BYTES, check_room
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.runs import DataFacts
 from sketchrnn.seeds import PRIOR_STREAM, choose_seed, normal_vectors
@@ -23,6 +24,7 @@ Latent = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 MAX_TEMPERATURE = 100.0
+PART = 4096  # drawings that are drawn side by side
 
 
 def check_temperature(temperature: float) -> float:
@@ -36,14 +38,20 @@ def check_temperature(temperature: float) -> float:
     return float(temperature)
 
 
-def check_count(n: int) -> int:
-    """`n`, a number of drawings, if it is at least 1. Raises SketchRNNError otherwise."""
+def check_count(n: int, N_max: int = 0) -> int:
+    """`n`, a number of drawings, if it is at least 1. Raises SketchRNNError otherwise.
+
+    With N_max, the points that each may have, also if there is no memory for so many.
+    """
     try:
         n = operator.index(n)
     except TypeError:
         raise SketchRNNError(f"the number of drawings must be a whole number, got {n!r}") from None
     if n < 1:
         raise SketchRNNError(f"the number of drawings must be at least 1, got {n}")
+    if N_max:
+        each = POINT_BYTES * N_max
+        check_room(n, each, "drawings", "draw fewer at a time, each time with another seed")
     return n
 
 
@@ -99,9 +107,11 @@ class Drawer(ABC):
         config: the shape of the model.
         facts: scale, classes and more of the training drawings.
         name: what to call it.
+        progress: called with how many more drawings are drawn, again and again.
     """
 
     def __init__(self, config: ModelConfig, facts: DataFacts, name: str) -> None:
+        self.progress: Callable[[int], object] = lambda count: None
         self.config = config
         self.facts = facts
         self.name = name
@@ -148,11 +158,19 @@ class Drawer(ABC):
             SketchRNNError: n < 1, a temperature under 0, a z of the wrong size, or any z for a
                 decoder-only model.
         """
-        n = check_count(n)
+        n = check_count(n, self.N_max)
         check_temperature(temperature)
         seed = choose_seed(seed)
         drawn = self._draw(self._latents(z, n, seed), n, temperature, seed)
         return SketchList((self._to_sketch(rows) for rows in drawn), seed)
+
+    def generate_each(self, n: int, *, temperature: float, seed: int) -> Iterator[Sketch]:
+        """The drawings of `generate`, one by one: for any number of them, in no more memory."""
+        for first in range(0, check_count(n), PART):
+            count = min(PART, n - first)
+            z_nZ = self._latents(None, count, seed, first=first)
+            drawn = self._draw(z_nZ, count, temperature, seed, first=first)
+            yield from map(self._to_sketch, drawn)
 
     def decode(
         self, z: npt.ArrayLike, *, temperature: float = 0.5, seed: int | None = None
@@ -212,12 +230,15 @@ class Drawer(ABC):
         """The rows of one drawing of `_draw`, each as it is drawn."""
 
     def _draw(
-        self, z_nZ: Latent | None, n: int, temperature: float, seed: int
+        self, z_nZ: Latent | None, n: int, temperature: float, seed: int, *, first: int = 0
     ) -> list[npt.NDArray[np.float32]]:
-        """n drawings as stroke-5 rows in scaled units, each without its p3."""
-        vectors = [None] * n if z_nZ is None else z_nZ
-        rows = (self._rows(z_Z, temperature, seed, number) for number, z_Z in enumerate(vectors))
-        return [np.array(list(drawing)) for drawing in rows]
+        """n drawings as stroke-5 rows in scaled units, from number `first` on, without p3."""
+        drawn = []
+        for number in range(n):
+            z_Z = None if z_nZ is None else z_nZ[number]
+            drawn.append(np.array(list(self._rows(z_Z, temperature, seed, first + number))))
+            self.progress(1)
+        return drawn
 
     def need_encoder(self, what: str) -> None:
         """Raise SketchRNNError, naming `what` cannot be done, if this is a decoder-only model."""

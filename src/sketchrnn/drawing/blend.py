@@ -42,7 +42,7 @@ def interpolate(
         SketchRNNError: n < 2, a decoder-only model, a drawing that is too long.
     """
     model.need_encoder("interpolation")
-    n, seed = check_count(n), choose_seed(seed)
+    n, seed = check_count(n, model.N_max), choose_seed(seed)
     z_first, z_last = model.encode([first, last], sample=sample, seed=seed)
     z_nZ = latent.path(z_first, z_last, n, spherical=spherical)
     starts_n2 = latent.path(np.array(first.start), np.array(last.start), n, spherical=False)
@@ -81,6 +81,7 @@ def grid(
     """
     model.need_encoder("a grid between drawings")
     rows, columns = check_count(rows), check_count(columns)
+    check_count(rows * columns, model.N_max)
     corners = list(corners)
     # the starts first: they say what is wrong with the corners before anything is computed
     starts = np.array([corner.start for corner in corners])
@@ -141,7 +142,7 @@ def vary(
             that is too long.
     """
     model.need_encoder("variation")
-    n = check_count(n)
+    n = check_count(n, model.N_max)
     check_spread(spread)
     seed = choose_seed(seed)
     mu_1Z, sigma_1Z = model.posterior([sketch])

@@ -15,7 +15,7 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing.base import Drawer, Latent, SketchList
+from sketchrnn.drawing.base import PART, Drawer, Latent, SketchList
 from sketchrnn.drawing.fit import Fitted, fit
 from sketchrnn.drawing.live import LiveDecoder, LiveModel
 from sketchrnn.drawing.sample import sample_strokes
@@ -77,10 +77,29 @@ class Coder(Drawer):
         return cls(network, config.data, folder.resolve().name, bf16=bf16)
 
     def _draw(
-        self, z_nZ: Latent | None, n: int, temperature: float, seed: int, **options: Any
+        self,
+        z_nZ: Latent | None,
+        n: int,
+        temperature: float,
+        seed: int,
+        *,
+        first: int = 0,
+        numbers: Sequence[int] | None = None,
+        lifted: Sequence[bool] | None = None,
+        **options: Any,
     ) -> list[npt.NDArray[np.float32]]:
         options |= {"temperature": temperature, "seed": seed, "bf16": self.bf16}
-        return sample_strokes(self.network, self._tensor(z_nZ), n, **options)
+        numbers = range(first, first + n) if numbers is None else numbers
+        drawn = []
+        for begin in range(0, n, PART):
+            part = slice(begin, begin + PART)
+            z = None if z_nZ is None else self._tensor(z_nZ[part])
+            chosen, pens = numbers[part], None if lifted is None else lifted[part]
+            drawn += sample_strokes(
+                self.network, z, len(chosen), numbers=chosen, lifted=pens, **options
+            )
+            self.progress(len(chosen))
+        return drawn
 
     def live(self) -> LiveModel:
         """The same model for live drawing, its weights as they are now; takes some milliseconds."""

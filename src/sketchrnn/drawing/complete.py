@@ -127,7 +127,7 @@ def complete(
         SketchRNNError: a part that leaves no point of N_max to draw; n < 1; a temperature under 0;
             another word for the pen; a z of a wrong size, or for a decoder-only model.
     """
-    n = check_count(n)
+    n = check_count(n, model.N_max)
     check_temperature(temperature)
     if pen not in get_args(PenChoice):
         raise SketchRNNError(f"the pen goes on auto, down or up, got {pen!r}")

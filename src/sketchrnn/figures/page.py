@@ -18,7 +18,7 @@ from sketchrnn.figures.colors import INK, hex_color
 from sketchrnn.figures.pdf import svg_to_pdf
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.scene import OPEN_GROUP, Drawings, Line, Scene
-from sketchrnn.figures.sheet import GAP, SketchSheet
+from sketchrnn.figures.sheet import SketchSheet, best_columns
 from sketchrnn.sketch import Polyline, Sketch
 from sketchrnn.svgtext import ROUND, number, path_data, xml_text
 
@@ -138,7 +138,7 @@ class Paper:
             raise SketchRNNError(
                 f"stroke_width is {self.stroke_width}; give at least {LEAST_STROKE_MM:g}mm"
             )
-        if min(self._room_mm) < LEAST_ROOM_MM:
+        if min(self.room_mm) < LEAST_ROOM_MM:
             raise SketchRNNError(
                 f"margin is {self.margin} on a page of {width:g} x {height:g} mm, which leaves no"
                 f" room for lines of {self.stroke_width}; give less"
@@ -161,7 +161,7 @@ class Paper:
         return length_mm(str(self.stroke_width), self.units, "stroke_width")
 
     @property
-    def _room_mm(self) -> tuple[float, float]:
+    def room_mm(self) -> tuple[float, float]:
         """(width, height) of where the middle of a line may be."""
         width, height = self.size_mm
         less = 2 * self.margin_mm + self.stroke_width_mm
@@ -172,20 +172,14 @@ class Paper:
 
         Args:
             sketches: the drawings; None leaves a cell empty.
-            columns: drawings a row; by default those that make the drawings largest.
+            columns: drawings a row; by default `sheet.best_columns` for this page.
 
         Raises:
             SketchRNNError: no drawings, columns that are none, or with `in_place` one that reaches
                 beyond the margins.
         """
-        width, height = self._room_mm
-
-        def cell(columns: int) -> float:
-            rows = -(-len(sketches) // columns)
-            return min(width / (columns + GAP * (columns - 1)), height / (rows + GAP * (rows - 1)))
-
         if columns is None:
-            columns = max(range(1, len(sketches) + 1), key=cell, default=1)
+            columns = best_columns(len(sketches), self.room_mm)
         captions = [one.label if one else None for one in sketches] if self.labels else None
         return self.place_sheet(SketchSheet.grid(sketches, columns, captions=captions))
 
@@ -236,7 +230,7 @@ class Paper:
         """All lines together as large as the margins allow, in the middle of the page."""
         points = np.concatenate([line.points for line in chain(*drawings)])
         low, high = points.min(axis=0), points.max(axis=0)
-        spans = zip(self._room_mm, high - low, strict=True)
+        spans = zip(self.room_mm, high - low, strict=True)
         factor = min((room / span for room, span in spans if span > 0), default=1.0)
         middle, page, width = (low + high) / 2, np.array(self.size_mm), self.stroke_width_mm
         return [

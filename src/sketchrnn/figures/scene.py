@@ -45,6 +45,7 @@ class Scene:
         drawings: they draw themselves side by side.
         labels: what each shows, where that is known.
         width_px: of the picture on a screen.
+        height_px: of it, where that is known.
         marks: letters, operators, frames and rules, as lines, which are in the head as well.
         decimals: of coordinates.
     """
@@ -56,6 +57,7 @@ class Scene:
     tail: str = TAIL
     marks: Sequence[Line] = ()
     decimals: int = 2
+    height_px: float = 1.0
 
     def to_svg(self, drawings: Drawings | None = None) -> str:
         """The picture as an SVG document, with other lines in place of the drawings if given.

@@ -18,11 +18,13 @@ from sketchrnn.figures.scene import Line, Scene, picture_head
 from sketchrnn.sketch import Sketch
 
 INK_WIDTH = 1.3
+MOST_PIXELS = 1 << 27  # of a PNG, unless its width is given
 
 # All in px of the SVG; letter sizes are the heights of capitals.
 TITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 12.0, 8.0, 7.0
 MARGIN = 28.0
 GAP = 0.24  # white space between two cells, as a part of `cell`
+SHAPE = (4.0, 3.0)  # width and height, about, where no page says another
 ROW_LABEL_CELLS = 1.6  # a row label gets a new line at this many cells
 
 Captions = Sequence[Sequence[str | None]]
@@ -123,12 +125,12 @@ class SketchSheet:
         framed: Sequence[bool] | None = None,
         **options: Any,
     ) -> SketchSheet:
-        """A sheet of a flat list, row by row; about as wide as high if `columns` is not given.
+        """A sheet of a flat list, row by row; see `best_columns` if `columns` is not given.
 
         Captions, colors and framed have one item per drawing; `options` are as for `SketchSheet`.
         """
         if columns is None:
-            columns = math.ceil(math.sqrt(len(sketches)))
+            columns = best_columns(len(sketches))
         if columns < 1 and sketches:
             raise SketchRNNError(f"columns is {columns}; a sheet has at least one")
 
@@ -151,10 +153,15 @@ class SketchSheet:
         return self.scene().to_svg()
 
     def to_png(self, width_px: int | None = None) -> bytes:
-        """The sheet as a PNG; by default two pixels for each px of the SVG."""
+        """The sheet as a PNG; by default two pixels for each px of the SVG.
+
+        Of large sheets fewer: at most 134 million pixels in all.
+        """
+        scene = self.scene()
         if width_px is None:
-            width_px = min(round(2 * self.scene().width_px), LARGEST_WIDTH_PX)
-        return svg_to_png(self.to_svg(), width_px)
+            finest = min(2.0, math.sqrt(MOST_PIXELS / scene.width_px / scene.height_px))
+            width_px = min(max(round(finest * scene.width_px), 1), LARGEST_WIDTH_PX)
+        return svg_to_png(scene.to_svg(), width_px)
 
     def to_json(self) -> dict[str, Any]:
         """The drawings in their own units, with the labels: a JSON document.
@@ -263,6 +270,7 @@ class SketchSheet:
             [sketch.label for sketch in chain(*self.rows) if sketch is not None],
             width,
             marks=[line for mark in every for line in mark.lines],
+            height_px=grid_bottom + MARGIN,
         )
 
     def _placed(
@@ -279,6 +287,37 @@ class SketchSheet:
             Line((line - (left, top)) * scale + (dx, dy), one, INK_WIDTH)
             for line, one in zip(sketch.polylines, colors, strict=True)
         ]
+
+
+def best_columns(
+    count: int, shape: tuple[float, float] = SHAPE, *, before: int = 0, groups: int = 1
+) -> int:
+    """How many of `count` drawings to put in a row, for large ones in full rows.
+
+    A drawing that is smaller by a factor f counts as much as a last row of which a share of
+    sqrt(log(1 / f)) is empty.
+
+    Args:
+        count: the drawings of a group.
+        shape: width and height of what is to be filled.
+        before: columns beside them, as of an input.
+        groups: so many below each other, each with rows of its own.
+    """
+
+    def cell(columns: int) -> float:
+        across, down = columns + before, groups * -(-count // columns)
+        (width, height) = shape
+        return min(width / (across + GAP * (across - 1)), height / (down + GAP * (down - 1)))
+
+    every = range(1, max(count, 1) + 1)
+    cells = [cell(columns) for columns in every]
+    largest = max(cells)
+
+    def cost(columns: int) -> float:
+        empty = -count % columns / columns
+        return empty**2 + math.log(largest / cells[columns - 1])
+
+    return min(reversed(every), key=cost)
 
 
 def _checked(name: str, labels: Sequence[str | None] | None, count: int, of: str) -> list[str]:

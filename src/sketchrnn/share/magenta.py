@@ -100,6 +100,7 @@ def import_published(
     *,
     kind: type[Coder] = Coder,
     scale: float | None = None,
+    anew: bool = False,
 ) -> Coder:
     """Make a run folder of a published JSON file: config.json and best.safetensors.
 
@@ -113,12 +114,13 @@ def import_published(
         kind: the class that the model is to be of; `sketchrnn.Model` has all verbs.
         scale: px of one scaled unit, instead of the file's: for drawings in other units than those
             that the model learned from.
+        anew: into a folder that holds other things as well.
 
     Raises:
         SketchRNNError: no such file, not one of that format, or a folder that holds other things.
     """
     folder = Path(run)
-    if folder.exists():
+    if folder.exists() and not anew:
         _check_folder(folder)
     model = load_published(path, kind=kind, scale=scale)
     model.facts = replace(model.facts, size=_drawn_size(model))

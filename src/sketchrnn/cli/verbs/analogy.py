@@ -33,10 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
     n = check_count(arguments.n)
     model, inputs = task.load("an analogy")
     a, b, c = inputs
-    rows = [
-        [c.back(new) for new in model.analogy(a.sketch, b.sketch, c.sketch, n, **way)]
-        for way in task.ways
-    ]
+    with task.drawing(model, n):
+        rows = [
+            [c.back(new) for new in model.analogy(a.sketch, b.sketch, c.sketch, n, **way)]
+            for way in task.ways
+        ]
     terms = a.given.sketch, b.given.sketch, c.given.sketch
-    sheet = analogy_sheet([terms], rows, temperature_labels(task.temperatures))
+    columns = task.columns(n, before=3)
+    sheet = analogy_sheet([terms], rows, temperature_labels(task.temperatures), columns)
     return task.write(sheet, rows, inputs)

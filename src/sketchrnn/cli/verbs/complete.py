@@ -74,19 +74,21 @@ def run(arguments: argparse.Namespace) -> int:
         parts.append(fitted_part(model, part, as_is=arguments.as_is, share=arguments.of_size))
     labels = temperature_labels(task.temperatures) or [""]
     rows = []
-    for one in parts:
-        settings: dict[str, Any] = {
-            "pen": arguments.pen or one.given.pen or "auto",
-            "z": "part" if z == "part" else None,
-            "seed": seed,
-        }
-        with naming(one.given.name):
-            if arguments.sample_z:
-                settings["z"] = model.encode([one.sketch] * n, sample=True, seed=seed)
-            for label, temperature in zip(labels, task.temperatures, strict=True):
-                drawn = list(model.complete(one.sketch, n, temperature=temperature, **settings))
-                if one.fitted is not None:
-                    drawn = [each.placed(one.given.sketch, one.fitted) for each in drawn]
-                rows.append((label, one.given.sketch, drawn))
+    with task.drawing(model, n, groups=len(parts)):
+        for one in parts:
+            settings: dict[str, Any] = {
+                "pen": arguments.pen or one.given.pen or "auto",
+                "z": "part" if z == "part" else None,
+                "seed": seed,
+            }
+            with naming(one.given.name):
+                if arguments.sample_z:
+                    settings["z"] = model.encode([one.sketch] * n, sample=True, seed=seed)
+                for label, temperature in zip(labels, task.temperatures, strict=True):
+                    drawn = list(model.complete(one.sketch, n, temperature=temperature, **settings))
+                    if one.fitted is not None:
+                        drawn = [each.placed(one.given.sketch, one.fitted) for each in drawn]
+                    rows.append((label, one.given.sketch, drawn))
     every = ([each.sketch for each in drawn] for _, _, drawn in rows)
-    return task.write(completion_sheet(rows), every, parts)
+    columns = task.columns(n, before=1, groups=len(parts))
+    return task.write(completion_sheet(rows, columns=columns), every, parts)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.flags import add_fields, given_fields
+from sketchrnn.cli.written import add_force, add_output, claims_of, folder_name
 from sketchrnn.data.prepare_config import GROUPS, KEPT, PrepareConfig
 from sketchrnn.errors import SketchRNNError
 
@@ -39,12 +40,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " QuickDraw's public preprocessing. A file of one drawing, or in a folder, that cannot be"
         " read is named and skipped. The same sources and seed give the same bytes.",
     )
-    prepare.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="FILE", help="the .sketches file"
-    )
+    add_output(prepare, "the .sketches file", required=True, type=folder_name)
     prepare.add_argument(
         "--sheet",
-        type=Path,
+        type=folder_name,
         metavar="FILE",
         help="draw what changed most, before and after, and what was left out or copied",
     )
@@ -58,7 +57,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " these options would do, and a sheet of drawings before and after; no data file is"
         " written.",
     )
-    inspect.add_argument("--svg", type=Path, metavar="FILE", help="write a sheet of drawings")
+    svg = "write a sheet of drawings"
+    inspect.add_argument("--svg", type=folder_name, metavar="FILE", help=svg)
+    add_force(inspect)
     inspect.add_argument("--json", action="store_true", help="print JSON instead of text")
     _add_options(inspect)
     download = verbs.add_parser(
@@ -76,9 +77,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="sketchrnn",
         help="sketchrnn (default), sketchrnn-full, simplified or raw",
     )
-    download.add_argument(
-        "-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: here)"
-    )
+    add_output(download, "folder (default: here)", type=folder_name, default=Path(), metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -113,7 +112,8 @@ def _config(arguments: argparse.Namespace) -> PrepareConfig:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    _check_sheet(arguments.sheet)
+    claims_of(arguments).file(arguments.output)
+    _check_sheet(arguments, arguments.sheet)
     report = _prepared(arguments, arguments.output)
     print(report.to_text(), end="")
     print(f"wrote {arguments.output}")
@@ -163,7 +163,7 @@ def _prepared(arguments: argparse.Namespace, output: Path | None) -> Report:
             print(f"and {skipped - SKIPPED_NAMED:,} more", file=sys.stderr)
 
 
-def _check_sheet(path: Path | None) -> None:
+def _check_sheet(arguments: argparse.Namespace, path: Path | None) -> None:
     """Fail before the work is done if the sheet cannot be written."""
     from sketchrnn.cli.output import STANDARD_OUTPUT, check_output
 
@@ -171,6 +171,7 @@ def _check_sheet(path: Path | None) -> None:
         if str(path) == STANDARD_OUTPUT:
             raise SketchRNNError("a sheet is written beside other words; name a file for it")
         check_output(str(path))
+        claims_of(arguments).file(path)
 
 
 def _save_changes(report: Report, path: Path) -> str:
@@ -194,7 +195,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
     sources, svg, written = arguments.sources, arguments.svg, ""
     tried = _config(arguments) != PrepareConfig() or arguments.by
-    _check_sheet(svg)
+    _check_sheet(arguments, svg)
     # single drawings become a set as they do in `prepare`: what cannot be read is skipped
     if tried or any(map(is_folder_or_drawing, sources)):
         report = _prepared(arguments, None)
@@ -225,6 +226,7 @@ def _download(arguments: argparse.Namespace) -> None:
     from sketchrnn.data.download import download, progress_display
 
     with progress_display() as show:
-        paths = download(arguments.names, arguments.kind, arguments.output, progress=show)
+        names, kind, folder = arguments.names, arguments.kind, arguments.output
+        paths = download(names, kind, folder, anew=arguments.force, progress=show)
     for path in paths:
         print(path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from sketchrnn.cli.written import add_output, claims_of, folder_name
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,9 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="data files, or doodles[:COUNT[:SEED[:KIND+KIND]]] (default: doodles, which the"
         " package draws)",
     )
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="default: demo"
-    )
+    add_output(parser, "default: demo", type=folder_name, default="demo", metavar="DIR")
     parser.add_argument(
         "--minutes", type=float, default=2.8, metavar="M", help="of training (default 2.8)"
     )
@@ -32,6 +31,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo and say where the page is."""
+    # a demo makes its folder anew each time, whatever the data
+    claims_of(arguments, by_inputs=False).folder(arguments.output, resumes=True)
     from sketchrnn.demo import demo
 
     page = demo(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from sketchrnn.cli.options import MODEL_HELP, add_which
+from sketchrnn.cli.written import add_output, claims_of, folder_name
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for kind, metavar, written in outputs:
         add = kind.add_argument
         add("model", metavar="RUN", help=MODEL_HELP)
-        add("-o", "--output", metavar=metavar, type=Path, required=True, help=written)
+        add_output(kind, written, metavar=metavar, type=folder_name, required=True)
         add_which(kind)
     magenta.add_argument("--name", help="what it draws (default: the run's classes)")
     magenta.add_argument(
@@ -52,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Load and write."""
     from sketchrnn.api import load
 
-    model, output = load(arguments.model, which=arguments.which), arguments.output
+    claims, output = claims_of(arguments), arguments.output
+    (claims.file if arguments.kind == "magenta" else claims.folder)(output)
+    model = load(arguments.model, which=arguments.which)
     if arguments.kind == "magenta":
         from sketchrnn.share.magenta import export_published
 

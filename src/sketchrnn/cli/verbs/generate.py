@@ -6,10 +6,11 @@ import argparse
 import json
 import os
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli import options
-from sketchrnn.cli.output import STANDARD_OUTPUT
+from sketchrnn.cli.output import STANDARD_OUTPUT, showing
 from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
 
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.stream:
         return _stream(arguments)
+    from sketchrnn.drawing.base import check_count
     from sketchrnn.drawing.live import load_live
     from sketchrnn.drawing.sheets import temperature_sheet
 
@@ -59,7 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
         live = load_live(arguments.model, which=arguments.which)
         model = live if live.draws_quickly(arguments.n * len(task.temperatures)) else None
     model = model or options.load_model(arguments)
-    sheet = temperature_sheet(model, arguments.n, task.temperatures, task.seed)
+    n, temperatures, seed = check_count(arguments.n), task.temperatures, task.seed
+    if task.output.ending == ".ndjson":
+        with showing(model, n * len(temperatures)):
+            each = (model.generate_each(n, temperature=tau, seed=seed) for tau in temperatures)
+            task.output.write_stream(chain.from_iterable(each), seed)
+        return 0
+    total, instead = n * len(temperatures), "give a smaller -n, or name it .ndjson: that has no end"
+    task.output.check_room(total, model.N_max, instead=instead)
+    with showing(model, total):
+        sheet = temperature_sheet(model, n, temperatures, seed, columns=task.columns(n))
     return task.write(sheet, [filter(None, row) for row in sheet.rows])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sketchrnn.cli.written import add_output, claims_of, folder_name
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb and what can be imported."""
@@ -24,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = magenta.add_argument
     add("file", metavar="FILE", type=Path, help="a .json of published weights")
     folder = "the run folder: a new or empty one, or one that an import made"
-    add("-o", "--output", metavar="RUN", type=Path, required=True, help=folder)
+    add_output(magenta, folder, metavar="RUN", type=folder_name, required=True)
     add(
         "--scale",
         type=float,
@@ -39,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, check and write."""
     from sketchrnn.share.magenta import import_published
 
-    model = import_published(arguments.file, arguments.output, scale=arguments.scale)
+    claims_of(arguments).folder(arguments.output)
+    file, run, anew = arguments.file, arguments.output, arguments.force
+    model = import_published(file, run, scale=arguments.scale, anew=anew)
     kind = "a VAE" if model.conditional else "decoder only"
     size = "its drawings were too long to measure their size"
     if model.facts.size is not None:

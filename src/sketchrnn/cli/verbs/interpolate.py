@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"an interpolation is between two drawings, or three or four for a grid; got {count}"
         )
     task = Task(arguments, ladder=count == 2)
+    if count > 2:
+        task.check_grid()
     n = arguments.n if arguments.n is not None else STEPS if count == 2 else SIDE
     if n < 2:
         raise SketchRNNError(f"-n must be at least 2, for both ends are counted; got {n}")
@@ -55,10 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
         return task.grid(model, inputs, n)
     first, last = inputs
     between = first.sketch, last.sketch, n
-    rows = [
-        back_along(inputs, model.interpolate(*between, spherical=not arguments.linear, **way))
-        for way in task.ways
-    ]
-    labels = temperature_labels(task.temperatures)
-    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, labels)
+    with task.drawing(model, n):
+        rows = [
+            back_along(inputs, model.interpolate(*between, spherical=not arguments.linear, **way))
+            for way in task.ways
+        ]
+    labels, columns = temperature_labels(task.temperatures), task.columns(n + 2)
+    sheet = interpolation_sheet(first.given.sketch, last.given.sketch, rows, labels, columns)
     return task.write(sheet, rows, inputs)

@@ -51,5 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
             for given, one in zip(inputs, found, strict=True)
         ]
         print(text_table([*header, "strokes, nats a point"], rows), end="")
-    output.write_sheet(likelihood_sheet([one.given.sketch for one in inputs], found))
+    sketches = [one.given.sketch for one in inputs]
+    output.write_sheet(likelihood_sheet(sketches, found, output.columns(len(sketches))))
     return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from sketchrnn.cli.options import OUTPUT_HELP
+from sketchrnn.cli.options import OUTPUT_HELP, add_columns
 from sketchrnn.cli.output import STANDARD_OUTPUT, Output
+from sketchrnn.cli.written import add_output
 
 SHOWN = 8
 
@@ -25,7 +26,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--temperature", type=float, default=0.2, metavar="TAU", help=variety)
     add("--seed", type=int, default=5, help="of the drawings (default 5)")
     written = f"the sheet, {OUTPUT_HELP}; - for SVG on standard output (default models.svg)"
-    add("-o", "--output", default="models.svg", metavar="FILE", help=written)
+    add_output(parser, written, default="models.svg")
+    add_columns(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.data.tables import text_table
     from sketchrnn.drawing.base import check_temperature
     from sketchrnn.drawing.live import load_live
-    from sketchrnn.figures.sheet import SketchSheet
+    from sketchrnn.drawing.sheets import labelled_sheet
     from sketchrnn.seeds import choose_seed
     from sketchrnn.share.starters import starter, starters
 
@@ -60,5 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         header = ["name", "draws", "z", "training drawings", "test L_R", "MB"]
         print(text_table(header, rows), end="")
-    output.write_sheet(SketchSheet(drawn, row_labels=[one.name for one in every]), seed)
+    names = [one.name for one in every]
+    output.write_sheet(labelled_sheet(names, drawn, columns=arguments.columns), seed)
     return 0

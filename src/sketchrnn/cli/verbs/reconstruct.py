@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
         name = " ".join(data)
         inputs += [Input(Given(sketch, name, outside=False), sketch) for sketch in chosen]
     sketches = [one.sketch for one in inputs]
-    columns = [
-        [one.back(new) for one, new in zip(inputs, model.reconstruct(sketches, **way), strict=True)]
-        for way in task.ways
-    ]
-    sheet = beside_inputs([one.given.sketch for one in inputs], columns, task.temperatures)
-    return task.write(sheet, zip(*columns, strict=True), inputs)
+    with task.drawing(model, len(sketches)):
+        found = [model.reconstruct(sketches, **way) for way in task.ways]
+    drawn = [[one.back(new) for one, new in zip(inputs, row, strict=True)] for row in found]
+    given = [one.given.sketch for one in inputs]
+    sheet = beside_inputs(given, drawn, task.temperatures, columns=arguments.columns)
+    return task.write(sheet, zip(*drawn, strict=True), inputs)

@@ -17,7 +17,8 @@ from sketchrnn.cli.options import (
     check_temperatures,
     one_temperature,
 )
-from sketchrnn.cli.output import check_output
+from sketchrnn.cli.output import check_output, claim
+from sketchrnn.cli.written import add_output, claims_of, folder_name
 from sketchrnn.model.config import BACKEND_NAMES, ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
 
@@ -137,7 +138,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("table", type=Path, metavar="OUT", help="the folder of reproduce table1")
     add("--dataset", metavar="NAME", help="the one on the right (default: the most complete)")
     output = "an .svg or .png (default fig4.svg)"
-    add("-o", "--output", default="fig4.svg", metavar="FILE", help=output)
+    add_output(figure_4, output, default="fig4.svg")
 
     truth = verbs.add_parser(
         "truth",
@@ -189,6 +190,9 @@ def run(arguments: argparse.Namespace) -> int:
     what, figure = arguments.what, FIGURES.get(arguments.what)
     if figure or what == "fig4":
         check_output(arguments.output)
+        claim(arguments, arguments.output)
+    else:
+        claims_of(arguments).folder(arguments.output, resumes=True)
     if figure and figure.ladder:
         arguments.temperature = check_temperatures(arguments)
     elif figure:
@@ -251,7 +255,7 @@ def _add_figure(verbs: Any, name: str, figure: Figure) -> None:
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="a folder")
+    add_output(parser, "a folder", required=True, type=folder_name, metavar="OUT")
 
 
 def _add_training_options(parser: argparse.ArgumentParser, skip: Collection[str] = ()) -> None:

@@ -37,9 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     n = check_count(arguments.n)
     model, inputs = task.load("tidying")
     rows = []
-    for one in inputs:
-        tidied = model.tidy(one.sketch, n, **task.ways[0])
-        back = SketchList(map(one.back, tidied.drawings), task.seed)
-        rows.append((one.given.sketch, replace(tidied, drawings=back)))
+    with task.drawing(model, n, groups=len(inputs)):
+        for one in inputs:
+            tidied = model.tidy(one.sketch, n, **task.ways[0])
+            back = SketchList(map(one.back, tidied.drawings), task.seed)
+            rows.append((one.given.sketch, replace(tidied, drawings=back)))
     best = [tidied.drawings[:SHOWN] for _, tidied in rows]
-    return task.write(tidy_sheet(rows, SHOWN), best, inputs)
+    return task.write(tidy_sheet(rows, SHOWN, arguments.columns), best, inputs)

@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.seeds import choose_seed
 
     output.check_output(arguments.output, arguments.each, (".svg", ".png", ".pdf", ".json"))
+    output.claim(arguments, arguments.output, arguments.each)
     temperature, seed = options.one_temperature(arguments), choose_seed(arguments.seed)
     columns, rows, (across, down) = arguments.columns, arguments.rows, arguments.repeat
     numbers = {name: getattr(arguments, flag[2:]) for name, flag in BOUNDED.items()}
@@ -102,6 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
         tile.save(arguments.output, (across, down))
     output.say_notes(inputs)
     if arguments.each is not None:
-        output.write_each(arguments.each, drawn, output.each_ending(arguments))
+        each, ending = arguments.each, output.each_ending(arguments)
+        for _ in output.each_written(each, drawn, ending, None, lambda sketch: sketch):
+            pass
     output.say_written(arguments.output, seed)
     return 0

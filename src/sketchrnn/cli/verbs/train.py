@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from sketchrnn.cli.flags import add_fields, given_fields
+from sketchrnn.cli.written import add_output, claims_of, folder_name
 from sketchrnn.model.config import BACKEND_NAMES, ModelConfig
 from sketchrnn.training.config import PRESETS, TrainingConfig
 
@@ -29,7 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="data files of any known format, or doodles[:COUNT[:SEED[:KIND+KIND]]]; with --resume"
         " only where the files have moved",
     )
-    add("-o", "--output", required=True, type=Path, metavar="RUN", help="the run folder")
+    add_output(parser, "the run folder", required=True, type=folder_name, metavar="RUN")
     add("--resume", action="store_true", help="go on from the last checkpoint")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     default = "(default laptop; few with --begin-with)"
@@ -63,8 +63,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and show how it goes."""
+    from sketchrnn.runs import CONFIG
     from sketchrnn.training.session import train
 
+    if not arguments.resume and not (arguments.output / CONFIG).exists():
+        claims_of(arguments).folder(arguments.output, resumes=True)
     numbers = given_fields(arguments, ModelConfig, skip=DERIVED)
     numbers |= given_fields(arguments, TrainingConfig)
     if arguments.unconditional:

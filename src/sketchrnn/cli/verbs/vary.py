@@ -52,13 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise SketchRNNError("a grid lies between its corners: leave out --spread")
     if count == 1 and arguments.linear:
         raise SketchRNNError("one drawing has no grid: leave out --linear")
+    if count > 1:
+        task.check_grid()
     n = check_count(arguments.n if arguments.n is not None else COUNT if count == 1 else SIDE)
     model, inputs = task.load("variation")
     if count > 1:
         return task.grid(model, inputs, n)
     (one,) = inputs
-    rows = [
-        [one.back(new) for new in model.vary(one.sketch, n, spread=spread, **way)]
-        for way in task.ways
-    ]
-    return task.write(variation_sheet(one.given.sketch, rows, task.temperatures), rows, inputs)
+    with task.drawing(model, n):
+        rows = [
+            [one.back(new) for new in model.vary(one.sketch, n, spread=spread, **way)]
+            for way in task.ways
+        ]
+    columns = task.columns(n, before=1)
+    sheet = variation_sheet(one.given.sketch, rows, task.temperatures, columns)
+    return task.write(sheet, rows, inputs)

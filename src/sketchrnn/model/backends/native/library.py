@@ -14,6 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sketchrnn.files import cache_folder
+
 SOURCES = ("products.h", "cells.c")
 FLAGS = ("-O3", "-march=native", "-std=gnu11", "-shared", "-fPIC")
 OPENMP = ("-fopenmp",)  # where the compiler has it
@@ -111,7 +113,7 @@ def _compiled(compiler: str, anew: bool) -> Path:
     identity = hashlib.sha256()
     for part in (*texts.values(), " ".join(FLAGS).encode(), compiler.encode(), _processor()):
         identity.update(part + b"\0")
-    folder = _cache()
+    folder = cache_folder() or _own_folder()  # what lies there is loaded as code
     target = folder / f"cells-{identity.hexdigest()[:16]}.so"
     if target.exists() and not anew:
         return target
@@ -131,20 +133,6 @@ def _compiled(compiler: str, anew: bool) -> Path:
                 break
         made.replace(target)  # whole, or not at all: others may compile it at the same time
     return target
-
-
-def _cache() -> Path:
-    """A folder of this user's alone: what lies there is loaded as code."""
-    try:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        folder = root / "sketchrnn"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        facts = folder.stat()
-        if facts.st_uid == os.getuid() and not facts.st_mode & 0o022 and os.access(folder, os.W_OK):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: there is no home
-        pass
-    return _own_folder()
 
 
 @functools.cache
