@@ -107,7 +107,7 @@ _EXAMPLES: dict[str, Callable[[], Sketch]] = {
     "pig-body.svg": partial(_drawn, "pig", 2, _kind("pig_body", _PIG | _BODY)),
     "face.svg": partial(_drawn, "face", 5, _kind("face", _FACE)),
     "face-unfinished.svg": partial(_drawn, "face", 6, _kind("face", _FACE, 2)),
-    "car-unfinished.svg": partial(_drawn, "car", 7, _car_begun),
+    "car-unfinished.svg": lambda: _drawn("car", 7, _car_begun).fitted(70, 70).moved(60, 60),
     "house.svg": partial(_drawn, "house", 8, _kind("house", _HOUSE)),
     "toothbrush.svg": partial(_drawn, "toothbrush", 9, _toothbrush, -20),
     "rough.svg": partial(_drawn, "face", 12, _kind("face", _FACE), 10, 4.0),
