@@ -136,7 +136,7 @@ def log_mixture_density(
     sigma: tuple[Array, Array],
     rho: Array,
 ) -> Array:
-    """Eq. 4 with Graves 2013, eq. 24 and 25: offsets [..., 2], parameters [..., M] -> [...]."""
+    """Eq. 3 with Graves 2013, eq. 24 and 25: offsets [..., 2], parameters [..., M] -> [...]."""
     zx = (offset[..., :1] - mu[0]) / sigma[0]
     zy = (offset[..., 1:] - mu[1]) / sigma[1]
     Z = zx**2 + zy**2 - 2 * rho * zx * zy

@@ -21,7 +21,7 @@ DOCUMENTS = [
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "command-line.md"),
 ]
 
-FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|(?:src|href)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
@@ -100,7 +100,7 @@ def typed(lines: Iterable[str]) -> Iterator[str]:
 
 def commands(text: str) -> list[str]:
     """Those in the blocks of a document: to be typed as they are."""
-    blocks = FENCE.findall(text.replace("\\\n", " "))
+    blocks = [one[0] for one in FENCE.finditer(text.replace("\\\n", " "))]
     return list(typed(line for block in blocks for line in block.splitlines()))
 
 

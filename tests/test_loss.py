@@ -423,7 +423,7 @@ def full_batch() -> Batch:
 
 
 def test_floor_and_annealing_in_training_only() -> None:
-    """Supplement, eq. 3 and 4; a fresh network's L_KL is near 0, far under the floor."""
+    """Supplement, eq. 4; a fresh network's L_KL is near 0, far under the floor."""
     trainer = make_trainer()
     for step in range(4):
         record = trainer.step(full_batch())

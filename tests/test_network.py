@@ -105,7 +105,7 @@ def zeros(cell: Cell) -> tuple[oracles.Array, ...]:
 @every_way
 @every_cell
 def test_encoder_is_the_papers(cell: str, backend: Backend) -> None:
-    """Eq. 2: each drawing by itself, forwards and backwards, its own points and no start token."""
+    """Eq. 1 and 2: each drawing by itself, both ways, its own points and no start token."""
     network = make_network(cell).to(dtype_of(backend))
     points, lengths = make_points()
     points = points.to(dtype_of(backend))
@@ -130,7 +130,7 @@ def test_encoder_is_the_papers(cell: str, backend: Backend) -> None:
 @every_way
 @every_cell
 def test_decoder_is_the_papers(cell: str, backend: Backend) -> None:
-    """Eq. 3 with [S_{i-1}; z] put side by side at every step, from tanh(W_z z + b_z)."""
+    """Eq. 4 with [S_{i-1}; z] put side by side at every step, from tanh(W_z z + b_z)."""
     network = make_network(cell).to(dtype_of(backend))
     points, _ = make_points()
     inputs = with_start(points).to(dtype_of(backend))

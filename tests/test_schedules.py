@@ -41,7 +41,7 @@ def test_learning_rate_is_the_reference_codes(step: int) -> None:
 
 
 def test_kl_weight_at_its_ends() -> None:
-    """Supplement, eq. 3: eta_min w_KL at first, w_KL in the end."""
+    """Supplement, eq. 4: eta_min w_KL at first, w_KL in the end."""
     assert kl_weight(0, 0.5, 0.01, 0.9995) == pytest.approx(0.005, rel=1e-12)
     assert kl_weight(10**6, 0.5, 0.01, 0.9995) == pytest.approx(0.5, rel=1e-12)
     assert kl_weight(2, 1.0, 0.2, 0.5) == pytest.approx(1 - 0.8 * 0.25, rel=1e-12)
@@ -58,7 +58,7 @@ def test_kl_weight_of_the_magenta_preset_is_the_reference_codes(step: int) -> No
 
 
 def test_presets_are_what_they_name() -> None:
-    """The paper's section 4, and the reference code's defaults (docs/deviations.md, row 19)."""
+    """The supplement's section 3; the reference code's defaults (docs/deviations.md, row 19)."""
     paper, magenta = PRESETS["paper"], PRESETS["magenta"]
     assert paper.model["encoder_size"] == 512
     assert paper.model["decoder_size"] == 2048

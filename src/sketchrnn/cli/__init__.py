@@ -20,7 +20,7 @@ from sketchrnn.version import __version__
 
 # How the help lists the verbs; one that is not named here comes after them.
 ORDER = (
-    *("demo", "data", "train", "evaluate"),
+    *("demo", "examples", "data", "train", "evaluate"),
     *("generate", "reconstruct", "interpolate", "analogy", "complete", "vary", "tidy", "tile"),
     *("convert", "likelihood", "models", "import", "export", "reproduce", "bench"),
 )

@@ -249,8 +249,8 @@ class Dataset:
     def scale(self) -> float:
         """Standard deviation of all training offsets, dx and dy together, clamped to +-1000 (px).
 
-        Offsets divided by it have standard deviation 1; the mean is kept (section 3.1 of the paper;
-        docs/deviations.md, rows 15 and 17). SketchRNNError where all offsets are equal.
+        Offsets divided by it have standard deviation 1; the mean is kept (section 1 of the
+        supplement; docs/deviations.md, rows 15 and 17). SketchRNNError where all offsets are equal.
         """
         if self.stored_scale is not None:
             return self.stored_scale

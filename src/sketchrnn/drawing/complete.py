@@ -1,4 +1,4 @@
-"""Completing unfinished drawings (section 3.3 and figure 7 of the paper).
+"""Completing unfinished drawings (section 4.4 and figure 7 of the paper).
 
 The decoder reads the given points, which stay as they are, and then draws on. Shapes: n drawings,
 K rows given, Z latent.

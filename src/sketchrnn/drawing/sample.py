@@ -61,7 +61,7 @@ def sample_strokes(
             and all else stay float32. Nearly twice as fast where the processor has such products,
             and other drawings: those of a slightly different network.
         prefix: stroke-5 rows [K, 5] that each drawing begins with: the decoder reads them (teacher
-            forcing), then goes on (section 3.3). Where z is the same for all they are read once.
+            forcing), then goes on (section 4.4). Where z is the same for all they are read once.
         lifted: whether the pen is lifted after the last row of the prefix; None: as it says.
     """
     check_temperature(temperature)

@@ -1,7 +1,7 @@
 """A crude drawing made more coherent: the best of several by the model's own likelihood.
 
-Section 5 of the paper: "a more coherent version" of a rough sketch is its reconstruction at a low
-temperature.
+Section 5 of the paper: "a more coherent version" of a rough sketch is what a model of a high
+w_KL makes of it at a low temperature.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ RHO_RAW_LIMIT = 20.0
 
 
 def head_size(mixtures: int) -> int:
-    """Outputs of the last layer: 6 M + 3 (eq. 3)."""
+    """Outputs of the last layer: 6 M + 3 (eq. 4)."""
     return PEN_STATES + PARAMETERS * mixtures
 
 
@@ -51,7 +51,7 @@ class Mixture:
 
     @classmethod
     def from_head(cls, y: Tensor) -> Mixture:
-        """Read the outputs y [..., 6 M + 3] of the last layer (eq. 4 to 6; pen logits first)."""
+        """Read the outputs y [..., 6 M + 3] of the last layer (eq. 5; pen logits first)."""
         mixtures = (y.shape[-1] - PEN_STATES) // PARAMETERS
         return cls(*torch.split(y, [PEN_STATES] + [mixtures] * PARAMETERS, dim=-1))
 
@@ -71,7 +71,7 @@ class Mixture:
         return torch.softmax(self.pen_logits, dim=-1)
 
     def log_density(self, offset: Tensor) -> Tensor:
-        """Log density of offsets [..., 2] in scaled units -> [...] (eq. 4, bivariate normals).
+        """Log density of offsets [..., 2] in scaled units -> [...] (eq. 3, bivariate normals).
 
         With u, v the distances in sigmas and rho = tanh(r), the usual exponent
         (u^2 - 2 rho u v + v^2) / (1 - rho^2) equals

@@ -64,7 +64,7 @@ class Network(nn.Module):
         *,
         backend: Backend = AUTO,
     ) -> tuple[Tensor, Tensor]:
-        """Drawings -> mu_BZ and log_variance_BZ of q(z | S) (eq. 2 and the line after it).
+        """Drawings -> mu_BZ and log_variance_BZ of q(z | S) (eq. 1 and 2).
 
         The stroke-5 rows are without the start token; what lies past a length, the number of points
         N_s of at least 1, is not read. The dropout of each direction covers the longest at least.

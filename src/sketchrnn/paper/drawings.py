@@ -28,7 +28,7 @@ WISHES: dict[str, tuple[slice, int | None, int]] = {
     "fig6": (slice(2), 2, 1),
     "fig7": (slice(None), 3, 1),
     "fig8": (slice(1), 1, 1),
-    "suppl5": (slice(1), 4, 1),
+    "suppl5": (slice(1), 2, 1),
     "suppl6": (slice(2), 4, 2),
     "suppl7": (slice(4), 4, 4),
     "suppl8": (slice(-1, None), 4, 1),

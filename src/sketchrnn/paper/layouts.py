@@ -36,7 +36,8 @@ from sketchrnn.sketch import Sketch
 from sketchrnn.training.config import TrainingConfig
 
 COLD, WARM = "#1670d6", "#d3111f"  # low and high temperatures, as in the paper
-GRID = 7  # rows and columns of the supplement's grids
+GRID = 7  # rows and columns of our grids; the paper does not say how many it has
+ACROSS = 8  # drawings in a row of the supplement's figure 5
 
 
 @dataclass(frozen=True)
@@ -220,8 +221,18 @@ def many_of_several(request: Request) -> Panels:
     return many(request)
 
 
+def way_in_rows(request: Request) -> Panels:
+    """Supplement 5: the way between two drawings, from left to right, then from top to bottom."""
+    first, last = request.exactly(2, "the supplement's figure 5 goes from one drawing to another")
+    return request.each_model(
+        lambda model, title: SketchSheet.grid(
+            model.interpolate(first, last, request.n, **request.chance), ACROSS, title=title
+        )
+    )
+
+
 def grid(request: Request) -> Panels:
-    """Supplement 5 to 8: a grid between four drawings."""
+    """Supplement 6 to 8: a grid between four drawings."""
     corners = request.exactly(4, "a grid has four corners")
     return request.each_model(
         lambda model, title: grid_sheet(
@@ -261,6 +272,7 @@ LAYOUTS: dict[str, tuple[Callable[[Request], Panels], bool]] = {
     "fig8": (variations, True),
     "suppl3": (many, False),
     "suppl4": (many_of_several, False),
-    **dict.fromkeys(("suppl5", "suppl6", "suppl7", "suppl8"), (grid, True)),
+    "suppl5": (way_in_rows, True),
+    **dict.fromkeys(("suppl6", "suppl7", "suppl8"), (grid, True)),
     "suppl9": (coherence, True),
 }

@@ -53,8 +53,8 @@ class TrainingConfig:
     )
     min_learning_rate: float = _number(1e-5, 0, 1, "the rate's minimum")
     w_KL: float = _number(0.5, 0, 1000, "weight of L_KL (eq. 11)")
-    eta_min: float = _number(0.01, 0, 1, "annealing: part of w_KL at step 0 (suppl. eq. 3)")
-    R: float = _number(0.998, 0, 1, "annealing: 1 - eta shrinks by this a step (suppl. eq. 3)")
+    eta_min: float = _number(0.01, 0, 1, "annealing: part of w_KL at step 0 (suppl. eq. 4)")
+    R: float = _number(0.998, 0, 1, "annealing: 1 - eta shrinks by this a step (suppl. eq. 4)")
     KL_min: float = _number(0.20, 0, 1000, "floor of L_KL in the training loss (suppl. eq. 4)")
     recurrent_keep: float = _number(
         0.90, 1e-3, 1, "recurrent dropout: part of the candidate that is kept"
@@ -99,7 +99,7 @@ class TrainingConfig:
         return (self.learning_rate - minimum) * self.learning_rate_decay**step + minimum
 
     def kl_weight_at(self, step: int) -> float:
-        """w_KL eta, with eta = 1 - (1 - eta_min) R^step (supplement, eq. 3)."""
+        """w_KL eta, with eta = 1 - (1 - eta_min) R^step (supplement, eq. 4)."""
         return self.w_KL * (1 - (1 - self.eta_min) * self.R**step)
 
     @classmethod
@@ -147,7 +147,7 @@ def _model(encoder: str, encoder_size: int, decoder: str, decoder_size: int, z_s
 
 _LAPTOP = _model("layer_norm", 128, "layer_norm", 256, 32)
 
-# What the paper and its code have in common; nothing of it is tuned by us.
+# What the paper states, and where it is silent its code has; only the patience is ours.
 _PUBLISHED = TrainingConfig(
     batch_size=100,
     w_KL=1.0,
@@ -199,7 +199,7 @@ _PRESETS = (
     ),
     Preset(
         "paper",
-        "the sizes and rates of the paper's section 4",
+        "the sizes and rates of the paper (section 3 of its supplement)",
         _model("lstm", 512, "hyper", 2048, 128),
         replace(
             _PUBLISHED,

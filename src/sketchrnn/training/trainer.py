@@ -100,7 +100,7 @@ class Trainer:
     def step(self, batch: Batch) -> Record | None:
         """Forward, backward, clip, Adam. None, and nothing done, if loss or gradient is not finite.
 
-        The losses are eq. 9 and the supplement's eq. 2 to 4, the means over the batch.
+        The losses are eq. 9 and the supplement's eq. 2 and 4, the means over the batch.
         """
         step = self.place.steps_done
         digest = hashlib.sha256(f"{self.training.seed}/{step}".encode()).digest()

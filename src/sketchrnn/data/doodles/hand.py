@@ -62,10 +62,14 @@ def _curve_weights(count: int) -> Stroke:
 
 
 class Hand:
-    """The hand of one person at one drawing; it draws shapes with small mistakes."""
+    """The hand of one person at one drawing; it draws shapes with small mistakes.
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    With a `fineness` over 1 its circles have so many times as many points.
+    """
+
+    def __init__(self, rng: np.random.Generator, fineness: int = 1) -> None:
         self.rng = rng
+        self.fineness = fineness
         self.counterclockwise = rng.random() < 0.8  # as most people draw circles
         self.right_first = rng.random() < 0.25
         self.care = 0.5 + 0.8 * rng.random()  # factor on all slips
@@ -97,7 +101,7 @@ class Hand:
 
     def arc(self, center: Point, radii: Point, start: float, sweep: float) -> Stroke:
         """Part of an ellipse, its radius drifting a little on the way."""
-        t = _pace(8 if radii[0] < 0.2 else 16 if radii[0] < 0.5 else 28)
+        t = _pace(self.fineness * (8 if radii[0] < 0.2 else 16 if radii[0] < 0.5 else 28))
         angle = math.radians(start) + math.radians(sweep) * t
         drift = 1.0 + self.about(0.0, 0.07) * (t - 0.5)
         x = center[0] + radii[0] * drift * np.cos(angle)
@@ -130,7 +134,13 @@ class Hand:
         return stroke[::-1] if self.chance(either_way) else stroke
 
 
-def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> list[Stroke]:
+def finish(
+    drawn: Sequence[Stroke],
+    tilt: float,
+    rng: np.random.Generator,
+    epsilon: float = EPSILON_PX,
+    decimals: int = 0,
+) -> list[Stroke]:
     """Make dense strokes [n >= 2, 2] a drawing: tilted (degrees, clockwise), wobbled by `rng`.
 
     Then prepared as QuickDraw's are: aligned to the origin, larger side to 255, points every 1 px,
@@ -143,7 +153,7 @@ def finish(drawn: Sequence[Stroke], tilt: float, rng: np.random.Generator) -> li
     (points,) = boxed([points + _wobble(lengths_along(points), rng)])
 
     dense = [resample(line, SPACING_PX) for line in np.split(points, ends[:-1])]
-    return [np.rint(simplify(line, EPSILON_PX)) for line in dense]
+    return [np.round(simplify(line, epsilon), decimals) for line in dense]
 
 
 def _wobble(along: Stroke, rng: np.random.Generator) -> Stroke:
