@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one; and a lock against a second writer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import errno
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 # what `replacing` names its temporary files: tempfile's eight characters between name and ending
 _TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}(?P<suffix>\.[^.]+)?")
@@ -93,3 +99,60 @@ def cache_folder() -> Path | None:
     except (OSError, RuntimeError):  # RuntimeError: there is no home
         pass
     return None
+
+
+class LockedError(Exception):
+    """Another process holds the lock; the text is its number, or empty where that is unknown."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file, which is made for it and removed in the end.
+
+    The lock is the system's, so it vanishes with the process, however that ends; what such an end
+    leaves of the file locks nothing. Yields whether there is a lock: some file systems have none.
+    Raises LockedError where it is held, and OSError where the file cannot be made.
+    """
+    handle, is_there = _open_locked(path)
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield is_there
+    finally:
+        with suppress(OSError):  # Windows removes no open file
+            path.unlink()
+        os.close(handle)
+
+
+def _open_locked(path: Path) -> tuple[int, bool]:
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    while True:
+        handle = os.open(path, flags, 0o666)
+        try:
+            is_there = _lock(handle)
+            with suppress(OSError):
+                # else the one who held it has removed the file meanwhile: to lock it is no use
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return handle, is_there
+        except BlockingIOError:
+            os.lseek(handle, 0, os.SEEK_SET)
+            holder = os.read(handle, 20).decode("ascii", "replace")
+            os.close(handle)
+            raise LockedError(holder) from None
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Take the lock of an open file; False where there are none. BlockingIOError: it is held."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, 1 << 30, os.SEEK_SET)  # what is locked there cannot be read
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            os.lseek(handle, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            raise BlockingIOError from None
+        return False
+    return True

@@ -6,6 +6,7 @@
     RUN/log.jsonl           one JSON line a record
     RUN/sheets/             drawings of the model at each evaluation
     RUN/tensorboard/        the same numbers for TensorBoard
+    RUN/.lock               while a process writes into the folder: its number
 
 Weights are safetensors and config is JSON, so nothing that is read can run code. `last` is one
 file, replaced in one step, so a run that is killed at any moment leaves a folder that resumes.
@@ -17,8 +18,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +31,8 @@ from safetensors import SafetensorError, safe_open
 
 from sketchrnn.data.facts import DataFacts as DataFacts
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import replaced_by, write_bytes, write_text
-from sketchrnn.model.config import ModelConfig
+from sketchrnn.files import LockedError, locked, replaced_by, write_bytes, write_text
+from sketchrnn.model.config import BACKEND_NAMES, BackendName, ModelConfig
 
 if TYPE_CHECKING:  # a run is described, and drawn from live, without waiting for PyTorch
     from torch import Tensor, nn
@@ -39,7 +41,7 @@ FORMAT = 1
 STARTERS = Path(__file__).with_name("share") / "starters"  # models that come with the package
 CONFIG, BEST, LAST, LOG = "config.json", "best.safetensors", "last.safetensors", "log.jsonl"
 MODEL = "model.safetensors"
-SHEETS, TENSORBOARD = "sheets", "tensorboard"
+SHEETS, TENSORBOARD, LOCK = "sheets", "tensorboard", ".lock"
 CONFIG_LIMIT_BYTES = 1 << 24
 HEADER_LIMIT_BYTES = 1 << 20  # of a weight file; that of a model has some kB
 DTYPES = ("F16", "BF16", "F32", "F64")  # of weights
@@ -52,6 +54,7 @@ class RunConfig:
     model: ModelConfig
     data: DataFacts
     training: Mapping[str, Any]
+    backend: BackendName = "auto"  # that was asked for, and is again when the run is resumed
 
 
 def starter_names() -> list[str]:
@@ -105,7 +108,10 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
             for name, value in parts["data"].items()
         }
         model = ModelConfig.from_dict(parts["model"])
-        return RunConfig(model, DataFacts(**facts), parts["training"])
+        backend = document.get("backend", "auto")  # earlier releases did not say it
+        if backend not in BACKEND_NAMES:
+            raise SketchRNNError(f"there is no backend {backend!r:.60}")
+        return RunConfig(model, DataFacts(**facts), parts["training"], backend)
     except SketchRNNError as error:
         raise SketchRNNError(f"{path}: {error}".replace(f"{path}: {path}", f"{path}")) from None
     except KeyError as error:
@@ -114,6 +120,36 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
         raise SketchRNNError(
             f"{path}: damaged ({error!s:.200}); restore it or train anew"
         ) from None
+
+
+@contextmanager
+def writing(run: Path) -> Iterator[None]:
+    """Be the one process that writes into a run folder, which is made, and removed if left empty.
+
+    Reading needs no such leave. Raises SketchRNNError naming the process that is there already;
+    where the file system has no locks, a line on stderr says so.
+    """
+    made = [folder for folder in (run, *run.parents) if not folder.exists()]
+    run.mkdir(parents=True, exist_ok=True)
+    try:
+        with ExitStack() as held:
+            try:
+                if not held.enter_context(locked(run / LOCK)):
+                    print(
+                        f"{run}: its file system has no locks; take care that nothing else writes"
+                        " into this run",
+                        file=sys.stderr,
+                    )
+            except LockedError as error:
+                raise SketchRNNError(
+                    f"{run}: process {str(error) or '(unknown)'} is writing into this folder;"
+                    " wait for its end, stop it, or name another folder"
+                ) from None
+            yield
+    finally:
+        with suppress(OSError):  # there is something in it by now
+            for folder in made:
+                folder.rmdir()
 
 
 def remove_temporaries(run: Path) -> None:
@@ -148,6 +184,16 @@ def load_arrays(path: Path, begins: tuple[str, ...]) -> dict[str, npt.NDArray[np
     with _opened(path, "numpy") as (file, _):
         names = [name for name in file.keys() if name.startswith(begins)]  # noqa: SIM118
         return {name: file.get_tensor(name).astype(np.float32, copy=False) for name in names}
+
+
+def steps_done(run: Path) -> int | None:
+    """Of the last checkpoint; None where there is none that says it."""
+    try:
+        with _opened(run / LAST, "numpy") as (_, about):
+            found = about.get("steps_done")
+    except SketchRNNError:
+        return None
+    return found if isinstance(found, int) else None
 
 
 @contextmanager

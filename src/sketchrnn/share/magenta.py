@@ -122,14 +122,15 @@ def import_published(
     folder = Path(run)
     if folder.exists() and not anew:
         _check_folder(folder)
-    model = load_published(path, kind=kind, scale=scale)
-    model.facts = replace(model.facts, size=_drawn_size(model))
-    folder.mkdir(parents=True, exist_ok=True)
-    runs.remove_temporaries(folder)
-    # the config makes the folder a run: it goes first and comes last
-    (folder / runs.CONFIG).unlink(missing_ok=True)
-    runs.save_tensors(folder / runs.BEST, model.network.state_dict(), {IMPORTED: Path(path).name})
-    runs.write_config(folder, RunConfig(model.config, model.facts, {}))
+    with runs.writing(folder):
+        model = load_published(path, kind=kind, scale=scale)
+        model.facts = replace(model.facts, size=_drawn_size(model))
+        runs.remove_temporaries(folder)
+        # the config makes the folder a run: it goes first and comes last
+        (folder / runs.CONFIG).unlink(missing_ok=True)
+        about = {IMPORTED: Path(path).name}
+        runs.save_tensors(folder / runs.BEST, model.network.state_dict(), about)
+        runs.write_config(folder, RunConfig(model.config, model.facts, {}))
     return model
 
 
@@ -139,6 +140,7 @@ def _check_folder(folder: Path) -> None:
         raise SketchRNNError(f"{folder}: is a file; name a folder for the run")
     own = {runs.CONFIG, runs.BEST}
     names = {entry.name for entry in folder.iterdir() if replaced_by(entry.name) not in own}
+    names.discard(runs.LOCK)  # left by a kill
     if names and not (
         runs.BEST in names <= own and IMPORTED in runs.load_tensors(folder / runs.BEST)[1]
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from sketchrnn.runs import LOG, TENSORBOARD
 
 Record = dict[str, Any]
 
+EVENTS = "events.out.tfevents"
 TENSORBOARD_EVERY = 10  # steps; every one would make its files larger than the model
 
 
 class RunLog:
-    """Appends records to RUN/log.jsonl and RUN/tensorboard, line by line.
+    """Appends records to RUN/log.jsonl, line by line, and to the one file in RUN/tensorboard.
 
     tensorboardX's own SummaryWriter writes in a thread: where the disk is full, that thread dies
     with a traceback, and the training then waits for it without end. Here it fails in the open.
@@ -26,16 +28,20 @@ class RunLog:
 
     def __init__(self, run: Path, steps_done: int) -> None:
         from tensorboardX.proto.event_pb2 import Event, SessionLog
-        from tensorboardX.record_writer import RecordWriter
+        from tensorboardX.record_writer import masked_crc32c
 
         self._file = (run / LOG).open("a", encoding="utf-8")
         (run / TENSORBOARD).mkdir(exist_ok=True)
         # TensorBoard knows its files by this name, and by the version in the first event
-        name = f"events.out.tfevents.{time.time():.6f}"
-        self._events = RecordWriter(str(run / TENSORBOARD / name))
-        self._event = Event
-        self._add(Event(file_version="brain.Event:2"))
-        if steps_done:  # what an earlier session logged from this step on is forgotten
+        earlier = sorted((run / TENSORBOARD).glob(f"{EVENTS}.*"))
+        path = earlier[-1] if earlier else run / TENSORBOARD / f"{EVENTS}.{time.time():.6f}"
+        self._events = path.open("ab")
+        self._event, self._crc = Event, masked_crc32c
+        whole = _whole_events(path)
+        self._events.truncate(whole)
+        if not whole:
+            self._add(Event(file_version="brain.Event:2"))
+        if earlier:  # what an earlier session logged from this step on is forgotten
             start = SessionLog(status=SessionLog.START)
             self._add(Event(step=steps_done + 1, session_log=start))
 
@@ -62,11 +68,26 @@ class RunLog:
             self._add(event)
         if is_validation:
             self._events.flush()
+            os.fsync(self._events.fileno())
         return record
 
     def _add(self, event: Any) -> None:
         event.wall_time = time.time()
-        self._events.write(event.SerializeToString())
+        content = event.SerializeToString()
+        for part in (struct.pack("<Q", len(content)), content):  # a record of TFRecord
+            self._events.write(part + struct.pack("<I", self._crc(part)))
+
+
+def _whole_events(path: Path) -> int:
+    """The bytes of a file of events without a last one that a kill cut short."""
+    size, end = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while len(head := file.read(12)) == 12:
+            length = struct.unpack_from("<Q", head)[0] + 4
+            if length > size - file.tell():
+                break
+            end = file.seek(length, os.SEEK_CUR)
+    return end
 
 
 def read_log(run: str | os.PathLike[str]) -> list[Record]:

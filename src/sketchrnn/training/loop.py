@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sketchrnn import runs
 from sketchrnn.data.batches import Batch, prefetched, training_batches
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.facts import DataFacts, describe
+from sketchrnn.data.watch import Watch
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.errors import SketchRNNError
@@ -43,7 +45,7 @@ def train(
     training: TrainingConfig,
     *,
     device: torch.device | None = None,
-    backend: BackendName = "auto",
+    backend: BackendName | None = None,
     sources: tuple[str, ...] = (),
     max_points: int | None = None,
     resume: bool = False,
@@ -62,7 +64,8 @@ def train(
         run: the folder; must not hold a run already, unless `resume`.
         dataset: no drawing longer than `model.N_max` (see `Dataset.limited`).
         model, training: stored in the folder.
-        device, backend: where to compute, and how (`model.unroll.Backend`); not stored.
+        device: where to compute; not stored.
+        backend: how (`model.unroll.Backend`); by default auto, or what the run was begun with.
         sources, max_points: stored, so that `--resume` needs only the folder.
         resume: go on from the last checkpoint of the folder; sources, if any, replace those stored.
         begin_with: a run or starter model of the same shape, whose best weights a new run begins
@@ -71,32 +74,35 @@ def train(
     """
     folder = Path(run)
     need_validation(dataset)
-    if not resume and (folder / runs.CONFIG).exists():
-        raise SketchRNNError(
-            f"{folder}: holds a run already; go on with --resume, or name another folder"
-        )
-    facts = describe(dataset, sources, max_points)
-    trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"), backend)
-    if resume:
-        stored = runs.read_config(folder)
-        if stored.data.fingerprint != facts.fingerprint:
+    stored = runs.read_config(folder) if resume else None
+    with ExitStack() as lock:
+        lock.enter_context(runs.writing(folder))
+        if stored is None and (folder / runs.CONFIG).exists():
             raise SketchRNNError(
-                f"{folder}: was trained on other drawings than these; give the same data files"
+                f"{folder}: holds a run already; go on with --resume, or name another folder"
             )
-        trainer.restore(folder / runs.LAST)
-        cut_log(folder, trainer.place.steps_done)
-        runs.remove_temporaries(folder)
-        # when to stop and where the data are may have changed, and hold for the next resume as well
-        data = replace(stored.data, sources=sources or stored.data.sources)
-        runs.write_config(folder, runs.RunConfig(model, data, asdict(training)))
-    else:
-        if begin_with is not None:
-            other = Coder.load(begin_with)
-            runs.load_weights(trainer.network, other.network.state_dict(), Path(begin_with))
-            begun = f"began with the weights of {other.name} ({', '.join(other.facts.classes)})"
-            facts = replace(facts, provenance=(*facts.provenance, begun))
-        _begin(folder, trainer, runs.RunConfig(model, facts, asdict(training)))
-    return _steps(folder, trainer, dataset, facts, should_stop)
+        facts = describe(dataset, sources, max_points)
+        backend = backend or (stored.backend if stored else "auto")
+        trainer = Trainer(model, training, facts.scale, device or torch.device("cpu"), backend)
+        if stored is not None:
+            if stored.data.fingerprint != facts.fingerprint:
+                raise SketchRNNError(
+                    f"{folder}: was trained on other drawings than these; give the same data files"
+                )
+            trainer.restore(folder / runs.LAST)
+            cut_log(folder, trainer.place.steps_done)
+            runs.remove_temporaries(folder)
+            # what may have changed, when to stop or where the data are, holds from now on
+            data = replace(stored.data, sources=sources or stored.data.sources)
+            runs.write_config(folder, runs.RunConfig(model, data, asdict(training), backend))
+        else:
+            if begin_with is not None:
+                other = Coder.load(begin_with)
+                runs.load_weights(trainer.network, other.network.state_dict(), Path(begin_with))
+                begun = f"began with the weights of {other.name} ({', '.join(other.facts.classes)})"
+                facts = replace(facts, provenance=(*facts.provenance, begun))
+            _begin(folder, trainer, runs.RunConfig(model, facts, asdict(training), backend))
+        return _steps(folder, lock.pop_all(), trainer, dataset, facts, should_stop)
 
 
 def need_validation(dataset: Dataset) -> None:
@@ -108,9 +114,7 @@ def need_validation(dataset: Dataset) -> None:
 
 
 def _begin(folder: Path, trainer: Trainer, config: runs.RunConfig) -> None:
-    """Make the run folder: whole, or not at all."""
-    is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    """Fill the run folder: with all that a run needs, or nothing."""
     runs.remove_temporaries(folder)  # of a run that was killed while it began
     try:
         # before the config, which makes the folder a run that resumes
@@ -119,19 +123,18 @@ def _begin(folder: Path, trainer: Trainer, config: runs.RunConfig) -> None:
     except BaseException:
         for name in (runs.CONFIG, runs.LAST):
             (folder / name).unlink(missing_ok=True)
-        if is_new:
-            folder.rmdir()
         raise
 
 
 def _steps(
     folder: Path,
+    lock: AbstractContextManager[object],
     trainer: Trainer,
     dataset: Dataset,
     facts: DataFacts,
     should_stop: Callable[[], bool],
 ) -> Generator[Record]:
-    config = trainer.training
+    config, watch = trainer.training, Watch(dataset)
     counted_at = saved_at = time.monotonic()
 
     def count_seconds() -> None:
@@ -140,7 +143,7 @@ def _steps(
         trainer.place.seconds += now - counted_at
         counted_at = now
 
-    with RunLog(folder, trainer.place.steps_done) as log:
+    with lock, RunLog(folder, trainer.place.steps_done) as log:
         coming, reason = _batches(trainer, dataset), _why_done(trainer)
         while not reason:
             step, not_finite, evaluation = trainer.place.steps_done + 1, "", None
@@ -149,6 +152,7 @@ def _steps(
             seconds = time.monotonic() - started
             count_seconds()
             if record is None:
+                _check_data(watch, folder)
                 not_finite = "the loss"
             else:
                 record["sketches_per_s"] = config.batch_size / seconds
@@ -160,6 +164,7 @@ def _steps(
                     reason = STOPPED
                 if not (due or reason or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
                     continue
+                _check_data(watch, folder)
                 if not trainer.is_finite():
                     not_finite = "a weight"
                 elif due:
@@ -215,6 +220,17 @@ def _batches(trainer: Trainer, dataset: Dataset) -> Iterator[Batch]:
         padding=config.padding,
     )
     return prefetched(coming)
+
+
+def _check_data(watch: Watch, folder: Path) -> None:
+    """End the training where a data file has changed: nothing that came of it is saved."""
+    try:
+        watch.check()
+    except SketchRNNError as error:
+        raise SketchRNNError(
+            f"{error}; {folder} keeps its checkpoint of step {runs.steps_done(folder)}: restore the"
+            " file and go on with --resume, or train anew in another folder"
+        ) from None
 
 
 def _fall_back(folder: Path, trainer: Trainer, not_finite: str, failed_step: int) -> Record:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import Data, Source, doodles_source, read, source_names
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
-from sketchrnn.runs import find_run, read_config
+from sketchrnn.runs import BEST, find_run, read_config, steps_done, writing
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record
 from sketchrnn.training.terminal import StopSignals, TrainingProgress
@@ -29,11 +31,11 @@ def train(
     max_points: int | None = None,
     resume: bool = False,
     device: str = "auto",
-    backend: BackendName = "auto",
+    backend: BackendName | None = None,
     quiet: bool = False,
     **numbers: Any,
 ) -> Record:
-    """Train a model, showing progress on stderr. Ctrl-C saves and stops.
+    """Train a model, showing progress on stderr. Ctrl-C, or SIGTERM, saves and stops.
 
     >>> import sketchrnn
     >>> end = sketchrnn.train("doodles:50", "run", max_steps=3, decoder_size=16, quiet=True)
@@ -52,7 +54,7 @@ def train(
         max_points: leave out drawings with more points.
         resume: continue from the run's last checkpoint, as if it had never stopped.
         device: auto, cpu, cuda, ...: where to compute.
-        backend: how the cells are run over time.
+        backend: how the cells are run over time; by default auto, or as a resumed run was begun.
         quiet: show nothing.
         numbers: fields of ModelConfig and TrainingConfig, in place of the preset's.
 
@@ -71,44 +73,82 @@ def train(
             data = source_names(data) or _found(run, stored.data.sources)
     else:
         sizes, training = new_settings(data, preset, begin_with, numbers)
-    # before PyTorch is loaded and gigabytes are read, so that a wrong number fails at once
-    from sketchrnn.devices import prepared_device
-    from sketchrnn.training import loop
-
-    where = prepared_device(device)
-    dataset, notes = fitting(read(data), max_points)
-    stop = StopSignals()
-    records = loop.train(
-        run,
-        dataset,
-        ModelConfig(N_max=dataset.N_max, **sizes),
-        training,
-        device=where,
-        backend=backend,
-        sources=tuple(map(_full_name, source_names(data))),
-        max_points=max_points,
-        resume=resume,
-        begin_with=begin_with,
-        should_stop=stop,
-    )
     progress = TrainingProgress(training, quiet=quiet)
     say = progress.console.print
-    for note in notes:
-        say(note)
-    say(
-        f"{dataset.name}: {_counts({name: len(part) for name, part in dataset.splits.items()})};"
-        f" N_max {dataset.N_max}, scale {dataset.scale:.4g}, computing on {where}"
-    )
-    with stop, progress:
-        for record in records:
-            progress.show(record)
-    say(f"the run is in {run}; draw with: sketchrnn generate {run}")
+    with StopSignals(patient=False) as stop, _telling(run, say):
+        # before PyTorch is loaded and gigabytes are read, so that what is wrong fails at once
+        if Path(run).is_dir():
+            with writing(Path(run)):
+                pass
+        from sketchrnn.devices import prepared_device
+        from sketchrnn.training import loop
+
+        where = prepared_device(device)
+        dataset, notes = fitting(read(data), max_points)
+        records = loop.train(
+            run,
+            dataset,
+            ModelConfig(N_max=dataset.N_max, **sizes),
+            training,
+            device=where,
+            backend=backend,
+            sources=tuple(map(_full_name, source_names(data))),
+            max_points=max_points,
+            resume=resume,
+            begin_with=begin_with,
+            should_stop=stop,
+        )
+        for note in notes:
+            say(note)
+        counts = _counts({name: len(part) for name, part in dataset.splits.items()})
+        say(
+            f"{dataset.name}: {counts}; N_max {dataset.N_max}, scale {dataset.scale:.4g}, computing"
+            f" on {where}"
+        )
+        stop.patient = True
+        with progress:
+            for record in records:
+                progress.show(record)
+    if record["reason"] == loop.STOPPED:
+        say(_what_is_in(run))
+        return record
+    say(f"the run is in {run}; draw with: sketchrnn generate {quote(str(run))}")
     if record["best_step"] < record["step"] / 2:
         say(
             f"it draws with the weights that were best in validation, of step"
             f" {record['best_step']}; with --which last, of step {record['step']}: look at both"
         )
     return record
+
+
+@contextmanager
+def _telling(run: Source, say: Callable[[str], object]) -> Iterator[None]:
+    """Where the block is interrupted, say what there is of the run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(_what_is_in(run))
+        raise
+
+
+def _what_is_in(run: Source) -> str:
+    """What a run that was stopped has, and what can be done with it."""
+    folder, named = Path(run), quote(str(run))
+    steps = steps_done(folder)
+    if steps is None:
+        return f"{run}: stopped before anything was written; there is no run yet, train again"
+    resume = f"go on with: sketchrnn train --resume -o {named}"
+    if not (folder / BEST).exists():
+        if not steps:
+            return f"{run}: stopped before a step was saved, so it cannot draw yet; {resume}"
+        return (
+            f"{run}: stopped before the first validation, so there are no best weights yet, but the"
+            f" checkpoint of step {steps}, which draws: sketchrnn generate {named}; {resume}"
+        )
+    return (
+        f"{run}: stopped; it has the checkpoint of step {steps}, and the best weights so far;"
+        f" {resume}; draw with: sketchrnn generate {named}"
+    )
 
 
 def new_settings(

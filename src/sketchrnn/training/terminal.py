@@ -16,9 +16,13 @@ class StopSignals:
     """Turns the first Ctrl-C or SIGTERM into a wish to stop; a second Ctrl-C stops at once.
 
     Python knows signals in the main thread alone; in others nothing is changed.
+
+    Attributes:
+        patient: whether there are steps, after which it is asked; else the first stops at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = True) -> None:
+        self.patient = patient
         self._wanted = False
         self._before: dict[int, Any] = {}
 
@@ -37,7 +41,7 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._wanted and number == signal.SIGINT:
+        if not self.patient or (self._wanted and number == signal.SIGINT):
             raise KeyboardInterrupt
         self._wanted = True
         print("stopping after this step; the run is being saved", file=sys.stderr)

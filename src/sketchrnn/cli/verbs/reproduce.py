@@ -273,7 +273,7 @@ def _add_training_options(parser: argparse.ArgumentParser, skip: Collection[str]
     add("--max-points", type=int, metavar="N", help="leave out drawings with more points")
     add("--device", default="auto", help="auto (default), cpu, cuda, ...: where to compute")
     backend = "how the cells are run over time; see train (default auto)"
-    add("--backend", choices=BACKEND_NAMES, default="auto", help=backend)
+    add("--backend", choices=BACKEND_NAMES, help=backend)
     models = {name: preset.model for name, preset in PRESETS.items()}
     add_fields(parser.add_argument_group("model"), ModelConfig, models, skip=NOT_FLAGS)
     numbers = {name: vars(preset.training) for name, preset in PRESETS.items()}

@@ -50,10 +50,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add(
         "--backend",
         choices=BACKEND_NAMES,
-        default="auto",
         help="how the cells are run over time: native, compiled C on the CPU; triton, kernels on a"
-        " GPU; plain, the loop that all others must equal; auto (default) native where a C compiler"
-        " is found, else plain",
+        " GPU; plain, the loop that all others must equal; auto native where a C compiler is found,"
+        " else plain (default auto; with --resume, as the run was begun)",
     )
     models = {name: preset.model for name, preset in PRESETS.items()}
     add_fields(parser.add_argument_group("model"), ModelConfig, models, skip=DERIVED)
