@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-sketchrnn() { "${PYTHON:-python}" -m sketchrnn "$@"; }
+sketchrnn() { "${PYTHON:-python}" -m sketchrnn "$@" --force; }  # over the pictures that are there
 
 # What the pictures begin with: drawings by the models, each as a file of its own.
 begin() { # MODEL TEMPERATURE SEED

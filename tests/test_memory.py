@@ -65,6 +65,9 @@ def test_half_of_what_is_free() -> None:
         "evaluate face doodles:N",
         "train doodles:N -o run",
         "data inspect doodles:N",
+        "data inspect doodles:20 --copies N --turn 5",
+        "data prepare doodles:20 --copies N --turn 5 -o a.sketches",
+        "reproduce truth cat_pig -o out --cases N",
     ],
 )
 def test_every_count_is_bounded(shell: Shell, line: str) -> None:

@@ -26,6 +26,7 @@ from sketchrnn.data.names import check_class_name
 from sketchrnn.data.prepare_config import PrepareConfig
 from sketchrnn.data.report import REASONS, SHOWN, Change, Report, SourceReport
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.memory import check_room
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
 
@@ -37,6 +38,9 @@ UNSPLIT = -1
 TRAIN, VALID, TEST = range(len(SPLITS))
 PLACES_KEPT = 10_000  # drawings of which it is known where they stand
 _SCORED_AT_ONCE, _COPIED_AT_ONCE = 256, 1024  # drawings
+COPY_BYTES = (
+    1_000  # of a copy: what is noted of it, and those of one drawing before they are in the file
+)
 _ROWS = np.dtype(np.float32)  # of the file; holds every whole number up to 2^24, all of int16
 # What the memory keeps of a drawing. Those of one class with the same rows have the same digest.
 _ENTRY = np.dtype(
@@ -150,6 +154,8 @@ class Spool:
         originals = np.flatnonzero(trained & ~entries["is_copy"])
         earlier_copies = np.flatnonzero(trained & entries["is_copy"])
         if config.copies:
+            count = config.copies * len(originals)
+            check_room(count, COPY_BYTES, "copies", "make fewer of each, with --copies")
             self._copy(drawings, entries, originals)
             drawings = self._drawings(self._entries())
         copies = np.append(earlier_copies, np.arange(len(entries), len(drawings)))

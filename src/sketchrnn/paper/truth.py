@@ -29,6 +29,7 @@ from sketchrnn.drawing.latent import analogy, path
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.files import write_text
+from sketchrnn.memory import check_room
 from sketchrnn.paper.drawings import beginning
 from sketchrnn.paper.layouts import labels_of
 from sketchrnn.paper.reader import ANIMALS, RANGES_OF, Examined, Reader, examine, get_reader
@@ -38,6 +39,7 @@ from sketchrnn.sketch import Sketch
 
 STEPS = 10  # T: drawings along an interpolation, both ends included
 TEMPERATURE = 0.1
+CASE_BYTES = 200_000  # of a case: some dozens of drawings, with their readings
 
 LEAST_ACCURACY = 0.97  # of the reader, on drawings that it has not seen
 
@@ -158,6 +160,7 @@ def truth(models: Mapping[str, Model], *, out: Path, seed: int, cases: int) -> T
     """
     if cases < 2:
         raise SketchRNNError(f"cases must be at least 2, got {cases}")
+    check_room(cases, CASE_BYTES, "cases", "give fewer, with --cases")
     for name, model in models.items():
         model.need_encoder("truth")
         missing = [kind for kind in ANIMALS if kind not in model.facts.classes]
