@@ -252,7 +252,8 @@ def svg_seeds() -> Iterator[bytes]:
         yield sketch.to_svg().encode()
     yield (
         b'<svg xmlns="http://www.w3.org/2000/svg" width="50mm" height="50%" viewBox="0 0 9 9">'
-        b"<style>/* a */ .a, #b { fill: none; stroke: red } g > path {opacity: 0.5}</style>"
+        b"<style>/* a */ .a, #b { fill: none; stroke: red !important } g > path {opacity: 0.5}"
+        b"@media screen {g:not([id]) > path.a {transform: translate(1px, 10%) rotate(3rad)}}</style>"
         b'<symbol id="s" viewBox="0 0 2 2"><circle cx="1" cy="1" r="1"/></symbol>'
         b'<g transform="translate(1 2) rotate(45, 1, 1) skewX(3) matrix(1 0 0 1 2 3)">'
         b'<path class="a" d="M0 0h1v1L3,4 C1 2 3 4 5 6 s1 1 2 2 Q1 1 2 0t1 1 A2 3 10 0 1 9 9z"/>'
@@ -261,6 +262,17 @@ def svg_seeds() -> Iterator[bytes]:
         b'<polygon points="0 0 1 1 2 0"/><line x1="1" x2="3" y2="4" stroke="red"/>'
         b'<use href="#s" x="3" y="4" width="2" height="2"/><text>a</text><image/></svg>'
     )
+    yield (
+        b'<!DOCTYPE svg [<!ENTITY st0 "fill:none;stroke:#000"><!ATTLIST g k:e CDATA #IMPLIED>]>'
+        b'<svg viewBox="0 0 9 9"><rect width="9" height="9" fill="#123"/><g k:e="x"'
+        b' style="transform-box: fill-box; transform-origin: 50% top" transform="rotate(9)">'
+        b'<path style="&st0;" d="M1 1a9000 9000 0 0 1 5 5 MZ"/></g></svg>'
+    )
+
+
+def svgz_seeds() -> Iterator[bytes]:
+    for content in svg_seeds():
+        yield gzip.compress(content)
 
 
 def json_seeds() -> Iterator[bytes]:
@@ -350,6 +362,7 @@ TARGETS: Mapping[str, Target] = {
     "csv": Target("a.csv", read_records, csv_seeds, words=("label", '"', "\t", ";", "inf", "\0")),
     "json": Target("a.json", read_records, json_seeds, words=JSON_WORDS + DRAWING_WORDS),
     "svg": Target("a.svg", read_records, svg_seeds, words=SVG_WORDS),
+    "svgz": Target("a.svgz", read_records, svgz_seeds),
     "drawing": Target("a.json", read_drawing, drawing_seeds, words=JSON_WORDS + DRAWING_WORDS),
     "magenta": Target("a.gen.json", read_magenta, magenta_seeds, words=JSON_WORDS),
     "config": Target("config.json", read_config, config_seeds, words=JSON_WORDS),

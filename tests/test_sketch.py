@@ -296,7 +296,7 @@ def test_load_reads_what_save_writes(tmp_path: Path) -> None:
     for name, message in (
         ("bad.json", "is damaged JSON"),
         ("list.json", r"drawing 1: a drawing is \{"),
-        ("a.png", r"from an \.svg or a \.json"),
+        ("a.png", r"with the ending \.svg, \.svgz or \.json"),
     ):
         with pytest.raises(SketchRNNError, match=message):
             Sketch.load(tmp_path / name)

@@ -55,11 +55,12 @@ def hex_color(color: str) -> str:
     found = parse_color(color.strip().lower())
     try:
         *parts, alpha = found.to("srgb")
+        paints = alpha == 1 and all(part is not None and -1e-9 < part < 1 + 1e-9 for part in parts)
     except (AttributeError, NotImplementedError):  # no colour, or one of another space
-        alpha = 0.0
-    if alpha != 1:
+        paints = False
+    if not paints:
         raise SketchRNNError(f"color is {color!r}; give a CSS colour: navy, #d6246e")
-    return "#" + "".join(f"{int(255 * min(max(part or 0, 0), 1) + 0.5):02x}" for part in parts)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
 def _six_digits(color: str) -> str:
