@@ -253,7 +253,8 @@ def svg_seeds() -> Iterator[bytes]:
     yield (
         b'<svg xmlns="http://www.w3.org/2000/svg" width="50mm" height="50%" viewBox="0 0 9 9">'
         b"<style>/* a */ .a, #b { fill: none; stroke: red !important } g > path {opacity: 0.5}"
-        b"@media screen {g:not([id]) > path.a {transform: translate(1px, 10%) rotate(3rad)}}</style>"
+        b"@media screen {g:not([id]) > path.a {transform: translate(1px, 10%) rotate(3rad)}}"
+        b"</style>"
         b'<symbol id="s" viewBox="0 0 2 2"><circle cx="1" cy="1" r="1"/></symbol>'
         b'<g transform="translate(1 2) rotate(45, 1, 1) skewX(3) matrix(1 0 0 1 2 3)">'
         b'<path class="a" d="M0 0h1v1L3,4 C1 2 3 4 5 6 s1 1 2 2 Q1 1 2 0t1 1 A2 3 10 0 1 9 9z"/>'

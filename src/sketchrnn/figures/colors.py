@@ -60,7 +60,7 @@ def hex_color(color: str) -> str:
         paints = False
     if not paints:
         raise SketchRNNError(f"color is {color!r}; give a CSS colour: navy, #d6246e")
-    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
+    return "#" + "".join(f"{int(255 * part + 0.5 + 1e-9):02x}" for part in parts)
 
 
 def _six_digits(color: str) -> str:
