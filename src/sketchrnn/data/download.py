@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from sketchrnn.data.remote import RemoteFile
 from sketchrnn.data.transfer import (
     Client,
     NotThereError,
-    RemoteFile,
     TransferProgress,
     UnreachableError,
     connections,
@@ -64,7 +64,8 @@ def download(
         folder: created, if it is not there, when the first file begins to arrive.
         base_url: another place that holds the same files; by default the environment variable
             SKETCHRNN_QUICKDRAW_URL, else `QUICKDRAW_URL`.
-        timeout_s: seconds without a byte after which a connection counts as broken.
+        timeout_s: seconds without a byte after which a connection counts as broken; what brings
+            less than 64 KiB in a minute of waiting, or in twice this, is given up (`data.pace`).
         retries, backoff_s, anew, progress: see `Client`.
 
     Returns:

@@ -3,21 +3,18 @@
 A transfer goes to FILE.part, with what identifies the server's version of the file in
 FILE.part.json, and is renamed to FILE when it is complete. So Ctrl-C, a power cut or a broken line
 leave a .part that the next call continues (HTTP Range, RFC 9110 section 14), unless the file has
-changed on the server meanwhile: then it starts anew.
+changed on the server meanwhile: then it starts anew. Neither is ever a link: who can write to the
+folder could lead us to another file with it.
 """
 
 from __future__ import annotations
 
-import base64
 import errno
-import hashlib
-import json
 import os
-import re
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -27,14 +24,24 @@ import urllib3
 from urllib3 import exceptions
 from urllib3.response import BaseHTTPResponse
 
+from sketchrnn.data.pace import TooSlowError, pools
+from sketchrnn.data.remote import (
+    LOOK,
+    SIZE,
+    WEB_PAGE,
+    WEB_PAGES,
+    RemoteFile,
+    Version,
+    refusal,
+    validator_of,
+)
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_text
 from sketchrnn.version import __version__
 
 BLOCK_BYTES = 1 << 18
 SIZE_LIMIT_BYTES = 1 << 34  # of a file without an announced size; QuickDraw's have a few GB
-RECORD_LIMIT_BYTES = 1 << 16
 REDIRECTS_LIMIT = 5
+LEAST_NEW_BYTES = 1 << 14  # that a try must bring to be no failure, though it breaks off
 LONGEST_WAIT_S = 60.0  # between two tries, whatever the server asks for in Retry-After
 
 _Result = TypeVar("_Result")
@@ -47,8 +54,6 @@ NO_CONNECTION = (
     exceptions.ProxyError,
     exceptions.SSLError,
 )
-
-_SIZE = re.compile("[0-9]{1,18}")  # in bytes; what is longer is no size of a file
 
 
 class UnreachableError(SketchRNNError):
@@ -79,83 +84,6 @@ class TransferProgress:
     note: str = ""  # what went wrong, or how a kept file was checked
 
 
-@dataclass(frozen=True)
-class Version:
-    """What identifies one version of a file on the server: kept in FILE.part.json."""
-
-    url: str
-    validator: str | None  # what If-Range takes: a strong ETag, else the date
-    total: int | None  # bytes of the whole file
-    md5: str | None  # in base64, from Cloud Storage's x-goog-hash header
-
-    @classmethod
-    def announced(cls, url: str, headers: urllib3.HTTPHeaderDict) -> Version:
-        """The version that the headers of a whole answer (not of a range) announce."""
-        length = headers.get("Content-Length", "")
-        chunked = "Transfer-Encoding" in headers  # then Content-Length means nothing
-        md5 = re.search(r"\bmd5=([^,\s]+)", headers.get("x-goog-hash", ""))
-        # Where Cloud Storage decompresses on the way, the hash is that of the compressed bytes.
-        as_stored = headers.get("x-goog-stored-content-encoding", "identity") == "identity"
-        return cls(
-            url,
-            _validator(headers),
-            total=int(length) if _SIZE.fullmatch(length) and not chunked else None,
-            md5=md5[1] if md5 and as_stored else None,
-        )
-
-    def mismatch(self, path: Path) -> str:
-        """How the file at `path` differs from this version; empty if it does not."""
-        size = path.stat().st_size
-        if self.total is not None and size != self.total:
-            return f"has {size:,} bytes instead of the {self.total:,}"
-        if self.md5 is not None:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-            md5 = base64.b64encode(digest.digest()).decode("ascii")
-            if md5 != self.md5:
-                return f"has the MD5 {md5} instead of the {self.md5}"
-        return ""
-
-
-def _validator(headers: urllib3.HTTPHeaderDict) -> str | None:
-    etag = headers.get("ETag", "W/")
-    return headers.get("Last-Modified") if etag.startswith("W/") else etag
-
-
-class RemoteFile:
-    """One file: where it comes from, where it goes, and what has arrived of it so far."""
-
-    def __init__(self, url: str, path: Path) -> None:
-        self.url, self.path = url, path
-        self.part = path.with_name(f"{path.name}.part")
-        self.record = path.with_name(f"{path.name}.part.json")
-
-    @property
-    def part_bytes(self) -> int:
-        """Size of what has arrived so far."""
-        return self.part.stat().st_size if self.part.exists() else 0
-
-    def discard(self) -> None:
-        """Remove what has arrived so far."""
-        self.part.unlink(missing_ok=True)
-        self.record.unlink(missing_ok=True)
-
-    def version(self) -> Version | None:
-        """The version that what has arrived belongs to, None where that is not certain."""
-        try:
-            with self.record.open("rb") as record:
-                version = Version(**json.loads(record.read(RECORD_LIMIT_BYTES)))
-        except (OSError, ValueError, TypeError, RecursionError):
-            return None
-        good = (
-            version.url == self.url
-            and isinstance(version.validator, str | None)
-            and isinstance(version.total, int | None)
-            and isinstance(version.md5, str | None)
-        )
-        return version if good else None
-
-
 @dataclass
 class Client:
     """Fetches files from one place."""
@@ -176,11 +104,18 @@ class Client:
                 promise, a full disk.
         """
         try:
+            file.check()
             if not (file.path.exists() and self._keeps(file)):
                 self._patiently(file, self._transfer)
                 self._finish(file)
+        except TooSlowError as error:
+            raise SketchRNNError(
+                f"{file.url}: {error}; gave up{_kept(file)}; run again later"
+            ) from None
         except OSError as error:  # of the disk: those of the network are _BrokenError by now
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if error.filename and file.path.name in str(error.filename):
+                    error.filename, error.filename2 = str(file.path), None
                 raise
             raise SketchRNNError(
                 f"{file.path}: the disk is full; make room and run again: what has arrived is"
@@ -190,8 +125,8 @@ class Client:
     def _patiently(self, file: RemoteFile, attempt: Callable[[RemoteFile], _Result]) -> _Result:
         """Call `attempt` until it succeeds, or `retries` retries in a row bring nothing new.
 
-        New is what goes beyond the farthest byte so far, so that a server that can only start
-        anew, and always breaks off, does not keep us for ever.
+        New is what goes well beyond the farthest byte so far, so that a server that can only start
+        anew, and always breaks off, or gives a byte each time, does not keep us for ever.
         """
         failures, farthest = 0, file.part_bytes
         while True:
@@ -199,13 +134,12 @@ class Client:
                 return attempt(file)
             except _BrokenError as error:
                 received = file.part_bytes
-                failures = 1 if received > farthest else failures + 1
+                failures = 1 if received >= farthest + LEAST_NEW_BYTES else failures + 1
                 farthest = max(received, farthest)
                 if failures > self.retries:
-                    kept = f"; {received:,} bytes are kept in {file.part}" if received else ""
                     raise SketchRNNError(
-                        f"{file.url}: {error}; gave up after {self.retries} retries without a new"
-                        f" byte{kept}; run again later"
+                        f"{file.url}: {error}; gave up after {self.retries} retries that brought"
+                        f" next to nothing{_kept(file)}; run again later"
                     ) from None
                 wait_s = max(self.backoff_s * 2 ** (failures - 1), error.wait_s)
                 wait_s = min(wait_s, LONGEST_WAIT_S)
@@ -224,7 +158,7 @@ class Client:
                 headers = {"Range": f"bytes={received}-", "If-Range": version.validator}
         with self._open(file, "GET", headers) as response:
             if response.status == HTTPStatus.PARTIAL_CONTENT and version and headers:
-                if _validator(response.headers) not in (None, version.validator):
+                if validator_of(response.headers) not in (None, version.validator):
                     file.discard()  # a server without If-Range
                     raise _BrokenError("the file has changed on the server")
                 total = checked_total(file, response.headers, received, version.total)
@@ -233,15 +167,16 @@ class Client:
                 version = Version.announced(file.url, response.headers)
                 if version.total is None and "Transfer-Encoding" not in response.headers:
                     what = "does not say how long the file is, so it could not be checked"
-                    raise _refusal(file.url, what)
+                    raise refusal(file.url, what)
                 # Emptied before the record changes: old bytes never belong to a new record.
                 file.part.parent.mkdir(parents=True, exist_ok=True)
-                file.part.write_bytes(b"")
-                write_text(file.record, json.dumps(asdict(version)) + "\n")
+                with file.open_part() as part:
+                    part.truncate(0)
+                file.write_record(version)
                 self._receive(file, response, 0, version.total)
             else:
                 answer = f"{response.status} {response.reason:.100}"
-                raise _refusal(file.url, f"answers {answer} to a request for a file")
+                raise refusal(file.url, f"answers {answer} to a request for a file")
 
     def _receive(
         self, file: RemoteFile, response: BaseHTTPResponse, received: int, total: int | None
@@ -255,11 +190,11 @@ class Client:
             response._original_response.length = None  # type: ignore[attr-defined]
         self.progress(TransferProgress(file.path, received, total, "receiving"))
         try:
-            with file.part.open("ab") as part:
+            with file.open_part() as part:
                 while block := response.read1(BLOCK_BYTES):
                     if received + len(block) > limit:
                         file.discard()
-                        raise _refusal(file.url, f"sends more than {most}", ", nothing is kept")
+                        raise refusal(file.url, f"sends more than {most}", ", nothing is kept")
                     part.write(block)
                     received += len(block)
                     self.progress(TransferProgress(file.path, received, total, "receiving"))
@@ -280,7 +215,8 @@ class Client:
                 f"{file.url}: what arrived {wrong}; nothing is kept; run again, and if it happens"
                 " again the file on the server is damaged"
             )
-        with file.part.open("rb+") as part:
+        file.check_content()
+        with file.open_part() as part:
             os.fsync(part.fileno())
         file.part.replace(file.path)
         file.record.unlink(missing_ok=True)
@@ -320,9 +256,6 @@ class Client:
             response = follow(self.pool, method, file.url, headers)
         except SketchRNNError:
             raise
-        except (exceptions.LocationValueError, ValueError) as error:
-            what = f"redirects to what is no address ({error!s:.100})"
-            raise _refusal(file.url, what) from None
         except NO_CONNECTION as error:
             if self.answered:
                 reason = _reason(error)
@@ -334,12 +267,15 @@ class Client:
             raise _BrokenError(f"no answer from the server: {_reason(error)}") from None
         self.answered = True
         code, encoding = response.status, response.headers.get("Content-Encoding", "identity")
-        if 200 <= code < 300 and encoding == "identity":
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if 200 <= code < 300 and encoding == "identity" and kind not in WEB_PAGES:
             return response
         response.close()
+        if 200 <= code < 300 and kind in WEB_PAGES:
+            raise refusal(file.url, f"{WEB_PAGE} ({kind})", f"; {LOOK}")
         if 200 <= code < 300:
             what = f"sends the file in the encoding {encoding!r:.60}, which was not asked for"
-            raise _refusal(file.url, what)
+            raise refusal(file.url, what)
         status = f"the server answers {code} {response.reason!s:.100}"
         if code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             raise NotThereError(f"{code} at {file.url}")
@@ -351,38 +287,57 @@ class Client:
         raise SketchRNNError(f"{file.url}: {status}")
 
 
-def _refusal(url: str, what: str, more: str = "") -> SketchRNNError:
-    return SketchRNNError(f"{url}: the server {what}; refused{more}")
+def _kept(file: RemoteFile) -> str:
+    received = file.part_bytes
+    return f"; {received:,} bytes are kept in {file.part}" if received else ""
 
 
 def follow(
     pool: urllib3.PoolManager, method: str, url: str, headers: Mapping[str, str]
 ) -> BaseHTTPResponse:
-    """The answer at the end of all redirects, or a redirect if there are too many.
+    """The answer at the end of all redirects.
 
-    They may lead to HTTPS, or to the scheme that the address has; to nothing else.
+    They may lead to HTTPS, or to the scheme that the address has; to nothing else. SketchRNNError,
+    naming from where to where it leads, for one that is refused, and for too many.
     """
     schemes = {"https", urlsplit(url).scheme}
     ours = {"User-Agent": f"sketchrnn/{__version__}", "Connection": "close"}
+    before = ""
     for _ in range(REDIRECTS_LIMIT + 1):
-        response = pool.urlopen(
-            method,
-            url,
-            headers={**ours, **headers},
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
-            enforce_content_length=False,  # the client counts, and knows what a file lacks
-        )
+        try:
+            response = pool.urlopen(
+                method,
+                url,
+                headers={**ours, **headers},
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                enforce_content_length=False,  # the client counts, and knows what a file lacks
+            )
+        except (exceptions.LocationValueError, ValueError):
+            if not before:
+                raise SketchRNNError(f"{url}: is no address") from None
+            what = f"redirects to {url!r:.200}, which is no address"
+            raise refusal(before, what) from None
+        except NO_CONNECTION as error:
+            if not before:
+                raise
+            where = f"{url!r:.200}, to which {before:.200} redirects"
+            raise _BrokenError(f"cannot reach {where}: {_reason(error)}") from None
         target = response.get_redirect_location()
         if not target:
-            break
+            return response
         response.close()
-        url, before = urljoin(url, target), url
-        if urlsplit(url).scheme not in schemes:
-            raise _refusal(before, f"redirects to {url!r:.200}, which is not secure")
-    return response
+        before = url
+        try:
+            url = urljoin(url, target)
+            scheme = urlsplit(url).scheme
+        except ValueError:
+            raise refusal(before, f"redirects to {target!r:.200}, which is no address") from None
+        if scheme not in schemes:
+            raise refusal(before, f"redirects to {url!r:.200}, which is not secure")
+    raise refusal(before, f"redirects to {url!r:.200} after {REDIRECTS_LIMIT} other redirects")
 
 
 def checked_total(
@@ -392,7 +347,7 @@ def checked_total(
     text = headers.get("Content-Range", "").strip()
     length = headers.get("Content-Length", "").strip()
     size = text.rpartition("/")[2] if total is None else str(total)
-    if _SIZE.fullmatch(size):
+    if SIZE.fullmatch(size):
         rest = int(size) - offset
         expected = f"bytes {offset}-{int(size) - 1}/{size}"
         if rest > 0 and text == expected and length in ("", str(rest)):
@@ -423,6 +378,12 @@ def connections(base_url: str, timeout_s: float) -> urllib3.PoolManager:
     Raises:
         SketchRNNError: that is no HTTP proxy.
     """
+    manager = _connections(base_url, timeout_s)
+    manager.pool_classes_by_scheme = pools(timeout_s)
+    return manager
+
+
+def _connections(base_url: str, timeout_s: float) -> urllib3.PoolManager:
     place = urlsplit(base_url)
     proxy = urllib.request.getproxies().get(place.scheme)
     if not proxy or urllib.request.proxy_bypass(place.netloc):
