@@ -14,6 +14,7 @@ from sketchrnn import registry
 from sketchrnn.cli.flags import flag
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.registry import check_package, ending_of, listed
+from sketchrnn.words import say
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
@@ -92,18 +93,16 @@ class Output:
         from sketchrnn.data.gather import write_found
 
         count, classes, splits = write_found(self.path, self.ending, drawings)
-        print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
+        say(f"{count:,} drawing{'' if count == 1 else 's'}")
         if self.ending == ".npz" and len(classes) > 1:
-            print(
+            say(
                 f"an .npz has no classes, so the {len(classes)} of these drawings are one in it;"
                 " .ndjson and .json keep them",
-                file=sys.stderr,
             )
         elif self.ending != ".npz" and len(splits) > 1:
-            print(
+            say(
                 f"{self.ending} has no splits, so {', '.join(splits[:-1])} and {splits[-1]} are"
                 " together in it; .npz keeps them, or take one with --split",
-                file=sys.stderr,
             )
         say_written(self.path, seed)
 
@@ -126,7 +125,7 @@ class Output:
             strokes, colors = picture.counts
             of = f" in {colors} colours" if colors > 1 else ""
             travel = f"{picture.travel_mm:.0f} mm of pen-up travel"
-            print(f"{strokes} strokes{of}, {travel}", file=sys.stderr)
+            say(f"{strokes} strokes{of}, {travel}")
         say_written(self.path, seed)
 
 
@@ -220,14 +219,14 @@ def write_each(
         if ending == ".ndjson":
             sketch = replace(sketch, label=sketch.label or Path(folder).absolute().name)
         sketch.save(Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
-    print(f"wrote {len(drawn)} drawings to {folder}", file=sys.stderr)
+    say(f"wrote {len(drawn)} drawings to {folder}")
 
 
 def say_notes(inputs: Iterable[Input]) -> None:
     """Say what was done to the inputs to make them fit."""
     for one in inputs:
         for note in one.notes:
-            print(note, file=sys.stderr)
+            say(note)
 
 
 def say_written(output: str, seed: int | None = None) -> None:
@@ -236,4 +235,4 @@ def say_written(output: str, seed: int | None = None) -> None:
     if seed is not None:
         said.append(f"seed {seed}")
     if said:
-        print(", ".join(said), file=sys.stderr)
+        say(", ".join(said))

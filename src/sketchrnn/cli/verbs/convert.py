@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -13,6 +12,7 @@ from sketchrnn import registry
 from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
 from sketchrnn.cli.output import Output
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.words import say
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
@@ -92,10 +92,10 @@ def _read(arguments: argparse.Namespace, limit: int | None) -> Iterator[Found]:
         if not many:
             given = next(singles)
             if given.note:
-                print(f"{given.name}: {given.note}", file=sys.stderr)
+                say(f"{given.name}: {given.note}")
             yield single(spec, given)
             continue
-        drawings = gather(spec, arguments.split, lambda line: print(line, file=sys.stderr))
+        drawings = gather(spec, arguments.split, say)
         yield from islice(drawings, limit)
         if arguments.n is None and limit is not None:
             count = limit
@@ -104,7 +104,7 @@ def _read(arguments: argparse.Namespace, limit: int | None) -> Iterator[Found]:
                     count += 1
             if count > limit:
                 total = f"over {COUNTED:,}" if count == limit + COUNTED else f"{count:,}"
-                print(f"{spec}: the first {limit} of {total}; -n for more", file=sys.stderr)
+                say(f"{spec}: the first {limit} of {total}; -n for more")
 
 
 def _picture(output: Output, found: list[Found], limit: int | None, columns: int | None) -> Any:
@@ -114,7 +114,7 @@ def _picture(output: Output, found: list[Found], limit: int | None, columns: int
     shown = [one.sketch for one in found if limit is not None or one.number < SHOWN]
     if len(shown) < len(found):
         of = f"{len(shown)} of {len(found):,} drawings"
-        print(f"{output.path}: {of}; -n for more", file=sys.stderr)
+        say(f"{output.path}: {of}; -n for more")
     if len(shown) > MOST_SHOWN:
         raise SketchRNNError(
             f"{len(shown):,} drawings in one picture; give -n, at most {MOST_SHOWN:,}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sketchrnn.words import show
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb."""
@@ -37,5 +39,5 @@ def run(arguments: argparse.Namespace) -> int:
     page = demo(
         list(arguments.data), arguments.output, minutes=arguments.minutes, seed=arguments.seed
     )
-    print(f"open {page}")
+    show(f"open {page}")
     return 0

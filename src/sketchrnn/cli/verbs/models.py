@@ -6,6 +6,7 @@ import argparse
 
 from sketchrnn.cli.options import OUTPUT_HELP
 from sketchrnn.cli.output import STANDARD_OUTPUT, Output
+from sketchrnn.words import show_text
 
 SHOWN = 8
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.share.starters import starter, starters
 
     if arguments.name is not None:
-        print(starter(arguments.name).card, end="")
+        show_text(starter(arguments.name).card)
         return 0
     output = Output(arguments)
     temperature, seed = check_temperature(arguments.temperature), choose_seed(arguments.seed)
@@ -59,6 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
             for one in every
         ]
         header = ["name", "draws", "z", "training drawings", "test L_R", "MB"]
-        print(text_table(header, rows), end="")
+        show_text(text_table(header, rows))
     output.write_sheet(SketchSheet(drawn, row_labels=[one.name for one in every]), seed)
     return 0
