@@ -493,16 +493,22 @@ def test_a_number_out_of_its_bounds(bench: Bench, name: str, value: str) -> None
 def test_not_a_number(bench: Bench, name: str) -> None:
     whole = name in SIZES or name in COUNTS
     for value in ("abc", "1.5x", *(("1.5", "inf", "nan", "1e999") if whole else ())):
-        line = bench.fails(f"train @good.sketches -o out --{name} {value}", f"argument --{name}")
-        assert ("invalid whole number value" if whole else "invalid float value") in line
+        line = bench.fails(f"train @good.sketches -o out --{name} {value}", f"--{name} must be")
+        assert ("must be a whole number" if whole else "must be a number") in line
         assert value in line
 
 
 USAGE = {
     "no verb": ("", "required: VERB"),
-    "unknown verb": ("paint", "invalid choice: 'paint'"),
-    "unknown flag": ("generate @run --colour red", "unrecognized arguments: --colour red"),
-    "part of a flag": (f"train @good.sketches -o out {FLAGS} --batch 3", "unrecognized arguments"),
+    "unknown verb": ("paint", "unknown verb 'paint'"),
+    "unknown flag": (
+        "generate @run --colour red",
+        "unknown option --colour; did you mean '--color' or",
+    ),
+    "part of a flag": (
+        f"train @good.sketches -o out {FLAGS} --batch 3",
+        "unknown option --batch; did",
+    ),
     "data without a verb": ("data", "required: VERB"),
     "no sources": ("data prepare -o out.sketches", "required: SOURCE"),
     "no output": ("data prepare @good.ndjson", "required: -o/--output"),
@@ -537,14 +543,14 @@ NO_DRAWING = {
     "--temperature nan": "--temperature must be a number from 0",
     "--temperature inf": "--temperature must be a number from 0",
     "--temperature 0.5 -0.1": "--temperature must be a number from 0",
-    "--temperature hot": "argument --temperature: invalid float value: 'hot'",
+    "--temperature hot": "--temperature must be a number, got 'hot'",
     "--temperature": "argument --temperature: expected at least one argument",
     "-n 0": "0",
     "-n -3": "-3",
-    "-n two": "argument -n: invalid int value: 'two'",
+    "-n two": "-n must be a whole number, got 'two'",
     "--seed -1": "--seed must be a whole number from 0",
     "--seed 9223372036854775808": "--seed must be a whole number from 0",
-    "--seed x": "argument --seed: invalid int value: 'x'",
+    "--seed x": "--seed must be a whole number, got 'x'",
     "--device warp": "device 'warp' cannot be used here",
     "--device meta": "device 'meta' cannot be used here",
     "-o out.bmp": "out.bmp: unknown ending",

@@ -44,7 +44,6 @@ from sketchrnn.data import download as module
 from sketchrnn.data.download import (
     KINDS,
     QUICKDRAW_URL,
-    closest_classes,
     download,
     progress_display,
     quickdraw_classes,
@@ -52,6 +51,7 @@ from sketchrnn.data.download import (
 from sketchrnn.data.remote import RemoteFile
 from sketchrnn.data.transfer import TransferProgress, follow
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.words import closest
 
 
 @pytest.fixture
@@ -633,8 +633,8 @@ def test_the_display_on_a_terminal_shows_size_and_what_went_wrong(
 def test_the_list_of_classes() -> None:
     assert len(quickdraw_classes()) == len(set(quickdraw_classes())) == 345
     assert {"cat", "power outlet", "t-shirt", "The Mona Lisa"} <= set(quickdraw_classes())
-    assert closest_classes("Eiffel tower") == ["The Eiffel Tower"]
-    assert closest_classes("qqqq") == []
+    assert closest("Eiffel tower", quickdraw_classes()) == ["The Eiffel Tower"]
+    assert closest("qqqq", quickdraw_classes()) == []
     assert all(map(module._NAME.fullmatch, quickdraw_classes()))
 
 

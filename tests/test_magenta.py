@@ -451,7 +451,7 @@ def test_what_is_not_json_is_one_line_that_names_the_file(tmp_path: Path, conten
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert_refused(tmp_path / "none.json", "there is no such file")
-    assert_refused(tmp_path, "there is no such file")
+    assert_refused(tmp_path, "is a folder")
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:

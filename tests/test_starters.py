@@ -117,7 +117,7 @@ def test_names_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         sketchrnn.load("nobody")
     with pytest.raises(SketchRNNError, match="its best weights only"):
         sketchrnn.load("car", which="last")
-    with pytest.raises(SketchRNNError, match=r"there are .*face"):
+    with pytest.raises(SketchRNNError, match=r"choose one of .*face"):
         starter("../starters/face")
 
 

@@ -525,7 +525,7 @@ REFUSED = {
     # inputs
     "no such file": ("tidy @run nothing.svg", "nothing.svg: there is no such file"),
     "a data file": ("tidy @run @two.sketches", "is a data file; say which of its drawings"),
-    "a folder": ("tidy @run @run", "is a data file"),
+    "a folder": ("tidy @run @run", "is a folder; name a drawing in it"),
     "no such place": ("tidy @run @two.sketches#4000", "there is no number 4000"),
     "no such run": ("vary nothing @hand.svg", "nothing: there is no such run folder"),
     "no such device": ("vary @run @hand.svg --device tpu", "tpu"),

@@ -6,11 +6,15 @@ import errno
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from sketchrnn.errors import SketchRNNError
+from sketchrnn.words import neighbour
 
 if sys.platform == "win32":
     import msvcrt
@@ -27,6 +31,21 @@ def replaced_by(name: str) -> str | None:
     if match is None or Path(match["target"]).suffix != (match["suffix"] or ""):
         return None
     return match["target"]
+
+
+def need_file(path: str | os.PathLike[str], instead: str = "name a file in it") -> None:
+    """Raise SketchRNNError for what is no file; of a folder it says what to do `instead`."""
+    target = Path(path)
+    try:
+        kind = target.stat().st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            raise SketchRNNError(f"{path}: {error.strerror}") from None
+        raise SketchRNNError(f"{path}: there is no such file{neighbour(path)}") from None
+    if stat.S_ISDIR(kind):
+        raise SketchRNNError(f"{path}: is a folder; {instead}")
+    if not stat.S_ISREG(kind):
+        raise SketchRNNError(f"{path}: is a pipe or a device, not a file; name a file")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.files import write_bytes
+from sketchrnn.files import need_file, write_bytes
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,5 @@ def read_drawing(path: str | os.PathLike[str]) -> Any:
     if found is None or "drawing" not in found.reads:
         known = listed(endings(reads="drawing"))
         raise SketchRNNError(f"{path}: a drawing is read from a file with the ending {known}")
-    if source.is_dir():
-        raise SketchRNNError(f"{path}: is a folder; name a file in it")
-    if not source.is_file():
-        raise SketchRNNError(f"{path}: there is no such file")
+    need_file(source)
     return found.parse(source)

@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -33,6 +32,7 @@ from sketchrnn.data.facts import DataFacts as DataFacts
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import LockedError, locked, replaced_by, write_bytes, write_text
 from sketchrnn.model.config import BACKEND_NAMES, BackendName, ModelConfig
+from sketchrnn.words import closest, did_you_mean, neighbour, say
 
 if TYPE_CHECKING:  # a run is described, and drawn from live, without waiting for PyTorch
     from torch import Tensor, nn
@@ -62,6 +62,12 @@ def starter_names() -> list[str]:
     return sorted(path.parent.name for path in STARTERS.glob(f"*/{CONFIG}"))
 
 
+def able_starters() -> str:
+    """The starters that can encode, in words."""
+    names = [name for name in starter_names() if read_config(STARTERS / name).model.conditional]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def find_run(run: str | os.PathLike[str]) -> Path:
     """The folder of a run: as given, or, where nothing is there, of the starter of that name."""
     path = Path(run)
@@ -78,9 +84,12 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
     """Read RUN/config.json. Raises SketchRNNError naming what is missing or wrong."""
     path = Path(run) / CONFIG
     if not Path(run).exists():
+        names = starter_names()
+        meant = f"; {did_you_mean(str(run), names)}" if closest(str(run), names) else neighbour(run)
+        there_are = f" (there are {', '.join(names)}); `sketchrnn train` makes a run"
         raise SketchRNNError(
-            f"{run}: there is no such run folder, nor a starter model of that name (there are"
-            f" {', '.join(starter_names())}); `sketchrnn train` makes a run"
+            f"{run}: there is no such run folder, nor a starter model of that name"
+            f"{meant or there_are}"
         )
     if (Path(run) / "decoder_step.onnx").exists():
         raise SketchRNNError(
@@ -135,10 +144,9 @@ def writing(run: Path) -> Iterator[None]:
         with ExitStack() as held:
             try:
                 if not held.enter_context(locked(run / LOCK)):
-                    print(
+                    say(
                         f"{run}: its file system has no locks; take care that nothing else writes"
-                        " into this run",
-                        file=sys.stderr,
+                        " into this run"
                     )
             except LockedError as error:
                 raise SketchRNNError(

@@ -9,7 +9,6 @@ compared with the best repeat of a task.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -21,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sketchrnn.bench.settings import BenchSettings
 from sketchrnn.model.config import GATES, BackendName, ModelConfig
+from sketchrnn.words import say
 
 Task = Callable[[], object]
 
@@ -108,17 +108,17 @@ def in_turn(
     }
     samples: dict[str, list[float]] = {task: [] for task in tasks}
     began = time.perf_counter()
-    print(f"{name}:", end="", file=sys.stderr, flush=True)
+    say(f"{name}:", end="")
     try:
         for number in range(1, repeats + 1):
             for task, timer in timers.items():
                 measured = timer.blocked_autorange(min_run_time=LEAST_SECONDS)
                 samples[task].append(measured.median)
-            print(f" {number}", end="", file=sys.stderr, flush=True)
+            say(f" {number}", end="")
             if time.perf_counter() - began >= seconds:
                 break
     finally:
-        print(file=sys.stderr)
+        say("")
     return samples
 
 

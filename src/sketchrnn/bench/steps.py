@@ -28,7 +28,7 @@ from sketchrnn.data.batches import Batch, make_batch, training_batches
 from sketchrnn.data.dataset import Drawings
 from sketchrnn.data.sources import read_sources
 from sketchrnn.devices import prepared_device
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, naming
 from sketchrnn.model.cells import EMBEDDINGS
 from sketchrnn.model.config import BACKEND_NAMES, GATES, POINT, ModelConfig
 from sketchrnn.model.mixture import head_size
@@ -36,6 +36,7 @@ from sketchrnn.model.network import Network
 from sketchrnn.model.unroll import Backend
 from sketchrnn.training.config import PRESETS
 from sketchrnn.training.trainer import Trainer
+from sketchrnn.words import say
 
 TRAINING = PRESETS["magenta"].training
 MARKS: tuple[list[str], ...] = ([], ["bf16"], ["graph"], ["bf16", "graph"])  # after its name
@@ -92,7 +93,7 @@ def _steps(cell: str, lengths: Sequence[int], settings: BenchSettings) -> dict[s
         product_rows=min(settings.batch_size * model.N_max, MOST_PRODUCT_ROWS),
     )
     if settings.memory:
-        print(f"memory, {sizes}", file=sys.stderr)
+        say(f"memory, {sizes}")
         for row in table["rows"]:
             row["memory"] = peak_memory(settings, cell, row["backend"])
     return table
@@ -191,15 +192,13 @@ def step_bytes(model: ModelConfig, lengths: Sequence[int]) -> int:
 def backend_named(name: str, device: torch.device) -> tuple[Backend, bool]:
     """Of `triton-bf16-graph`, say: the backend, and whether the step is one CUDA graph."""
     first, *marks = name.split("-")
-    try:
-        backend = Backend(first, "bf16" in marks)  # type: ignore[arg-type]
+    backend = Backend(first, "bf16" in marks)  # type: ignore[arg-type]
+    with naming(f"backend {name}"):
         if marks not in MARKS:
             raise SketchRNNError("what may follow the name is -bf16, -graph, or -bf16-graph")
         if "graph" in marks and (first != OF_GRAPHS or device.type != "cuda"):
             raise SketchRNNError(f"only {OF_GRAPHS}, on a GPU, can be a CUDA graph")
         return backend.chosen(torch.zeros(1, device=device)), "graph" in marks
-    except SketchRNNError as error:
-        raise SketchRNNError(f"backend {name}: {error}") from None
 
 
 def backends_here(device: torch.device) -> list[str]:

@@ -8,8 +8,9 @@ import keyword
 import os
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
+from itertools import filterfalse, takewhile
 from typing import Any, NoReturn
 
 from sketchrnn.cli import verbs
@@ -17,6 +18,7 @@ from sketchrnn.cli.flags import flag
 from sketchrnn.cli.written import remember_written
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.version import __version__
+from sketchrnn.words import choices, did_you_mean, say
 
 # How the help lists the verbs; one that is not named here comes after them.
 ORDER = (
@@ -48,7 +50,44 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where help is; exit code 2."""
         line = " ".join(message.split())
-        self.exit(BAD_INPUT, f"{self.prog}: error: {line} (see {self.prog} --help)\n")
+        say(f"{self.prog}: error: {line} (see {self.prog} --help)")
+        self.exit(BAD_INPUT)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """argparse's, but what a verb does not know is an error of that verb, and comes first."""
+        typed = sys.argv[1:] if args is None else list(args)
+        if self._subparsers is None:
+            self._refuse(takewhile(lambda text: text != "--", typed), "--")
+        known, rest = super().parse_known_args(typed, namespace)
+        self._refuse(rest, "-")
+        if rest:
+            self.error(f"too many arguments: {' '.join(rest)}")
+        return known, rest
+
+    def _refuse(self, typed: Iterable[str], begins: str) -> None:
+        """Error for the first that begins like an option and is none."""
+        known = self._option_string_actions
+        for text in typed:
+            name = text.partition("=")[0]
+            if text.startswith(begins) and text != "-" and " " not in name and name not in known:
+                question = did_you_mean(name, known)
+                self.error(f"unknown option {name}{question and f'; {question}'}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        advice = choices(str(value), map(str, action.choices))
+        if isinstance(action, argparse._SubParsersAction):
+            self.error(f"unknown {str(action.metavar).lower()} {value!r}; {advice}")
+        raise argparse.ArgumentError(action, f"invalid choice: {value!r}; {advice}")
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            kind = "a number" if action.type is float else "a whole number"
+            name = "/".join(action.option_strings) or str(action.metavar)
+            self.error(f"{name} must be {kind}, got {arg_string!r}")
 
 
 def verb_names() -> list[str]:
@@ -79,7 +118,11 @@ def _module(verb: str) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input (one line on stderr)."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    parser = build_parser()
+    if (unusable := next(filterfalse(_is_text, words), None)) is not None:
+        parser.error(f"{unusable!r} is not valid UTF-8, or has a NUL; rename what is called so")
+    arguments = parser.parse_args(words)
     try:
         try:
             code = _module(arguments.verb).run(arguments)
@@ -110,8 +153,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             " (--max-points in training: all are filled up to the longest)"
         )
     except KeyboardInterrupt:
-        print("sketchrnn: stopped", file=sys.stderr)
+        say("sketchrnn: stopped")
         return INTERRUPTED
+
+
+def _is_text(typed: str) -> bool:
+    """Whether an argument can be the name of a file, and be written into one."""
+    try:
+        return b"\0" not in typed.encode("utf-8")
+    except UnicodeEncodeError:  # bytes that are no UTF-8 come as surrogates
+        return False
 
 
 def _give_up_output() -> None:
@@ -126,5 +177,5 @@ def _give_up_output() -> None:
 
 
 def _say(message: str) -> int:
-    print(f"sketchrnn: error: {' '.join(message.split())}", file=sys.stderr)
+    say(f"sketchrnn: error: {' '.join(message.split())}")
     return BAD_INPUT

@@ -18,6 +18,7 @@ from sketchrnn.cli.written import claims_of, refuse_folder
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.memory import MORE_BYTES, POINT_BYTES, RENDERED_BYTES, check_room, room_bytes
 from sketchrnn.registry import check_package, ending_of, listed
+from sketchrnn.words import say
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
@@ -121,18 +122,16 @@ class Output:
         from sketchrnn.data.gather import write_found
 
         count, classes, splits = write_found(self.path, self.ending, drawings)
-        print(f"{count:,} drawing{'' if count == 1 else 's'}", file=sys.stderr)
+        say(f"{count:,} drawing{'' if count == 1 else 's'}")
         if self.ending == ".npz" and len(classes) > 1:
-            print(
+            say(
                 f"an .npz has no classes, so the {len(classes)} of these drawings are one in it;"
                 " .ndjson and .json keep them",
-                file=sys.stderr,
             )
         elif self.ending != ".npz" and len(splits) > 1:
-            print(
+            say(
                 f"{self.ending} has no splits, so {', '.join(splits[:-1])} and {splits[-1]} are"
                 " together in it; .npz keeps them, or take one with --split",
-                file=sys.stderr,
             )
         say_written(self.path, seed)
 
@@ -181,7 +180,7 @@ class Output:
             strokes, colors = picture.counts
             of = f" in {colors} colours" if colors > 1 else ""
             travel = f"{picture.travel_mm:.0f} mm of pen-up travel"
-            print(f"{strokes} strokes{of}, {travel}", file=sys.stderr)
+            say(f"{strokes} strokes{of}, {travel}")
         say_written(self.path, seed)
 
 
@@ -288,7 +287,7 @@ def each_written(
             sketch = replace(sketch, label=sketch.label or Path(folder).absolute().name)
         sketch.save(Path(folder) / f"{EACH_NAME}{count - 1:03}{ending}", seconds=seconds)
         yield thing
-    print(f"wrote {count} drawings to {folder}", file=sys.stderr)
+    say(f"wrote {count} drawings to {folder}")
 
 
 @contextmanager
@@ -317,7 +316,7 @@ def say_notes(inputs: Iterable[Input]) -> None:
     """Say what was done to the inputs to make them fit."""
     for one in inputs:
         for note in one.notes:
-            print(note, file=sys.stderr)
+            say(note)
 
 
 def say_written(output: str, seed: int | None = None) -> None:
@@ -326,4 +325,4 @@ def say_written(output: str, seed: int | None = None) -> None:
     if seed is not None:
         said.append(f"seed {seed}")
     if said:
-        print(", ".join(said), file=sys.stderr)
+        say(", ".join(said))

@@ -25,6 +25,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.seeds import INPUT_STREAM, generator
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import AnyArray
+from sketchrnn.words import choices
 
 IntArray = npt.NDArray[np.int64]
 
@@ -196,7 +197,7 @@ class Dataset:
     def split(self, name: str) -> Drawings:
         """The split of that name. Raises SketchRNNError naming the known ones."""
         if name not in SPLITS:
-            raise SketchRNNError(f"there is no split {name!r}; choose one of {', '.join(SPLITS)}")
+            raise SketchRNNError(f"there is no split {name!r}; {choices(name, SPLITS)}")
         drawings: Drawings = getattr(self, name)
         return drawings
 

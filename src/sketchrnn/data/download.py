@@ -5,13 +5,12 @@ The drawings are Google's, CC BY 4.0: https://github.com/googlecreativelab/quick
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -24,7 +23,8 @@ from sketchrnn.data.transfer import (
     UnreachableError,
     connections,
 )
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, printable
+from sketchrnn.words import choices, did_you_mean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,7 +76,7 @@ def download(
             arrived stays in FILE.part for the next call, unless it cannot be trusted.
     """
     if kind not in KINDS:
-        raise SketchRNNError(f"unknown kind of file {kind!r}; choose one of {', '.join(KINDS)}")
+        raise SketchRNNError(f"unknown kind of file {kind!r}; {choices(kind, KINDS)}")
     if not names:
         raise SketchRNNError("no class names; name at least one, for example cat")
     for name in names:
@@ -116,15 +116,6 @@ def quickdraw_classes() -> tuple[str, ...]:
     return tuple(path.read_text("utf-8").splitlines())
 
 
-def closest_classes(name: str) -> list[str]:
-    """Up to three QuickDraw classes whose names resemble `name`, the closest first."""
-    plain = {known.lower().removeprefix("the "): known for known in quickdraw_classes()}
-    wanted = name.lower().replace("_", " ").removeprefix("the ")
-    if wanted in plain:
-        return [plain[wanted]]
-    return [plain[match] for match in difflib.get_close_matches(wanted, plain, n=3, cutoff=0.65)]
-
-
 @contextmanager
 def progress_display(
     console: Console | None = None,
@@ -147,7 +138,9 @@ def progress_display(
         disable=not console.is_terminal,
     )
     tasks: dict[Path, TaskID] = {}
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+
+    def say(text: str) -> None:
+        console.print(printable(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def show(event: TransferProgress) -> None:
         name, total, received = event.path.name, event.total, event.received
@@ -170,13 +163,10 @@ def progress_display(
 def _no_such_class(name: str) -> str:
     if name in quickdraw_classes():
         return f"the server has no file for the class {name!r}"
-    close = closest_classes(name)
-    if close:
-        return f"there is no class {name!r}; did you mean {' or '.join(map(repr, close))}?"
-    return (
-        f"there is no class {name!r}; the names are in categories.txt of"
-        " https://github.com/googlecreativelab/quickdraw-dataset"
+    listed = (
+        "the names are in categories.txt of https://github.com/googlecreativelab/quickdraw-dataset"
     )
+    return f"there is no class {name!r}; {did_you_mean(name, quickdraw_classes()) or listed}"
 
 
 def _checked_base_url(url: str) -> str:

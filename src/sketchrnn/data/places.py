@@ -18,11 +18,14 @@ import numpy.typing as npt
 
 from sketchrnn import registry
 from sketchrnn.data.dataset import SPLITS, Dataset
+from sketchrnn.data.formats import kind_of
 from sketchrnn.data.formats.json_drawings import parse
 from sketchrnn.data.formats.records import Given
-from sketchrnn.data.sources import DOODLES, read_source
+from sketchrnn.data.sources import doodles_source, read_source
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import need_file
 from sketchrnn.sketch import Sketch
+from sketchrnn.words import choices
 
 STANDARD_INPUT = "-"
 PIXELS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf")
@@ -58,12 +61,14 @@ def _read(spec: str, places: _Places) -> Given:
         return parse(sys.stdin.buffer.read(registry.DRAWING_LIMIT_BYTES + 1), "standard input")
     path = Path(spec)
     if is_data(spec):
-        if not path.exists() and ":" not in spec and spec != DOODLES:
-            raise SketchRNNError(f"{spec}: there is no such file")
+        if doodles_source(spec) is None:
+            need_file(path, f"name a drawing in it, or {spec}#0, the first of them")
         if path.suffix.lower() in PIXELS:
             raise SketchRNNError(
                 f"{spec}: has pixels, or pages, and a drawing has strokes; give an .svg or a .json"
             )
+        if doodles_source(spec) is None:
+            kind_of(path)  # text, an empty file
         raise SketchRNNError(
             f"{spec}: is a data file; say which of its drawings, as {spec}#0 or {spec}#typical, or"
             " #[SPLIT/][CLASS/]INDEX"
@@ -93,8 +98,8 @@ class _Places:
         class_name = "/".join(before)
         if class_name and class_name not in dataset.classes:
             raise SketchRNNError(
-                f"{spec}: there is no split and no class {class_name!r}; the classes are"
-                f" {', '.join(dataset.classes[:10])}"
+                f"{spec}: there is no split and no class {class_name!r};"
+                f" {choices(class_name, [*dataset.classes, *SPLITS])}"
             )
         match = _WHICH.fullmatch(which)
         if match is None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from sketchrnn.errors import printable
+
 _NOUN_END = re.compile(r"(?= without | to | of | that |$)")
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns that line up: the first to the left, the others to the right, integers as 1,234."""
-    texts = [[f"{one:,}" if isinstance(one, int) else str(one) for one in row] for row in rows]
+    texts = [
+        [f"{one:,}" if isinstance(one, int) else printable(str(one)) for one in row] for row in rows
+    ]
     cells = [header, *texts]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle, islice, pairwise, zip_longest
@@ -31,6 +30,7 @@ from sketchrnn.training.evaluate import evaluate
 from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import need_validation
 from sketchrnn.training.session import train
+from sketchrnn.words import say
 
 MAX_POINTS = 100  # longer drawings are left out, so that a few minutes are enough
 # Three minutes are too short to overfit: no dropout, little augmentation, small batches, a rate
@@ -75,7 +75,7 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
     run, page = folder / "run", folder / "index.html"
     _clear(run)
 
-    _say("drawing with the models that come with sketchrnn ...")
+    say("drawing with the models that come with sketchrnn ...")
     from_starters = _starter_sections(folder, seed)
     _write(
         page,
@@ -83,10 +83,10 @@ def demo(data: list[str], folder: Path, *, minutes: float, seed: int) -> Path:
         f" {minutes:g} minutes, what a model draws that learns on this machine now.",
         from_starters,
     )
-    _say(f"the first pictures are in {page}; look at them while the next model learns")
+    say(f"the first pictures are in {page}; look at them while the next model learns")
 
     end = train(dataset, run, preset="laptop", max_minutes=minutes, seed=seed, **NUMBERS)
-    _say("drawing ...")
+    say("drawing ...")
     sections = _sections(dataset, load(run), run, " ".join(sources), left_out, seed)
     names = ", ".join(name.replace("_", " ") for name in dataset.classes)
     _write(
@@ -260,7 +260,3 @@ def _clear(run: Path) -> None:
             raise SketchRNNError(f"{run}: exists and is not the run of a demo; move it away")
         shutil.rmtree(run)
     write_text(marker, "The folder run/ is made anew by each `sketchrnn demo`.\n")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -16,7 +16,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.memory import POINT_BYTES, check_room
 from sketchrnn.model.config import ModelConfig
-from sketchrnn.runs import DataFacts
+from sketchrnn.runs import DataFacts, able_starters
 from sketchrnn.seeds import PRIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
 
@@ -245,7 +245,8 @@ class Drawer(ABC):
         if not self.conditional:
             raise SketchRNNError(
                 f"{self.name} is a decoder-only model: it has no encoder and no z, so {what} is not"
-                " possible; use generate, or train without --unconditional"
+                f" possible; use generate, train without --unconditional, or take a starter that"
+                f" can: {able_starters()}"
             )
 
     def _latents(

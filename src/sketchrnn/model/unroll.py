@@ -21,6 +21,7 @@ from sketchrnn.model.backends.plain import Answer, Dropout, Engine, Plain, Run
 from sketchrnn.model.backends.triton.engine import Triton
 from sketchrnn.model.cells import Cell, State
 from sketchrnn.model.config import BACKEND_NAMES, BackendName
+from sketchrnn.words import choices
 
 # A new backend is one file and its line here, and its name in `config.BackendName`.
 ENGINES: dict[str, Engine] = {
@@ -47,7 +48,7 @@ class Backend:
     def __post_init__(self) -> None:
         if self.name not in BACKEND_NAMES:
             raise SketchRNNError(
-                f"unknown backend {self.name!r}: choose one of {', '.join(BACKEND_NAMES)}"
+                f"unknown backend {self.name!r}: {choices(self.name, BACKEND_NAMES)}"
             )
 
     def chosen(self, x: Tensor, cell: Cell | None = None) -> Backend:

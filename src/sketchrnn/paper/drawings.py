@@ -15,8 +15,8 @@ from sketchrnn.data.places import is_data
 from sketchrnn.data.sources import doodles_source, read_source
 from sketchrnn.drawing.inputs import TYPICAL_AMONG, fitted, fitted_part, read_given
 from sketchrnn.errors import SketchRNNError
-from sketchrnn.paper.trials import say
 from sketchrnn.sketch import Polyline, Sketch
+from sketchrnn.words import say
 
 PART = 0.4  # of the points of a drawing, that figure 7 leaves
 APART = 5  # ranks between two typical drawings of a figure, at most: the most typical look alike

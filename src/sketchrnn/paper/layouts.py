@@ -30,10 +30,10 @@ from sketchrnn.figures.colors import along
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.paper.drawings import WISHES, figure_inputs
 from sketchrnn.paper.panels import Panels
-from sketchrnn.paper.trials import say
 from sketchrnn.seeds import choose_seed
 from sketchrnn.sketch import Sketch
 from sketchrnn.training.config import TrainingConfig
+from sketchrnn.words import say
 
 COLD, WARM = "#1670d6", "#d3111f"  # low and high temperatures, as in the paper
 GRID = 7  # rows and columns of our grids; the paper does not say how many it has

@@ -40,9 +40,9 @@ from sketchrnn.paper.trials import (
     markdown_table,
     read_result,
     run_experiment,
-    say,
 )
 from sketchrnn.runs import read_config
+from sketchrnn.words import say
 
 MARKDOWN, CSV = "table1.md", "table1.csv"
 DATA_ENDINGS = (".npz", ".sketches", ".ndjson", ".ndjson.gz")

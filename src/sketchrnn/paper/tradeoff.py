@@ -15,8 +15,9 @@ from sketchrnn.figures.png import svg_to_png
 from sketchrnn.files import write_bytes, write_text
 from sketchrnn.paper.printed import COLUMNS, DECODER_ONLY, W_KL_COLUMNS
 from sketchrnn.paper.table1 import Results, column_title, read_results, trials_of
-from sketchrnn.paper.trials import TrialResult, say
+from sketchrnn.paper.trials import TrialResult
 from sketchrnn.training.logs import read_log
+from sketchrnn.words import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ from sketchrnn.training.logs import read_log
 from sketchrnn.training.loop import STOPPED, need_validation, train
 from sketchrnn.training.session import fitting
 from sketchrnn.training.terminal import StopSignals, TrainingProgress
+from sketchrnn.words import say, show_text
 
 RUNS, TEST = "runs", "test.json"
 NONE = "–"  # a number that does not exist, or not yet
@@ -159,7 +159,7 @@ def run_experiment(experiment: Experiment, arguments: argparse.Namespace) -> boo
             write_text(trial.run / TEST, json.dumps(summary, indent=2) + "\n")
             experiment.write()
             left.pop(0)
-    print(experiment.write(), end="")
+    show_text(experiment.write())
     if left:
         say("stopped before the end; the same command goes on with what is left")
     return not left
@@ -234,8 +234,3 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]], left
     """A table whose first `left` columns stand to the left, the others to the right."""
     rule = ["---"] * left + ["---:"] * (len(header) - left)
     return "".join(f"| {' | '.join(map(str, row))} |\n" for row in (header, rule, *rows))
-
-
-def say(line: str) -> None:
-    """Tell the person who waits."""
-    print(line, file=sys.stderr)

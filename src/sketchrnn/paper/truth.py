@@ -33,9 +33,10 @@ from sketchrnn.memory import check_room
 from sketchrnn.paper.drawings import beginning
 from sketchrnn.paper.layouts import labels_of
 from sketchrnn.paper.reader import ANIMALS, RANGES_OF, Examined, Reader, examine, get_reader
-from sketchrnn.paper.trials import markdown_table, say
+from sketchrnn.paper.trials import markdown_table
 from sketchrnn.seeds import choose_seed
 from sketchrnn.sketch import Sketch
+from sketchrnn.words import say, show_text
 
 STEPS = 10  # T: drawings along an interpolation, both ends included
 TEMPERATURE = 0.1
@@ -144,7 +145,7 @@ def run(arguments: argparse.Namespace) -> bool:
     report = truth(named, out=out, seed=seed, cases=arguments.cases)
     write_text(out / MARKDOWN, report.to_markdown())
     report.sheet().save(out / SHEET)
-    print(report.to_markdown(), end="")
+    show_text(report.to_markdown())
     say(f"wrote {out / MARKDOWN} and {out / SHEET}")
     return True
 

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from jinja2 import Environment, StrictUndefined
 
 from sketchrnn.drawing.base import Drawer
+from sketchrnn.errors import printable
 
 TEMPLATE = Path(__file__).with_name("card_template.md")  # with the front matter that the hub reads
 
@@ -79,5 +80,5 @@ def model_card(
 
 def _plain(text: str) -> str:
     """Text on one line, its marks of Markdown and HTML shown as they are."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return "".join(f"\\{mark}" if mark in "\\`*_[]<>|#!" else mark for mark in line)

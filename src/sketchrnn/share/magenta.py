@@ -28,7 +28,7 @@ from sketchrnn.devices import choose_device
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.stepping import network_with
 from sketchrnn.errors import SketchRNNError, naming
-from sketchrnn.files import replaced_by, write_text
+from sketchrnn.files import need_file, replaced_by, write_text
 from sketchrnn.model.config import PARAMETERS, PEN_STATES, POINT, ModelConfig
 from sketchrnn.runs import DataFacts, RunConfig
 
@@ -248,6 +248,7 @@ def read_published(
         SketchRNNError: no such file, or not of that format; says where.
     """
     target = Path(path)
+    need_file(target)
     with naming(str(path)):
         match _document(target):
             case [dict() as info, list() as shapes, list() as blobs] if len(shapes) == len(blobs):
@@ -284,8 +285,6 @@ def read_published(
 
 def _document(path: Path) -> Any:
     """The JSON of a file of published weights, small enough and of few parts."""
-    if not path.is_file():
-        raise SketchRNNError("there is no such file")
     if path.stat().st_size > FILE_LIMIT_BYTES:
         raise SketchRNNError(
             "too large for a file of published weights, which has at most"

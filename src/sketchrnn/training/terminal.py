@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from types import FrameType
 from typing import Any
 
+from sketchrnn.errors import printable
 from sketchrnn.training.config import TrainingConfig
 from sketchrnn.training.logs import Record
+from sketchrnn.words import say
 
 
 class StopSignals:
@@ -44,7 +45,7 @@ class StopSignals:
         if not self.patient or (self._wanted and number == signal.SIGINT):
             raise KeyboardInterrupt
         self._wanted = True
-        print("stopping after this step; the run is being saved", file=sys.stderr)
+        say("stopping after this step; the run is being saved")
 
 
 class TrainingProgress:
@@ -86,7 +87,7 @@ class TrainingProgress:
     def show(self, record: Record) -> None:
         """Show one record of `training.loop.train`."""
         if record["kind"] != "train":
-            self.console.print(_line(record))
+            self.console.print(printable(_line(record)))
             return
         if not self.explained:
             self.explained = True

@@ -8,6 +8,7 @@ import json
 from sketchrnn.bench.settings import BenchSettings
 from sketchrnn.cli.flags import add_fields, given_fields
 from sketchrnn.model.config import CELL_NAMES
+from sketchrnn.words import show_text
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,5 +53,5 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.bench.run import bench
 
     result = bench(arguments.what, settings)
-    print(json.dumps(result, indent=2) + "\n" if arguments.json else to_text(result), end="")
+    show_text(json.dumps(result, indent=2) + "\n" if arguments.json else to_text(result))
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from sketchrnn.cli.options import OUTPUT_HELP, add_columns, add_page_options, ch
 from sketchrnn.cli.output import Output
 from sketchrnn.cli.written import add_output, file_name
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.words import say
 
 if TYPE_CHECKING:
     from sketchrnn.data.gather import Found
@@ -84,12 +84,11 @@ def _read(arguments: argparse.Namespace) -> Iterator[Found]:
     singles = iter(read_given([spec for spec, many in pairs if not many]))
     for spec, many in pairs:
         if many:
-            drawings = gather(spec, arguments.split, lambda line: print(line, file=sys.stderr))
-            yield from islice(drawings, arguments.n)
+            yield from islice(gather(spec, arguments.split, say), arguments.n)
             continue
         given = next(singles)
         if given.note:
-            print(f"{given.name}: {given.note}", file=sys.stderr)
+            say(f"{given.name}: {given.note}")
         yield single(spec, given)
 
 

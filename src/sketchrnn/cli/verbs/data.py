@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING
 from sketchrnn.cli.flags import add_fields, given_fields
 from sketchrnn.cli.written import add_force, add_output, claims_of, folder_name
 from sketchrnn.data.prepare_config import GROUPS, KEPT, PrepareConfig
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, printable
+from sketchrnn.words import say, show, show_text
 
 if TYPE_CHECKING:
     from sketchrnn.data.formats.records import Skipped
@@ -115,20 +115,20 @@ def _prepare(arguments: argparse.Namespace) -> None:
     claims_of(arguments).file(arguments.output)
     _check_sheet(arguments, arguments.sheet)
     report = _prepared(arguments, arguments.output)
-    print(report.to_text(), end="")
-    print(f"wrote {arguments.output}")
+    show_text(report.to_text())
+    show(f"wrote {arguments.output}")
     if not len(report.dataset.valid):
-        print(
+        say(
             "there are no drawings to validate with, which a training needs: give --valid 1, or 4",
-            file=sys.stderr,
         )
     if arguments.sheet:
-        print(_save_changes(report, arguments.sheet))
+        show(_save_changes(report, arguments.sheet))
 
 
 def _prepared(arguments: argparse.Namespace, output: Path | None) -> Report:
     """What `prepare` makes of the sources; it shows how many it has read, and names the skipped."""
     from rich.console import Console
+    from rich.text import Text
 
     from sketchrnn.data.prepare import prepare
 
@@ -145,22 +145,24 @@ def _prepared(arguments: argparse.Namespace, output: Path | None) -> Report:
         score = partial(badness, load(by))
     skipped = 0
 
-    def show(source: str, count: int) -> None:
+    def update(source: str, count: int) -> None:
         if count % SHOWN_EVERY == 0:
-            status.update(f"{source}: {count:,} drawings read")
+            status.update(Text(printable(f"{source}: {count:,} drawings read")))
 
     def name(one: Skipped) -> None:
         nonlocal skipped
         skipped += 1
         if skipped <= SKIPPED_NAMED:
-            print(one, file=sys.stderr)
+            say(one)
 
     try:
         with Console(stderr=True).status("reading") as status:  # seen on a terminal only
-            return prepare(arguments.sources, output, config, score=score, progress=show, skip=name)
+            return prepare(
+                arguments.sources, output, config, score=score, progress=update, skip=name
+            )
     finally:
         if skipped > SKIPPED_NAMED:
-            print(f"and {skipped - SKIPPED_NAMED:,} more", file=sys.stderr)
+            say(f"and {skipped - SKIPPED_NAMED:,} more")
 
 
 def _check_sheet(arguments: argparse.Namespace, path: Path | None) -> None:
@@ -213,20 +215,22 @@ def _inspect(arguments: argparse.Namespace) -> None:
         written = f"wrote {svg}"
     if arguments.json:
         done = [one.to_json() for one in effects if one]
-        print(json.dumps(summary.to_json() | ({"effects": done} if done else {}), indent=2))
+        document = summary.to_json() | ({"effects": done} if done else {})
+        show_text(json.dumps(document, indent=2) + "\n")
         return
-    print(summary.to_text(), end="")
+    show_text(summary.to_text())
     for one in filter(None, effects):
-        print(f"\nwhat was done to them\n{one.to_text()}", end="")
+        show_text(f"\nwhat was done to them\n{one.to_text()}")
     if written:
-        print(f"\n{written}")
+        show("")
+        show(written)
 
 
 def _download(arguments: argparse.Namespace) -> None:
     from sketchrnn.data.download import download, progress_display
 
-    with progress_display() as show:
+    with progress_display() as progress:
         names, kind, folder = arguments.names, arguments.kind, arguments.output
-        paths = download(names, kind, folder, anew=arguments.force, progress=show)
+        paths = download(names, kind, folder, anew=arguments.force, progress=progress)
     for path in paths:
-        print(path)
+        show(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sketchrnn.cli.written import add_output, claims_of, folder_name
+from sketchrnn.words import show
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,5 +39,5 @@ def run(arguments: argparse.Namespace) -> int:
     page = demo(
         list(arguments.data), arguments.output, minutes=arguments.minutes, seed=arguments.seed
     )
-    print(f"open {page}")
+    show(f"open {page}")
     return 0

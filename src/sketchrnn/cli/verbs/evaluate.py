@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from sketchrnn.cli.options import add_which
+from sketchrnn.words import say, show, show_text
 
 NAMES = {
     "L_R": "over all N_max steps (the paper's convention)",
@@ -57,17 +57,17 @@ def run(arguments: argparse.Namespace) -> int:
         said = f"left out: {left_out} {split} drawings with more than N_max = {model.N_max} points"
         warnings = [said, *warnings]
     for warning in warnings:
-        print(warning, file=sys.stderr)
+        say(warning)
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        show_text(json.dumps(found, indent=2) + "\n")
         return 0
     epsilon = "unknown" if found["epsilon"] is None else f"{found['epsilon']:g} px"
-    print(
+    show(
         f"{found['n']} {split} drawings; N_max {found['N_max']}, mean length"
         f" {found['mean_length']:.1f}, scale {found['scale']:.4g}, epsilon {epsilon}"
     )
     for name, meaning in NAMES.items():
         if (value := found[name]) is not None:
-            print(f"{name:17}{value['mean']:10.4f} ± {value['stderr']:.4f}   {meaning}")
-    print("L_R is a negative log density: it may be negative, and lower is better.")
+            show(f"{name:17}{value['mean']:10.4f} ± {value['stderr']:.4f}   {meaning}")
+    show("L_R is a negative log density: it may be negative, and lower is better.")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sketchrnn.cli.output import STANDARD_OUTPUT, check_output
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.words import show
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,5 +46,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
     write_together(folder, missing)
     names = list(dict.fromkeys(name.split("/")[0] for name in drawn))
-    print(f"wrote {len(missing)} of {len(drawn)} drawings to {folder}: {', '.join(names)}")
+    show(f"wrote {len(missing)} of {len(drawn)} drawings to {folder}: {', '.join(names)}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 
 from sketchrnn.cli.options import MODEL_HELP, add_which
 from sketchrnn.cli.written import add_output, claims_of, folder_name
+from sketchrnn.words import show
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -60,12 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
 
         moved = export_published(model, output, name=arguments.name, clip=arguments.clip)
         if moved:
-            print(f"moved to the format's bound of 10: {moved}")
+            show(f"moved to the format's bound of 10: {moved}")
         written = [output]
     else:
         from sketchrnn.share.onnx_export import export_onnx
 
         written = export_onnx(model, output)
     for path in written:
-        print(f"wrote {path}")
+        show(f"wrote {path}")
     return 0

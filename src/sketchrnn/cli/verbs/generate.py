@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from sketchrnn.cli import options
 from sketchrnn.cli.output import STANDARD_OUTPUT, showing
 from sketchrnn.cli.task import Task
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.words import say, show
 
 if TYPE_CHECKING:
     from sketchrnn.drawing.base import Drawer
@@ -96,9 +96,9 @@ def _stream(arguments: argparse.Namespace) -> int:
     temperature = options.one_temperature(arguments)
     n, seed = check_count(arguments.n), choose_seed(arguments.seed)
     model = load_live(arguments.model, which=arguments.which)
-    print(f"seed {seed}", file=sys.stderr)
+    say(f"seed {seed}")
     for number in range(n):
         for x, y, pen in model.stream(temperature=temperature, seed=seed, number=number):
             place = {"x": round(x, DECIMALS), "y": round(y, DECIMALS)}
-            print(json.dumps({"drawing": number, **place, "pen": pen}), flush=True)
+            show(json.dumps({"drawing": number, **place, "pen": pen}))
     return 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from sketchrnn.cli.written import add_output, claims_of, folder_name
+from sketchrnn.words import show
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     size = "its drawings were too long to measure their size"
     if model.facts.size is not None:
         size = f"drawings of about {model.facts.size:.0f} px"
-    print(
+    show(
         f"{model.name}: {kind}, N_max {model.N_max}, {model.config.decoder_size} units,"
         f" scale {model.facts.scale:.4g} px, {size}"
     )
-    print(f"wrote {arguments.output}")
+    show(f"wrote {arguments.output}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 
 from sketchrnn.cli import options
 from sketchrnn.cli.output import STANDARD_OUTPUT, Output, say_notes
+from sketchrnn.words import show_text
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             ]
             for given, one in zip(inputs, found, strict=True)
         ]
-        print(text_table([*header, "strokes, nats a point"], rows), end="")
+        show_text(text_table([*header, "strokes, nats a point"], rows))
     sketches = [one.given.sketch for one in inputs]
     output.write_sheet(likelihood_sheet(sketches, found, output.columns(len(sketches))))
     return 0

@@ -7,6 +7,7 @@ import argparse
 from sketchrnn.cli.options import OUTPUT_HELP, add_columns
 from sketchrnn.cli.output import STANDARD_OUTPUT, Output
 from sketchrnn.cli.written import add_output
+from sketchrnn.words import show_text
 
 SHOWN = 8
 
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.share.starters import starter, starters
 
     if arguments.name is not None:
-        print(starter(arguments.name).card, end="")
+        show_text(starter(arguments.name).card)
         return 0
     output = Output(arguments)
     temperature, seed = check_temperature(arguments.temperature), choose_seed(arguments.seed)
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             for one in every
         ]
         header = ["name", "draws", "z", "training drawings", "test L_R", "MB"]
-        print(text_table(header, rows), end="")
+        show_text(text_table(header, rows))
     names = [one.name for one in every]
     output.write_sheet(labelled_sheet(names, drawn, columns=arguments.columns), seed)
     return 0

@@ -106,7 +106,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="make the paper's tables and figures anew",
         description="Make the tables and figures of the paper anew, from drawings and models.",
     )
-    verbs = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    verbs = parser.add_subparsers(dest="what", metavar="EXPERIMENT", required=True)
     table_1 = verbs.add_parser(
         "table1",
         help="the losses of four models a data set, beside the paper's",

@@ -18,6 +18,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.sketch import Sketch
 from sketchrnn.strokes import EPSILON_PX
 from sketchrnn.version import __version__
+from sketchrnn.words import choices
 
 __all__ = ["FACTORS", "KINDS", "Doodle", "doodle", "doodles", "doodles_dataset"]
 
@@ -115,4 +116,4 @@ def _check(count: int, seed: int, kinds: Sequence[str]) -> None:
         raise SketchRNNError(f"name each kind once, and at least one of {', '.join(KINDS)}")
     for kind in kinds:
         if kind not in KINDS:
-            raise SketchRNNError(f"unknown kind {kind!r}; the kinds are {', '.join(KINDS)}")
+            raise SketchRNNError(f"unknown kind {kind!r}; {choices(kind, KINDS)}")

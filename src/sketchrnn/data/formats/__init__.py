@@ -5,8 +5,10 @@ Which module is of which format says `sketchrnn.registry`.
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sketchrnn.data.formats import folder, memory
 from sketchrnn.data.formats.records import Given, Record, Skipped
 from sketchrnn.data.names import normal_name
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.files import need_file
 
 BIN_PREFIX = "full_binary_"  # of QuickDraw's names, as a browser saves them
 READABLE = (
@@ -33,8 +36,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     target = Path(path)
     if target.is_dir():
         return "folder"
-    if not target.is_file():
-        raise SketchRNNError(f"{target}: there is no such file")
+    need_file(target)
     with target.open("rb") as file:
         head = file.read(64)
     if not head:
@@ -52,7 +54,16 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         return "sketches"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "svg"
-    raise SketchRNNError(f"{target}: is in no known format; expected {READABLE}")
+    kind = "is text, and no drawing" if _is_text(head) else "is in no known format"
+    raise SketchRNNError(f"{target}: {kind}; expected {READABLE}")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether a file that begins so is for people to read; a letter may be cut at the end."""
+    text = codecs.getincrementaldecoder("utf-8")()
+    with suppress(UnicodeDecodeError):
+        return all(sign.isprintable() or sign.isspace() for sign in text.decode(head))
+    return False
 
 
 def records(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.runs import STARTERS, starter_names
+from sketchrnn.words import choices
 
 ABOUT, CARD, SHEET = "about.json", "card.md", "sheet.svg"
 
@@ -43,7 +44,7 @@ def starter(name: str) -> Starter:
     """The starter of that name. Raises SketchRNNError, naming those that there are."""
     names = starter_names()
     if name not in names:
-        raise SketchRNNError(f"{name}: no such starter model; there are {', '.join(names)}")
+        raise SketchRNNError(f"{name}: no such starter model; {choices(name, names)}")
     path = STARTERS / name
     return Starter(name, path, json.loads((path / ABOUT).read_text("utf-8")))
 
