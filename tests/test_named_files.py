@@ -58,9 +58,7 @@ def test_a_file_without_the_split_that_is_asked_for(
 ) -> None:
     path = folder / f"untested.{ending}"
     assert shell("evaluate", folder / "run", path) == 2
-    assert shell.err == (
-        f"sketchrnn: error: {path}: there are no test drawings; there are train and valid\n"
-    )
+    assert shell.err == f"sketchrnn: error: {path}: test has no drawings, only train and valid\n"
     path = folder / f"unvalidated.{ending}"
     assert shell("train", path, "-o", tmp_path / "run", *TINY) == 2
     assert shell.err.splitlines()[-1] == (

@@ -257,10 +257,8 @@ def _readable(dataset: Dataset, split: str, N_max: int) -> tuple[Drawings, int]:
     """The drawings of at most N_max points, and how many are left out. Raises for none at all."""
     every = dataset.split(split)
     if not len(every):
-        others = [name for name, drawings in dataset.splits.items() if len(drawings)]
-        raise SketchRNNError(
-            f"{dataset.where}: there are no {split} drawings; there are {' and '.join(others)}"
-        )
+        others = " and ".join(name for name, some in dataset.splits.items() if len(some))
+        raise SketchRNNError(f"{dataset.where}: {split} has no drawings, only {others}")
     drawings = every.select(every.lengths <= N_max)
     if not len(drawings):
         raise SketchRNNError(f"{dataset.where}: {split} has no drawings of at most {N_max} points")
