@@ -108,7 +108,9 @@ def test_a_full_device_is_an_os_error() -> None:
         write_bytes("/dev/full", b"drawing")
 
 
-@pytest.mark.parametrize("name", ["last.safetensors", "config.json", ".hidden.x", "plain", "a.b.c"])
+@pytest.mark.parametrize(
+    "name", ["last.safetensors", "config.json", ".hidden.x", "plain", "a.b.c", "a.sketches"]
+)
 def test_a_temporary_name_tells_of_its_file(tmp_path: Path, name: str) -> None:
     for _ in range(20):  # their middle is random
         with replacing(tmp_path / name) as temporary:

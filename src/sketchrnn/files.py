@@ -22,7 +22,7 @@ else:
     import fcntl
 
 # what `replacing` names its temporary files: tempfile's eight characters between name and ending
-_TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}(?P<suffix>\.[^.]+)?")
+_TEMPORARY = re.compile(r"\.(?P<target>.+?)\.[a-z0-9_]{8}(?P<suffix>\.[^.]+)?")
 
 
 def replaced_by(name: str) -> str | None:
@@ -49,20 +49,41 @@ def need_file(path: str | os.PathLike[str], instead: str = "name a file in it") 
 
 
 @contextmanager
+def naming_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An OSError of the block names `path`, not a temporary file for it; of a full disk as well."""
+    names = {Path(path).name, Path(os.path.realpath(path)).name}
+    try:
+        yield
+    except OSError as error:
+        for name in (error.filename, error.filename2):
+            if isinstance(name, str | os.PathLike) and replaced_by(Path(name).name) in names:
+                error.filename, error.filename2 = str(path), None
+                break
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
     If the block raises, the temporary file is removed and `path` stays as it was. The content is on
     disk before the rename, so a power cut leaves either the old file or the new one. A symbolic
     link stays one: the file that it points to is replaced. A device or pipe is written to. Raises
-    OSError where the file cannot be written (a folder, no permission, disk full).
+    OSError, naming `path`, where the file cannot be written (a folder, no permission, disk full).
     """
-    target = Path(path)
+    with naming_file(path), _replacing(Path(path)) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if target.exists() and not target.is_file():
         with tempfile.TemporaryDirectory() as folder:
-            temporary = Path(folder) / f"content{target.suffix}"
+            temporary = Path(folder) / f".{target.name}.{'_' * 8}{target.suffix}"
             yield temporary
             with temporary.open("rb") as content, target.open("wb") as device:
                 shutil.copyfileobj(content, device)

@@ -182,6 +182,7 @@ class Dataset:
         provenance: one line a source.
         factor_names: names of the columns of `Drawings.factors`; empty where there are none.
         stored_scale: the scale as the data file states it, so that it need not be computed again.
+        source: the file or folder that it was read from, as it was named.
     """
 
     train: Drawings
@@ -193,6 +194,12 @@ class Dataset:
     name: str = "drawings"
     factor_names: tuple[str, ...] = ()
     stored_scale: float | None = field(default=None, repr=False)
+    source: str = field(default="", repr=False)
+
+    @property
+    def where(self) -> str:
+        """What a message calls it: the file where there is one."""
+        return self.source or self.name
 
     def split(self, name: str) -> Drawings:
         """The split of that name. Raises SketchRNNError naming the known ones."""
@@ -211,7 +218,7 @@ class Dataset:
         drawings = self.split(split)
         if not 0 <= index < len(drawings):
             raise SketchRNNError(
-                f"{self.name}: {split} has {len(drawings)} drawings, there is no number {index}"
+                f"{self.where}: {split} has {len(drawings)} drawings, there is no number {index}"
             )
         label = self.classes[int(drawings.labels[index])]
         return Sketch.from_stroke3(drawings[index], label=label)
@@ -230,13 +237,13 @@ class Dataset:
             if n < 1 or not len(fitting):
                 none = f"has none of at most {N_max} points"
                 problem = f"none were asked for ({n})" if n < 1 else none
-                raise SketchRNNError(f"{self.name}: no {split} drawings to take: {problem}")
+                raise SketchRNNError(f"{self.where}: no {split} drawings to take: {problem}")
             indices = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n].tolist()
         chosen = [self.sketch(split, index) for index in indices]
         for index in indices:
             if lengths[index] > N_max:
                 raise SketchRNNError(
-                    f"{self.name}: {split} drawing {index} has {lengths[index] + 1} points;"
+                    f"{self.where}: {split} drawing {index} has {lengths[index] + 1} points;"
                     f" the model reads at most {N_max + 1}"
                 )
         return chosen
@@ -259,7 +266,9 @@ class Dataset:
         for _, rows in self._training_drawings().chunks():
             spread.add(rows)
         if spread.std == 0:
-            raise SketchRNNError(f"{self.name}: all training offsets are equal, so no scale exists")
+            raise SketchRNNError(
+                f"{self.where}: all training offsets are equal, so no scale exists"
+            )
         return spread.std
 
     @cached_property
@@ -287,7 +296,7 @@ class Dataset:
             return self, dropped
         if not kept["train"].any():
             raise SketchRNNError(
-                f"{self.name}: no training drawing has at most {max_points} points;"
+                f"{self.where}: no training drawing has at most {max_points} points;"
                 f" the shortest has {self._training_drawings().lengths.min()}"
             )
         train, valid, test = (self.split(name).select(mask) for name, mask in kept.items())
@@ -343,11 +352,12 @@ class Dataset:
             provenance=tuple(line for data in datasets for line in data.provenance),
             name="+".join(dict.fromkeys(data.name for data in datasets)),
             factor_names=factor_names,
+            source=", ".join(dict.fromkeys(data.where for data in datasets)),
         )
 
     def _training_drawings(self) -> Drawings:
         if not len(self.train):
-            raise SketchRNNError(f"{self.name}: there are no training drawings")
+            raise SketchRNNError(f"{self.where}: there are no training drawings")
         return self.train
 
 

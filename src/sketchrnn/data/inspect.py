@@ -187,7 +187,7 @@ def preview(dataset: Dataset) -> tuple[list[list[Sketch]], list[str] | None]:
             rows.append(sketches[first : first + PREVIEW_COLUMNS])
             labels.append(name)
     if not rows:
-        raise SketchRNNError(f"{dataset.name}: there are no training drawings")
+        raise SketchRNNError(f"{dataset.where}: there are no training drawings")
     return rows, labels if several else None
 
 

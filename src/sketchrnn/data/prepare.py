@@ -32,6 +32,7 @@ from sketchrnn.data.report import Report
 from sketchrnn.data.sources import DOODLES, doodles_source, read_source
 from sketchrnn.data.spool import Item, Score, Spool
 from sketchrnn.errors import SketchRNNError, printable
+from sketchrnn.files import naming_file
 
 Skip = Callable[[Skipped], None]
 StrPath = str | os.PathLike[str]
@@ -86,7 +87,11 @@ def prepare(
         raise SketchRNNError("to drop what is unlikely, say which model finds it so")
     beside = None if target is None else _existing_folder(target)
     name = "drawings" if target is None else target.stem
-    with tempfile.TemporaryFile(prefix=f".{name}.", dir=beside) as file:
+    label = target or Path(tempfile.gettempdir())  # what a message names where it cannot be written
+    with (
+        naming_file(label),
+        tempfile.TemporaryFile(prefix=f".{label.name}.", suffix=label.suffix, dir=beside) as file,
+    ):
         spool = Spool(file, config)
         report = spool.report
         for group in _grouped([str(source) for source in names]):

@@ -81,7 +81,7 @@ def how_many(
     for count in counts:
         if not 1 <= count <= len(data.train):
             raise SketchRNNError(
-                f"{data.name}: there are {len(data.train):,} training drawings;"
+                f"{data.where}: there are {len(data.train):,} training drawings;"
                 f" a table cannot have a row of {count:,}"
             )
     trials = []

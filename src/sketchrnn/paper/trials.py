@@ -225,7 +225,7 @@ def limited(whole: Dataset, max_points: int | None) -> Dataset:
     need_validation(short)
     if not len(short.test):
         raise SketchRNNError(
-            f"{whole.name}: there are no test drawings; prepare the data with --test"
+            f"{whole.where}: there are no test drawings; prepare the data with --test"
         )
     return short
 

@@ -256,9 +256,12 @@ def _nats_with_z(result: Evaluation, model: Coder) -> Losses:
 def _readable(dataset: Dataset, split: str, N_max: int) -> tuple[Drawings, int]:
     """The drawings of at most N_max points, and how many are left out. Raises for none at all."""
     every = dataset.split(split)
+    if not len(every):
+        others = " and ".join(name for name, some in dataset.splits.items() if len(some))
+        raise SketchRNNError(f"{dataset.where}: {split} has no drawings, only {others}")
     drawings = every.select(every.lengths <= N_max)
     if not len(drawings):
-        raise SketchRNNError(f"{dataset.name}: {split} has no drawings of at most {N_max} points")
+        raise SketchRNNError(f"{dataset.where}: {split} has no drawings of at most {N_max} points")
     return drawings, len(every) - len(drawings)
 
 

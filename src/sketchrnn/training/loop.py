@@ -109,7 +109,7 @@ def need_validation(dataset: Dataset) -> None:
     """Raise SketchRNNError for a data set without validation drawings."""
     if not len(dataset.valid):
         raise SketchRNNError(
-            f"{dataset.name}: there are no validation drawings; prepare the data with --valid"
+            f"{dataset.where}: there are no validation drawings; prepare the data with --valid"
         )
 
 

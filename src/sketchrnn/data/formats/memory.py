@@ -60,4 +60,4 @@ def collect(records: Iterable[Record], where: str, class_name: str) -> Dataset:
     splits = split_numbers(drawings.labels, classes, HELD_OUT_SHARE, HELD_OUT_SHARE, SPLIT_SEED)
     train, valid, test = (drawings.select(np.flatnonzero(splits == part)) for part in range(3))
     epsilon = strokes.EPSILON_PX if raws == {True} else None
-    return Dataset(train, valid, test, classes, epsilon, (last_part,), class_name)
+    return Dataset(train, valid, test, classes, epsilon, (last_part,), class_name, source=where)

@@ -96,7 +96,9 @@ def read(path: str | os.PathLike[str]) -> Dataset:
     # cat of cat.npz, sketchrnn_cat.npz and cat.full.npz
     name = target.name.removesuffix(".npz").removesuffix(".full").removeprefix("sketchrnn_")
     name = normal_name(name)
-    return Dataset(train, valid, test, (name,), provenance=(target.name,), name=name)
+    return Dataset(
+        train, valid, test, (name,), provenance=(target.name,), name=name, source=str(target)
+    )
 
 
 def _read_members(path: Path) -> dict[str, bytearray]:

@@ -140,7 +140,7 @@ def _array_blocks(dataset: Dataset, key: str, dtype: np.dtype[Any]) -> Iterator[
         return
     for chosen, rows in split.chunks():
         begins = bounds_of(split.lengths[chosen])[:-1]
-        check_rows(rows, begins, f"{dataset.name}, {name}", first=chosen.start)
+        check_rows(rows, begins, f"{dataset.where}, {name}", first=chosen.start)
         yield rows.astype(dtype).tobytes()
 
 
@@ -157,7 +157,7 @@ def read(path: str | os.PathLike[str]) -> Dataset:
         train, valid, test = (_read_split(file, target, name, tensors, metadata) for name in SPLITS)
         fields = {name: metadata[name] for name in ("classes", "epsilon", "provenance")}
         fields |= {"factor_names": metadata["factor_names"], "stored_scale": metadata["scale"]}
-        dataset = Dataset(train, valid, test, name=target.stem, **fields)
+        dataset = Dataset(train, valid, test, name=target.stem, source=str(target), **fields)
         if metadata["effects"].copies > len(train):
             raise _damaged("it says that it has more copies than training drawings")
         if not len(train) or dataset.N_max != metadata["N_max"]:
