@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn import registry
 from sketchrnn.cli.flags import flag
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, printable
 from sketchrnn.registry import check_package, ending_of, listed
 from sketchrnn.words import say
 
@@ -220,6 +221,19 @@ def write_each(
             sketch = replace(sketch, label=sketch.label or Path(folder).absolute().name)
         sketch.save(Path(folder) / f"{EACH_NAME}{number:03}{ending}", seconds=seconds)
     say(f"wrote {len(drawn)} drawings to {folder}")
+
+
+@contextmanager
+def status(text: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, and what it is called with, while the block runs: on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console  # slow to load
+    from rich.text import Text
+
+    with Console(stderr=True).status(text) as shown:
+        yield lambda text: shown.update(Text(printable(text)))  # a name is no markup
 
 
 def say_notes(inputs: Iterable[Input]) -> None:

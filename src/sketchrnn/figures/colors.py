@@ -75,13 +75,15 @@ def _six_digits(color: str) -> str:
 
 def _named(word: str) -> str | None:
     """ "#rrggbb" of a name of SVG; None for no such name, or a transparent one."""
-    from svgelements import Color
+    if word == "black":  # the usual one
+        return "#000000"
+    from svgelements import Color  # slow to load
 
     found = Color(word)
     if found.value is None or found.alpha != 255:
         return None
     # what it does not know it takes for black, so black has to be asked for by name
-    return str(found.hex) if found.hex != "#000000" or word == "black" else None
+    return str(found.hex) if found.hex != "#000000" else None
 
 
 def to_oklab(color: str) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn import registry
-from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data
+from sketchrnn.cli.options import OUTPUT_HELP, add_page_options, check_whole_data, use_one_thread
 from sketchrnn.cli.output import Output
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.words import say
@@ -55,6 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read and write."""
+    use_one_thread()
     output, limit = Output(arguments), arguments.n
     for name, value in (("-n", limit), ("--columns", arguments.columns)):
         if value is not None and value < 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli import options
@@ -44,9 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    # Before NumPy is loaded: one thread of its BLAS draws at nearly the pace of two, which wait for
-    # each other at every point, and for whatever else the machine does.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    options.use_one_thread()
     if arguments.stream:
         return _stream(arguments)
     from sketchrnn.drawing.live import load_live
