@@ -86,6 +86,49 @@ def test_help_does_not_wait_for_torch(words: list[str]) -> None:
     assert said.splitlines()[-1] == "False False"
 
 
+HEAVY = {"torch", "matplotlib", "tensorboardX", "resvg_py", "shapely", "svgelements", "ijson"}
+HEAVY |= {"rich", "urllib3", "jinja2", "PIL", "fpdf", "onnx", "huggingface_hub", "scipy"}
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        ("models face", set()),
+        ("models -o b.svg", {"svgelements"}),  # what writes an SVG stands beside what reads it
+        ("generate face -n 1 -o b.svg", {"svgelements"}),
+        ("generate face -n 1 --stream", set()),
+        ("generate nobody", set()),
+        ("convert a.svg -o b.svg", {"svgelements"}),
+        ("convert a.svg -o b.npz", {"svgelements"}),
+        ("convert b.json -o c.json", {"ijson"}),
+        ("convert b.ndjson -o c.npz", set()),
+        ("data inspect b.json", {"ijson"}),
+        ("data prepare a.svg -o c.sketches", {"svgelements", "shapely"}),
+        ("tidy face a.svg --seed -1", set()),
+        ("vary face a.svg --seed -1", set()),
+        ("interpolate face a.svg a.svg -n 1", set()),
+        ("reconstruct face a.svg --temperature -1", set()),
+        ("complete face a.svg -o b.bmp", set()),
+        ("train a.svg -o run --learning-rate -1", set()),
+        ("bench draw --repeats 0", set()),
+    ],
+)
+def test_a_verb_loads_only_what_it_needs(tmp_path: Path, words: str, needed: set[str]) -> None:
+    """Not how long it takes to start, but what would make it long (scripts/start_times.py)."""
+    head = '<svg xmlns="http://www.w3.org/2000/svg">'
+    (tmp_path / "a.svg").write_text(f'{head}<path d="M0 0L9 9L20 5"/></svg>', "utf-8")
+    (tmp_path / "b.json").write_text('[{"strokes": [[[0, 0], [9, 9], [20, 5]]]}]', "utf-8")
+    (tmp_path / "b.ndjson").write_text('{"word": "cat", "drawing": [[[0, 9], [0, 9]]]}\n', "utf-8")
+    said = python(
+        "import os, sys\n"
+        "from sketchrnn.cli import main\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        f"main({words.split()})\n"
+        f"print(*sorted({HEAVY} & set(sys.modules)))"
+    )
+    assert set(said.splitlines()[-1].split()) == needed
+
+
 def test_every_module_has_a_docstring_and_no_star_import() -> None:
     for name, path in MODULES.items():
         tree = ast.parse(path.read_text("utf-8"))

@@ -366,7 +366,7 @@ def test_dataset_of_chosen_kinds_and_empty_splits() -> None:
 @pytest.mark.parametrize(
     ("kind", "fixed", "says"),
     [
-        ("dog", {}, "unknown kind 'dog'; the kinds are cat_head, "),
+        ("dog", {}, "unknown kind 'dog'; choose one of cat_head, "),
         ("face", {"nose": 1}, "unknown factor 'nose'; the factors are body, "),
         ("face", {"hair": 8}, "face: hair must be 0 to 7 in steps of 1, got 8"),
         ("face", {"hair": 2.5}, "face: hair must be 0 to 7 in steps of 1, got 2.5"),

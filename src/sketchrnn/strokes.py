@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 
 from sketchrnn.errors import SketchRNNError
 
@@ -157,6 +156,8 @@ def simplify(line: npt.ArrayLike, epsilon: float) -> npt.NDArray[np.float64]:
     if len(points) > PIECE:
         first, rest = simplify(points[:PIECE], epsilon), simplify(points[PIECE - 1 :], epsilon)
         return np.concatenate([first, rest[1:]])
+    import shapely  # not needed by most verbs, and slow to load
+
     simple = shapely.simplify(shapely.linestrings(points), epsilon, preserve_topology=False)
     kept: npt.NDArray[np.float64] = shapely.get_coordinates(simple)
     return kept if len(kept) else points[[0, -1]]  # GEOS drops a line that is all one point

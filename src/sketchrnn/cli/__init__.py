@@ -85,6 +85,8 @@ class Parser(argparse.ArgumentParser):
         try:
             return super()._get_value(action, arg_string)
         except argparse.ArgumentError:
+            if action.type not in (int, float):
+                raise
             kind = "a number" if action.type is float else "a whole number"
             name = "/".join(action.option_strings) or str(action.metavar)
             self.error(f"{name} must be {kind}, got {arg_string!r}")

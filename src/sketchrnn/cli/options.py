@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,15 @@ def add_which(parser: argparse.ArgumentParser) -> None:
     """Add --which."""
     text = "which weights (default best)"
     parser.add_argument("--which", choices=("best", "last"), default="best", help=text)
+
+
+def use_one_thread() -> None:
+    """Let NumPy, where it is not loaded yet, compute in one thread.
+
+    To start more takes longer than light work gains. Two draw at nearly the pace of one, as they
+    wait for each other at every point, and for whatever else the machine does.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def check_temperatures(arguments: argparse.Namespace) -> list[float]:

@@ -15,7 +15,7 @@ from sketchrnn import registry
 from sketchrnn.cli.flags import flag
 from sketchrnn.cli.written import STANDARD_OUTPUT as STANDARD_OUTPUT
 from sketchrnn.cli.written import claims_of, refuse_folder
-from sketchrnn.errors import SketchRNNError
+from sketchrnn.errors import SketchRNNError, printable
 from sketchrnn.memory import MORE_BYTES, POINT_BYTES, RENDERED_BYTES, check_room, room_bytes
 from sketchrnn.registry import check_package, ending_of, listed
 from sketchrnn.words import say
@@ -310,6 +310,19 @@ def showing(model: Drawer, count: int) -> Iterator[None]:
         task = bar.add_task("drawing", total=count)
         model.progress = lambda drawn: bar.advance(task, drawn)
         yield
+
+
+@contextmanager
+def status(text: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, and what it is called with, while the block runs: on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console  # slow to load
+    from rich.text import Text
+
+    with Console(stderr=True).status(text) as shown:
+        yield lambda text: shown.update(Text(printable(text)))  # a name is no markup
 
 
 def say_notes(inputs: Iterable[Input]) -> None:

@@ -50,9 +50,12 @@ def hex_color(color: str) -> str:
 
     What lets the paper shine through is refused as any other text is.
     """
-    from tinycss2.color4 import parse_color
+    word = "#000000" if color == "black" else color.strip().lower()
+    if _HEX.fullmatch(word):
+        return _six_digits(word)
+    from tinycss2.color4 import parse_color  # slow to load
 
-    found = parse_color(color.strip().lower())
+    found = parse_color(word)
     try:
         *parts, alpha = found.to("srgb")
         paints = alpha == 1 and all(part is not None and -1e-9 < part < 1 + 1e-9 for part in parts)

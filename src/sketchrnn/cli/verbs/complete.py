@@ -53,13 +53,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Complete and write."""
+    task = Task(arguments)
     from sketchrnn.data.places import first_part
     from sketchrnn.drawing.base import check_count
-    from sketchrnn.drawing.complete import check_share
+    from sketchrnn.drawing.complete import check_share  # after what needs no PyTorch
     from sketchrnn.drawing.inputs import fitted_part, read_given
     from sketchrnn.drawing.sheets import completion_sheet, temperature_labels
 
-    task = Task(arguments)
     n, seed, z = check_count(arguments.n), task.seed, arguments.z
     if arguments.of_size is not None:
         options.named("--of-size", check_share, arguments.of_size)

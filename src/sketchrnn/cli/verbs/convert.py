@@ -8,7 +8,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn import registry
-from sketchrnn.cli.options import OUTPUT_HELP, add_columns, add_page_options, check_whole_data
+from sketchrnn.cli.options import (
+    OUTPUT_HELP,
+    add_columns,
+    add_page_options,
+    check_whole_data,
+    use_one_thread,
+)
 from sketchrnn.cli.output import Output
 from sketchrnn.cli.written import add_output, file_name
 from sketchrnn.errors import SketchRNNError
@@ -51,6 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read and write."""
+    use_one_thread()
     output, limit = Output(arguments), arguments.n
     if limit is not None and limit < 1:
         raise SketchRNNError(f"-n must be at least 1, got {limit}")

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sketchrnn.cli.flags import add_fields, given_fields
+from sketchrnn.cli.options import use_one_thread
+from sketchrnn.cli.output import status
 from sketchrnn.cli.written import add_force, add_output, claims_of, folder_name
 from sketchrnn.data.prepare_config import GROUPS, KEPT, PrepareConfig
-from sketchrnn.errors import SketchRNNError, printable
+from sketchrnn.errors import SketchRNNError
 from sketchrnn.words import say, show, show_text
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the verb says; returns the exit code."""
+    if not vars(arguments).get("by"):  # with a model PyTorch computes, which may heed it as well
+        use_one_thread()
     verbs = {"prepare": _prepare, "inspect": _inspect, "download": _download}
     verbs[arguments.data_verb](arguments)
     return 0
@@ -127,8 +131,6 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 def _prepared(arguments: argparse.Namespace, output: Path | None) -> Report:
     """What `prepare` makes of the sources; it shows how many it has read, and names the skipped."""
-    from rich.console import Console
-    from rich.text import Text
 
     from sketchrnn.data.prepare import prepare
 
@@ -147,7 +149,7 @@ def _prepared(arguments: argparse.Namespace, output: Path | None) -> Report:
 
     def update(source: str, count: int) -> None:
         if count % SHOWN_EVERY == 0:
-            status.update(Text(printable(f"{source}: {count:,} drawings read")))
+            reading(f"{source}: {count:,} drawings read")
 
     def name(one: Skipped) -> None:
         nonlocal skipped
@@ -156,7 +158,7 @@ def _prepared(arguments: argparse.Namespace, output: Path | None) -> Report:
             say(one)
 
     try:
-        with Console(stderr=True).status("reading") as status:  # seen on a terminal only
+        with status("reading") as reading:
             return prepare(
                 arguments.sources, output, config, score=score, progress=update, skip=name
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -45,9 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    # Before NumPy is loaded: one thread of its BLAS draws at nearly the pace of two, which wait for
-    # each other at every point, and for whatever else the machine does.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    options.use_one_thread()
     if arguments.stream:
         return _stream(arguments)
     from sketchrnn.drawing.base import check_count

@@ -38,9 +38,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    from sketchrnn.drawing.inputs import back_along
-    from sketchrnn.drawing.sheets import interpolation_sheet, temperature_labels
-
     count = len(arguments.drawings)
     if not 2 <= count <= 4:
         raise SketchRNNError(
@@ -52,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     n = arguments.n if arguments.n is not None else STEPS if count == 2 else SIDE
     if n < 2:
         raise SketchRNNError(f"-n must be at least 2, for both ends are counted; got {n}")
+    from sketchrnn.drawing.inputs import back_along  # after what needs no PyTorch
+    from sketchrnn.drawing.sheets import interpolation_sheet, temperature_labels
+
     model, inputs = task.load("interpolation")
     if count > 2:
         return task.grid(model, inputs, n)

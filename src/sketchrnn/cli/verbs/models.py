@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sketchrnn.cli.options import OUTPUT_HELP, add_columns
+from sketchrnn.cli.options import OUTPUT_HELP, add_columns, use_one_thread
 from sketchrnn.cli.output import STANDARD_OUTPUT, Output
 from sketchrnn.cli.written import add_output
 from sketchrnn.words import show_text
@@ -33,16 +33,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print, and draw the sheet."""
-    from sketchrnn.data.tables import text_table
-    from sketchrnn.drawing.base import check_temperature
-    from sketchrnn.drawing.live import load_live
-    from sketchrnn.drawing.sheets import labelled_sheet
-    from sketchrnn.seeds import choose_seed
+    use_one_thread()
     from sketchrnn.share.starters import starter, starters
 
     if arguments.name is not None:
         show_text(starter(arguments.name).card)
         return 0
+    from sketchrnn.data.tables import text_table
+    from sketchrnn.drawing.base import check_temperature
+    from sketchrnn.drawing.live import load_live
+    from sketchrnn.drawing.sheets import labelled_sheet
+    from sketchrnn.seeds import choose_seed
+
     output = Output(arguments)
     temperature, seed = check_temperature(arguments.temperature), choose_seed(arguments.seed)
     every = starters()

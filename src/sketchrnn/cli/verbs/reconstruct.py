@@ -32,13 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Reconstruct and write."""
+    task = Task(arguments)
     from sketchrnn.data.formats.records import Given
     from sketchrnn.data.places import is_data
     from sketchrnn.data.sources import read_sources
-    from sketchrnn.drawing.inputs import Input
+    from sketchrnn.drawing.inputs import Input  # after what needs no PyTorch
     from sketchrnn.drawing.sheets import beside_inputs
 
-    task = Task(arguments)
     split, n, index = arguments.split, arguments.n, arguments.index
     data = [spec for spec in arguments.drawings if is_data(spec)]
     if not data:

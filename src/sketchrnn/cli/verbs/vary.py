@@ -35,10 +35,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    from sketchrnn.drawing.base import check_count
-    from sketchrnn.drawing.blend import check_spread
-    from sketchrnn.drawing.sheets import variation_sheet
-
     count = len(arguments.drawings)
     if count not in (1, 3, 4):
         raise SketchRNNError(
@@ -46,6 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
             " one drawing to another there is interpolate"
         )
     task = Task(arguments, ladder=count == 1)
+    from sketchrnn.drawing.base import check_count
+    from sketchrnn.drawing.blend import check_spread  # after what needs no PyTorch
+    from sketchrnn.drawing.sheets import variation_sheet
+
     spread = SPREAD if arguments.spread is None else arguments.spread
     check_spread(spread)
     if count > 1 and arguments.spread is not None:

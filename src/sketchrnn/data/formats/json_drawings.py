@@ -20,10 +20,9 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import ijson
 import numpy as np
 
-from sketchrnn.data.formats import streamed, svg
+from sketchrnn.data.formats import streamed
 from sketchrnn.data.formats.records import (
     Given,
     Record,
@@ -74,6 +73,8 @@ def parse(content: bytes, where: str) -> Given:
         where: what to call it in a message.
     """
     if content[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<"):
+        from sketchrnn.data.formats import svg  # slow to load, as is ijson
+
         return svg.parse(content, where)
     with naming(where):
         check_size(content)
@@ -114,6 +115,9 @@ class _Reader:
         self._taken = 0  # bytes of the drawing that is being read
         if file.read(3) != b"\xef\xbb\xbf":  # the mark that some editors put before the text
             file.seek(0)
+        import ijson
+
+        self._damaged: type[Exception] = ijson.JSONError
         # in large blocks, for the parser begins a number anew with each one that it goes on into
         self._events: Iterator[Event] = ijson.basic_parse(
             self, use_float=True, buf_size=BLOCK_BYTES
@@ -144,7 +148,7 @@ class _Reader:
             else:
                 raise ValueError(f"holds no drawing; expected {READABLE}")
             next(self._events, None)  # what stands behind it is refused
-        except ijson.JSONError as error:
+        except self._damaged as error:
             # of the picture that yajl draws of the place, its first line
             reason = str(error).removeprefix("b'").split("\\n")[0].splitlines()[0]
             raise SketchRNNError(f"{self._where}: is damaged JSON ({reason:.80})") from None

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element
 
-import cssselect2
 import tinycss2
 from tinycss2.color4 import parse_color
 
@@ -121,8 +120,10 @@ class StyleSheets:
             return
         if len(text) > SHEET_LIMIT:
             raise SketchRNNError(f"has style sheets of more than {SHEET_LIMIT:,} characters")
+        from cssselect2 import Matcher  # which hardly a drawing needs
+
         self._count = 0
-        matcher = cssselect2.Matcher()
+        matcher = Matcher()
         for selector, *payload in self._rules(_parsed(text)):
             if selector.pseudo_element is None:
                 matcher.add_selector(selector, payload)
@@ -130,6 +131,8 @@ class StyleSheets:
 
     def _rules(self, rules: Iterable[Any]) -> Iterator[tuple[Any, Declared, int]]:
         """The selectors, each with what it declares, and how many ancestors it asks for."""
+        from cssselect2 import SelectorError, compile_selector_list
+
         for rule in rules:
             if rule.type == "at-rule":
                 yield from self._at_rule(rule)
@@ -145,9 +148,9 @@ class StyleSheets:
                 deep = max(len(_ANCESTOR.findall(part.strip())) for part in parts)
                 try:
                     if text.count("(") > NESTED_LIMIT or _SLOW.search(text):
-                        raise cssselect2.SelectorError
-                    selectors = cssselect2.compile_selector_list(rule.prelude)
-                except cssselect2.SelectorError:
+                        raise SelectorError
+                    selectors = compile_selector_list(rule.prelude)
+                except SelectorError:
                     self._unmet["style rule"] += 1
                     continue
                 for selector in selectors:
@@ -166,9 +169,11 @@ class StyleSheets:
 
     def _match(self, root: Element, matcher: Any) -> None:
         """Find what all elements get, in the order in which it counts."""
+        from cssselect2 import ElementWrapper
+
         depth = _depth(root)
         tests = 0
-        for wrapped in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree():
+        for wrapped in ElementWrapper.from_xml_root(root).iter_subtree():
             tried = [
                 matcher.other_selectors,
                 matcher.lower_local_name_selectors.get(wrapped.local_name.lower(), ()),
