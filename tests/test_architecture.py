@@ -86,7 +86,7 @@ def test_help_does_not_wait_for_torch(words: list[str]) -> None:
     assert said.splitlines()[-1] == "False False"
 
 
-HEAVY = {"torch", "matplotlib", "tensorboardX", "resvg_py", "shapely", "svgelements", "ijson"}
+HEAVY = {"torch", "matplotlib", "tensorboardX", "resvg_py", "shapely", "cssselect2", "ijson"}
 HEAVY |= {"rich", "urllib3", "jinja2", "PIL", "fpdf", "onnx", "huggingface_hub", "scipy"}
 
 
@@ -94,16 +94,16 @@ HEAVY |= {"rich", "urllib3", "jinja2", "PIL", "fpdf", "onnx", "huggingface_hub",
     ("words", "needed"),
     [
         ("models face", set()),
-        ("models -o b.svg", {"svgelements"}),  # what writes an SVG stands beside what reads it
-        ("generate face -n 1 -o b.svg", {"svgelements"}),
+        ("models -o b.svg", set()),
+        ("generate face -n 1 -o b.svg", set()),
         ("generate face -n 1 --stream", set()),
         ("generate nobody", set()),
-        ("convert a.svg -o b.svg", {"svgelements"}),
-        ("convert a.svg -o b.npz", {"svgelements"}),
+        ("convert a.svg -o b.svg", set()),
+        ("convert a.svg -o b.npz", set()),
         ("convert b.json -o c.json", {"ijson"}),
         ("convert b.ndjson -o c.npz", set()),
         ("data inspect b.json", {"ijson"}),
-        ("data prepare a.svg -o c.sketches", {"svgelements", "shapely"}),
+        ("data prepare a.svg -o c.sketches", {"shapely"}),
         ("tidy face a.svg --seed -1", set()),
         ("vary face a.svg --seed -1", set()),
         ("interpolate face a.svg a.svg -n 1", set()),

@@ -293,13 +293,13 @@ def each_written(
 @contextmanager
 def showing(model: Drawer, count: int) -> Iterator[None]:
     """While the block draws so many drawings, show on a terminal how far it is."""
-    from rich import progress
+    if count < SHOWN_FROM or not sys.stderr.isatty():
+        yield
+        return
+    from rich import progress  # slow to load
     from rich.console import Console
 
     console = Console(stderr=True)
-    if count < SHOWN_FROM or not console.is_terminal:
-        yield
-        return
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
