@@ -293,13 +293,16 @@ def each_written(
 @contextmanager
 def showing(model: Drawer, count: int) -> Iterator[None]:
     """While the block draws so many drawings, show on a terminal how far it is."""
-    if count < SHOWN_FROM or not sys.stderr.isatty():
+    if count < SHOWN_FROM:
         yield
         return
     from rich import progress  # slow to load
     from rich.console import Console
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
