@@ -383,7 +383,7 @@ def test_bad_rows_are_found_when_they_are_written_and_leave_nothing(tmp_path: Pa
 
 def test_files_that_are_no_data(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello, this is a text")
-    with pytest.raises(SketchRNNError, match="in no known format"):
+    with pytest.raises(SketchRNNError, match="is text, and no drawing"):
         read(tmp_path / "notes.txt")
     with pytest.raises(SketchRNNError, match="there is no such file"):
         read(tmp_path / "missing.npz")

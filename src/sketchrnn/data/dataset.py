@@ -259,7 +259,10 @@ class Dataset:
         for _, rows in self._training_drawings().chunks():
             spread.add(rows)
         if spread.std == 0:
-            raise SketchRNNError(f"{self.name}: all training offsets are equal, so no scale exists")
+            raise SketchRNNError(
+                f"{self.name}: all training offsets are equal, so no scale exists; give drawings"
+                " of more than dots"
+            )
         return spread.std
 
     @cached_property
