@@ -148,7 +148,7 @@ class Sketch:
             raise SketchRNNError(f"cannot fit a drawing in a box of {width} x {height}")
         left, top, right, bottom = self.bounds
         sides = zip((width, height), self.size, strict=True)
-        factor = min((box / side for box, side in sides if side > 0), default=1.0)
+        factor = min((strokes.filling(box, side) for box, side in sides if side > 0), default=1.0)
         return self.scaled(factor).moved(
             (width - factor * (left + right)) / 2, (height - factor * (top + bottom)) / 2
         )

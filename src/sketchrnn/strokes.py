@@ -11,6 +11,7 @@ stroke-5    one array [N_max, 5]: rows (dx, dy, p1, p2, p3), one-hot pen: p1 the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,6 +40,7 @@ EPSILON_PX = 2.0  # of the simplification
 # GEOS simplifies by recursion, as deep as a line is long at worst, and overflows the stack.
 PIECE = 10_000  # points
 
+OFFSET_MOST = 1e12  # of stroke-3: sums and multiples of them are still float32
 OFFSET_LIMIT_PX = 1000.0  # clamped before scaling (docs/deviations.md, row 17)
 
 
@@ -103,15 +105,17 @@ def check_stroke3(rows: npt.ArrayLike, where: str = "drawing") -> AnyArray:
         problem = f"pen {array[row, PEN_UP]}; stroke-3 knows only 0 and 1"
         if not np.isfinite(array[row]).all():
             problem = "a value that is not a finite number"
+        elif (np.abs(array[row]) > OFFSET_MOST).any():
+            problem = f"an offset over {OFFSET_MOST:g}"
         raise SketchRNNError(f"{where}: row {row} has {problem}")
     return array
 
 
 def valid_rows(rows: AnyArray) -> npt.NDArray[np.bool_]:
-    """For each of the rows [P, 3] whether it is stroke-3: finite, and a pen of 0 or 1."""
+    """For each of the rows [P, 3] whether it is stroke-3: numbers, and a pen of 0 or 1."""
     pen = rows[:, PEN_UP]
     valid: npt.NDArray[np.bool_] = (pen == 0) | (pen == 1)
-    return valid & np.isfinite(rows).all(axis=1) if rows.dtype.kind == "f" else valid
+    return valid & (np.abs(rows) <= OFFSET_MOST).all(axis=1) if rows.dtype.kind == "f" else valid
 
 
 def stroke3_to_stroke5(rows: npt.ArrayLike, N_max: int) -> npt.NDArray[np.float32]:
@@ -173,6 +177,12 @@ def resample(line: npt.ArrayLike, spacing: float) -> npt.NDArray[np.float64]:
         return points[[0, -1]]
     stations = np.append(np.arange(0.0, along[-1], spacing), along[-1])
     return np.column_stack([np.interp(stations, along, points[:, axis]) for axis in (0, 1)])
+
+
+def filling(room: float, side: float) -> float:
+    """The factor that makes a side fill the room; 1 for a side that is as good as none."""
+    factor = float(room) / float(side) if side > 0 else math.inf
+    return factor if math.isfinite(factor) else 1.0
 
 
 def lengths_along(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -143,8 +143,7 @@ def boxed(lines: Lines) -> list[Polyline]:
     """Aligned to the top left and scaled evenly so that the larger side is 255."""
     points = np.concatenate(lines)
     corner, side = points.min(axis=0), float(np.ptp(points, axis=0).max())
-    factor = strokes.BOX_PX / side if side > 0 else 1.0
-    return [(line - corner) * factor for line in lines]
+    return [(line - corner) * strokes.filling(strokes.BOX_PX, side) for line in lines]
 
 
 def copies_of(

@@ -267,7 +267,8 @@ class Dataset:
             spread.add(rows)
         if spread.std == 0:
             raise SketchRNNError(
-                f"{self.where}: all training offsets are equal, so no scale exists"
+                f"{self.where}: all training offsets are equal, so no scale exists; give drawings"
+                " of more than dots"
             )
         return spread.std
 

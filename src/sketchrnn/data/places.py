@@ -22,6 +22,7 @@ from sketchrnn.data.formats import kind_of
 from sketchrnn.data.formats.json_drawings import parse
 from sketchrnn.data.formats.records import Given
 from sketchrnn.data.sources import doodles_source, read_source
+from sketchrnn.data.tables import counts_text
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.files import need_file
 from sketchrnn.sketch import Sketch
@@ -152,9 +153,10 @@ def first_part(given: Given, *, strokes: int | None, points: int | None) -> Give
         raise SketchRNNError(f"{given.name}: --{kind} must be at least 1, got {count}")
     if count > total or (count == total and given.ended):
         ended = ", and has ended" if count == total else ""
+        has = counts_text({kind.removesuffix("s"): total})
         raise SketchRNNError(
-            f"{given.name}: the drawing has {total} {kind}{ended}: --{kind} {count} leaves nothing"
-            " to complete; take fewer"
+            f"{given.name}: the drawing has {has}{ended}: --{kind} {count} leaves nothing to"
+            " complete; take fewer"
         )
     if points is not None and count == total:
         return given

@@ -20,6 +20,7 @@ from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.scene import OPEN_GROUP, Drawings, Line, Scene
 from sketchrnn.figures.sheet import SketchSheet, best_columns
 from sketchrnn.sketch import Polyline, Sketch
+from sketchrnn.strokes import filling
 from sketchrnn.svgtext import ROUND, number, path_data, xml_text
 
 MM = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96}
@@ -231,7 +232,7 @@ class Paper:
         points = np.concatenate([line.points for line in chain(*drawings)])
         low, high = points.min(axis=0), points.max(axis=0)
         spans = zip(self.room_mm, high - low, strict=True)
-        factor = min((room / span for room, span in spans if span > 0), default=1.0)
+        factor = min((filling(room, span) for room, span in spans if span > 0), default=1.0)
         middle, page, width = (low + high) / 2, np.array(self.size_mm), self.stroke_width_mm
         return [
             [Line((one.points - middle) * factor + page / 2, one.color, width) for one in lines]

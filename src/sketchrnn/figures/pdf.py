@@ -10,6 +10,7 @@ from typing import Any
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.scene import at_origin
 from sketchrnn.sketch import Sketch
+from sketchrnn.strokes import filling
 
 SIDE_PT = 512  # the longer side of a drawing
 
@@ -23,7 +24,7 @@ def content(thing: Any, path: str | os.PathLike[str], **options: Any) -> bytes:
         return pdf
     if isinstance(thing, Sketch):  # in points, for a PDF has few decimals
         side = max(thing.size)
-        thing = at_origin(thing).scaled(SIDE_PT / side if side else 1)
+        thing = at_origin(thing).scaled(filling(SIDE_PT, side))
     return svg_to_pdf(thing.to_svg(**options))
 
 

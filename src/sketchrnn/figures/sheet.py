@@ -16,6 +16,7 @@ from sketchrnn.figures.marks import FRAME_ROOM, Label, Mark, Operator, frame, ru
 from sketchrnn.figures.png import LARGEST_WIDTH_PX, svg_to_png
 from sketchrnn.figures.scene import Line, Scene, picture_head
 from sketchrnn.sketch import Sketch
+from sketchrnn.strokes import filling
 
 INK_WIDTH = 1.3
 MOST_PIXELS = 1 << 27  # of a PNG, unless its width is given
@@ -279,7 +280,7 @@ class SketchSheet:
         """One drawing in the middle of its cell at (x, y), which a drawing of that side fills."""
         left, top, right, bottom = sketch.bounds
         # half a pen width must stay inside
-        scale = max(self.cell - INK_WIDTH, self.cell / 2) / side if side > 0 else 1.0
+        scale = filling(max(self.cell - INK_WIDTH, self.cell / 2), side)
         dx = x + (self.cell - scale * (right - left)) / 2
         dy = y + (self.cell - scale * (bottom - top)) / 2
         colors = [color] * len(sketch.polylines) if isinstance(color, str) else color
