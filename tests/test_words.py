@@ -100,6 +100,9 @@ MEANT = {
     " train, valid, test (did you mean 'cat'?)",
     "convert two.ndjson#tarin/0 -o b.svg": "(did you mean 'train'?)",
     "data inspect doodles:5:1:Fishes": "unknown kind 'Fishes'; .* (did you mean 'fish'?)",
+    "import magneta a.json -o run": "unknown kind 'magneta'; did you mean 'magenta'? (see",
+    "convert tow.npz -o b.svg": "tow.npz: there is no such file; did you mean 'two.ndjson'?",
+    "convert none.svg -o b.svg": "none.svg: there is no such file",
     "data download cats": "there is no class 'cats'; did you mean 'cat'?",
     "data download cat --kind simplfied": "(did you mean 'simplified'?)",
 }
@@ -124,6 +127,23 @@ def test_a_model_that_cannot_encode_names_starters_that_can(shell: Shell) -> Non
     said = refused(shell, "vary", "car", "a.svg")
     assert "variation is not possible" in said
     assert "take a starter that can: cat_pig, face, pig_face and sun" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (
+            "generate a.svg",
+            "a.svg: not a run folder but a file; a model is such a folder, or one of",
+        ),
+        ("train doodles:9 -o a.svg --device cpu", "a.svg: is a file, and a folder is needed; name"),
+        ("generate face --device gpu", "device 'gpu' cannot be used here: choose one of auto, cpu"),
+    ],
+)
+def test_what_is_wrong_is_said_in_short(shell: Shell, command: str, says: str) -> None:
+    said = refused(shell, *command.split())
+    assert says in said
+    assert len(said) < 160
 
 
 # What is no drawing ------------------------------------------------------------------------------

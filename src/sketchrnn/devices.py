@@ -8,6 +8,7 @@ from contextlib import suppress
 import torch
 
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.words import choices
 
 
 def choose_device(name: str) -> torch.device:
@@ -22,6 +23,8 @@ def choose_device(name: str) -> torch.device:
         torch.zeros(1, device=device).cpu()  # a device from which numbers come back
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0].split(". ")[0]
+        if reason.startswith("Expected one of"):  # and then come twenty kinds that nobody has
+            reason = choices(name, ("auto", "cpu", "cuda"))
         raise SketchRNNError(f"device {name!r} cannot be used here: {reason}") from None
     return device
 

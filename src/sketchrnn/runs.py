@@ -91,6 +91,11 @@ def read_config(run: str | os.PathLike[str]) -> RunConfig:
             f"{run}: there is no such run folder, nor a starter model of that name"
             f"{meant or there_are}"
         )
+    if Path(run).is_file():
+        raise SketchRNNError(
+            f"{run}: not a run folder but a file; a model is such a folder, or one of"
+            f" {', '.join(starter_names())}"
+        )
     if (Path(run) / "decoder_step.onnx").exists():
         raise SketchRNNError(
             f"{run}: holds a model exported as ONNX, which examples/sample_onnx.py draws with; name"

@@ -57,7 +57,7 @@ def choices(name: str, known: Iterable[str]) -> str:
     """What to choose instead of an unknown name: one that is close, or any of them all."""
     names = list(known)
     question = did_you_mean(name, names)
-    if question and len(names) > MOST_CHOICES:
+    if question and not 1 < len(names) <= MOST_CHOICES:
         return question
     return f"choose one of {', '.join(names)}{f' ({question})' if question else ''}"
 
@@ -66,11 +66,12 @@ def neighbour(path: str | os.PathLike[str]) -> str:
     """ "; did you mean 'DIR/x.npz'?" where nothing is at DIR/x; "" where nothing is close there."""
     target = Path(path)
     try:
-        names = [entry.name for entry in islice(os.scandir(target.parent), MOST_NEIGHBOURS)]
+        names = sorted(entry.name for entry in islice(os.scandir(target.parent), MOST_NEIGHBOURS))
     except OSError:
         return ""
-    close = [name for name in names if Path(name).stem == target.name]
-    close = sorted(close)[:3] or closest(target.name, sorted(names))
+    names.sort(key=lambda name: Path(name).suffix.lower() == target.suffix.lower())  # these win
+    stems = {Path(name).stem: name for name in names}  # endings are alike, and prove nothing
+    close = [stems[stem] for stem in closest(target.stem, stems)]
     shown = [repr(printable(str(target.parent / name))) for name in close]
     return f"; did you mean {' or '.join(shown)}?" if shown else ""
 

@@ -28,6 +28,11 @@ ORDER = (
 )
 
 BAD_INPUT = 2
+ADVICE = {  # what the system's words leave open
+    errno.ENOSPC: f"{os.strerror(errno.ENOSPC)}; free some space and try again",
+    errno.EEXIST: "is a file, and a folder is needed; name another",
+    errno.ENOTDIR: "is below a file, which is no folder; name another",
+}
 INTERRUPTED = 130
 
 
@@ -143,8 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _give_up_output()
         where = f"{error.filename}: " if error.filename else ""
-        hint = "; free some space and try again" if error.errno == errno.ENOSPC else ""
-        return _say(f"{where}{error.strerror or error}{hint}")
+        return _say(f"{where}{ADVICE.get(error.errno or 0, error.strerror or error)}")
     except (MemoryError, RuntimeError) as error:
         # PyTorch has an exception of its own for a GPU, and a bare RuntimeError for the CPU
         known = ("out of memory", "can't allocate memory", "not enough memory")

@@ -77,7 +77,9 @@ def how_many(
         SketchRNNError: a count that is over what there is, or no model to begin with.
     """
     if "tuned" in ways and begin_with is None:
-        raise SketchRNNError("tuned models begin with the weights of another; name it")
+        raise SketchRNNError(
+            "tuned models begin with the weights of another; name it with --begin-with"
+        )
     for count in counts:
         if not 1 <= count <= len(data.train):
             raise SketchRNNError(
