@@ -136,7 +136,7 @@ def test_a_model_that_cannot_encode_names_starters_that_can(shell: Shell) -> Non
             "generate a.svg",
             "a.svg: not a run folder but a file; a model is such a folder, or one of",
         ),
-        ("train doodles:9 -o a.svg --device cpu", "a.svg: is a file, and a folder is needed; name"),
+        ("train doodles:9 -o a.svg --device cpu", "a.svg: is a file; name a folder"),
         ("generate face --device gpu", "device 'gpu' cannot be used here: choose one of auto, cpu"),
     ],
 )

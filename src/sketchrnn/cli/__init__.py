@@ -89,9 +89,9 @@ class Parser(argparse.ArgumentParser):
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         try:
             return super()._get_value(action, arg_string)
-        except argparse.ArgumentError:
-            if action.type not in (int, float):
-                raise
+        except argparse.ArgumentError as error:
+            if isinstance(error.__context__, argparse.ArgumentTypeError):
+                raise  # it says itself what is wrong
             kind = "a number" if action.type is float else "a whole number"
             name = "/".join(action.option_strings) or str(action.metavar)
             self.error(f"{name} must be {kind}, got {arg_string!r}")
