@@ -105,7 +105,7 @@ def parse(content: bytes | str, where: str = "SVG", *, tolerance: float | None =
     if tolerance is not None and not 0 < tolerance < math.inf:
         raise SketchRNNError(f"the tolerance must be over 0, got {tolerance}")
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    with naming(where), np.errstate(over="ignore", invalid="ignore"):  # infinity is refused
+    with naming(where), np.errstate(all="ignore"):  # infinity is refused
         data = _unpacked(data)
         check_size(data)
         root = tree(data)
@@ -117,6 +117,8 @@ def parse(content: bytes | str, where: str = "SVG", *, tolerance: float | None =
             return Given(reader.sketch(tolerance), where, left_out=dict(reader.left_out))
         except RecursionError:  # tinycss2 goes into brackets as deep as they are
             raise SketchRNNError("has a style that is nested too deep") from None
+        except ArithmeticError:  # of numbers near the largest that there are
+            raise SketchRNNError("has a coordinate that cannot be computed with") from None
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sketchrnn.data.formats.records import check_coordinates, check_points
+from sketchrnn.data.formats.records import COORDINATE_LIMIT, check_coordinates, check_points
 from sketchrnn.data.formats.svg_units import FloatArray
 
 FLATNESS = 1 / 2500  # the largest distance of a polyline from its curve, of the drawing's size
@@ -79,7 +79,9 @@ def corners_of(shape: Shape, matrix: FloatArray) -> FloatArray:
                     straight.append(piece[-1])
                     if len(piece) > 1:
                         hull = apply(matrix, _xy((start, *piece)))
-                        points.append(_bezier(hull, _extremes(hull)))
+                        # what cannot be computed with is refused for its control points
+                        fair = (np.abs(hull) <= COORDINATE_LIMIT).all()
+                        points.append(_bezier(hull, _extremes(hull)) if fair else hull)
                 else:
                     straight.append(piece.end)
                     points.append(_on_arc(piece, matrix, _turning(piece, matrix)))
