@@ -381,6 +381,11 @@ def test_bad_rows_are_found_when_they_are_written_and_leave_nothing(tmp_path: Pa
         sketches.write(make(), tmp_path / "a.npz")
 
 
+def test_a_split_without_drawings_has_none_to_take() -> None:
+    with pytest.raises(SketchRNNError, match=r"no test drawings to take: there are none$"):
+        make().choose("test", 1, 10, seed=0)
+
+
 def test_files_that_are_no_data(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello, this is a text")
     with pytest.raises(SketchRNNError, match="is text, and no drawing; expected a sketch-rnn"):

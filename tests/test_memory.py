@@ -35,6 +35,12 @@ def shell(
     return Shell(capsys)
 
 
+def test_without_a_system_that_says_it_there_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sysconf")  # as on Windows
+    monkeypatch.setattr(Path, "read_text", lambda *_: "")
+    memory.check_room(10**9, 10**6, "drawings", "draw fewer")
+
+
 def test_half_of_what_is_free() -> None:
     assert 1 << 24 < memory.room_bytes() < 1 << 44
     memory.check_room(1, 1, "drawings", "draw fewer")

@@ -52,6 +52,27 @@ def test_what_is_not_seen_is_not_read(unseen: str) -> None:
         parse(svg(unseen))
 
 
+@pytest.mark.parametrize(
+    "paint",
+    [
+        *("var(--ink)", "var(--ink, none)", "color-mix(in srgb, red, blue)", "CanvasText"),
+        *("light-dark(black, white)", "WindowText", "#000 icc-color(name, 0.1)", "currentColor"),
+        *("url(#a) none", "context-stroke", "env(ink)"),
+    ],
+)
+def test_paints_of_an_unknown_colour_are_seen(paint: str) -> None:
+    path = f'<path d="M0 0L9 9" fill="none" stroke="{paint}"/>'
+    assert len(lines(path + STAYS)) == 2
+    style = f'<path d="M0 0L9 9" style="fill: none; stroke: {paint}"/>'
+    assert len(lines(style + STAYS)) == 2
+
+
+def test_dashes_of_no_length_are_none() -> None:
+    path = '<path d="M0 0L9 9" stroke="red" stroke-dasharray="{}"/>'
+    assert parse(svg(path.format("0, 0px"))).left_out == {}
+    assert parse(svg(path.format("0 1"))).left_out == {"dash pattern": 1}
+
+
 def test_what_is_seen_in_spite_of_it() -> None:
     body = '<g fill="none" visibility="hidden">{}</g>'
     path = '<path d="M0 0L9 9" stroke="red" visibility="visible"/>'

@@ -142,14 +142,26 @@ def test_every_verb_that_writes(shell: Shell, line: str) -> None:
     assert "is a file; name a folder" in shell.err or "is a folder; name a file" in shell.err
 
 
-def test_a_folder_of_a_command_that_was_killed_is_its_own(shell: Shell) -> None:
+def test_a_folder_of_a_command_that_was_killed_is_its_own(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line = "train doodles:20 -o out --max-steps 1 --device none"
-    assert shell(*line.split()) == 2  # after the folder was claimed
+    with monkeypatch.context() as killed:
+        killed.setattr("sketchrnn.cli.remember_written", lambda arguments: None)
+        assert shell(*line.split()) == 2  # after the folder was claimed
     Path("out/sheets").mkdir(parents=True)
     Path("out/log.jsonl").write_text("")
     shell(*line.split())
     assert "device 'none'" in shell.err
     refused(shell, line.replace(":20", ":30"), "out/log.jsonl: is there already")
+
+
+def test_a_folder_of_a_command_that_failed_is_nobodys(shell: Shell) -> None:
+    line = "train doodles:20 -o out --max-steps 1 --device none"
+    assert shell(*line.split()) == 2
+    Path("out").mkdir()
+    Path("out/log.jsonl").write_text("mine")
+    refused(shell, line, "out/log.jsonl: is there already")
 
 
 def test_without_a_cache_nothing_is_ours(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +17,10 @@ RENDERED_BYTES = 1500  # ... of those that are made of an SVG: .png, .pdf, .gif,
 
 
 def room_bytes() -> int:
-    """Bytes that a command may take."""
-    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Bytes that a command may take; no bound where the system does not say what there is."""
+    free = sys.maxsize
+    with suppress(AttributeError, OSError, ValueError):  # AttributeError: Windows
+        free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with suppress(OSError, ValueError, IndexError):  # Linux knows better
         facts = Path("/proc/meminfo").read_text("ascii")
         free = int(facts.split("MemAvailable:")[1].split()[0]) << 10

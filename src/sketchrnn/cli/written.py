@@ -50,6 +50,7 @@ class Claims:
         self._force = bool(typed.get("force"))
         self._before: dict[Path, Facts | None] = {}
         self._folders: list[Path] = []
+        self._resumed: list[Path] = []
 
     def file(self, path: str | os.PathLike[str]) -> None:
         """Raise SketchRNNError for a file that is not of this command as it last wrote it."""
@@ -70,6 +71,7 @@ class Claims:
         self._check(inside, str(path), folder if resumes else None)
         self._folders.append(folder)
         if resumes:
+            self._resumed.append(folder)
             _remember({folder: ""}, self._mark)
 
     def _check(self, paths: list[Path], name: str, resumed: Path | None = None) -> None:
@@ -104,6 +106,9 @@ class Claims:
                 found[path] = _digest(path)
         if found:
             _remember(found, self._mark)
+        # what somebody puts there after a command that failed is not of that command
+        if empty := [one for one in self._resumed if not _in_folder(one, folders=True)]:
+            _forget(empty)
 
 
 def claims_of(arguments: argparse.Namespace, *, by_inputs: bool = True) -> Claims:
@@ -243,3 +248,12 @@ def _remember(digests: Mapping[Path, str], mark: str) -> None:
         record.execute(oldest, [MOST])
 
     _in_record(remember, None)
+
+
+def _forget(paths: Iterable[Path]) -> None:
+    rows = [(os.fsencode(path),) for path in paths]
+
+    def forget(record: sqlite3.Connection) -> None:
+        record.executemany("DELETE FROM written WHERE path = ?", rows)
+
+    _in_record(forget, None)

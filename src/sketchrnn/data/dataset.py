@@ -236,6 +236,7 @@ class Dataset:
             fitting = np.flatnonzero(lengths <= N_max)
             if n < 1 or not len(fitting):
                 none = f"has none of at most {N_max} points"
+                none = none if len(lengths) else "there are none"
                 problem = f"none were asked for ({n})" if n < 1 else none
                 raise SketchRNNError(f"{self.where}: no {split} drawings to take: {problem}")
             indices = generator(seed, INPUT_STREAM, 0).permutation(fitting)[:n].tolist()

@@ -42,6 +42,7 @@ from sketchrnn.data.formats.svg_style import (
     INHERITED,
     Style,
     StyleSheets,
+    is_zero,
 )
 from sketchrnn.data.formats.svg_units import (
     NUMBERS,
@@ -246,7 +247,9 @@ class _Reader:
 
     def _count_not_done(self, style: Style, has_line: bool) -> None:
         for name, called in NOT_DONE.items():
-            if style.get(name, "none") != "none" and (has_line or name not in INHERITED):
+            value = style.get(name, "none")
+            nothing = value == "none" or (name == "stroke-dasharray" and is_zero(value))
+            if not nothing and (has_line or name not in INHERITED):
                 self.left_out[called] += 1
 
     def _used(self, element: Element) -> Element | None:

@@ -51,6 +51,21 @@ CASED = {"d"}  # values in which capital letters mean something
 QUERIES = {"": True, "all": True, "screen": True, "print": False} | {
     f"(prefers-color-scheme: {name})": name == "light" for name in ("light", "dark")
 }  # of media, and whether they are met where drawings are looked at
+# Paints of SVG and CSS that are seen, in a colour that is not known here.
+_OTHER_PAINT = re.compile(
+    r"(?:url|var|env|attr|color-mix|light-dark|contrast-color)\(.*", re.DOTALL
+)
+OTHER_COLORS = {"context-fill", "context-stroke", "currentcolor"} | {  # and those of the system
+    *("accentcolor", "accentcolortext", "activetext", "buttonborder", "buttonface", "buttontext"),
+    *("canvas", "canvastext", "field", "fieldtext", "graytext", "highlight", "highlighttext"),
+    *("linktext", "mark", "marktext", "selecteditem", "selecteditemtext", "visitedtext"),
+    *("activeborder", "activecaption", "appworkspace", "background", "buttonhighlight"),
+    *("buttonshadow", "captiontext", "inactiveborder", "inactivecaption", "inactivecaptiontext"),
+    *("infobackground", "infotext", "menu", "menutext", "scrollbar", "threeddarkshadow"),
+    *("threedface", "threedhighlight", "threedlightshadow", "threedshadow", "window"),
+    *("windowframe", "windowtext"),
+}
+_ICC = re.compile(r"\s+icc-color\(.*", re.DOTALL)  # SVG 1.1: after a colour that all know
 _DATA_URL = re.compile(r"data:[^\"')]*")
 _ANCESTOR = re.compile(r"(?<![\s>+,(])\s+(?![\s>+,)])")  # what stands for "somewhere in"
 _SLOW = re.compile(r"~(?!=)|:has\b|-of-type|:nth-last")  # look at all that is beside an element
@@ -82,7 +97,7 @@ class Style(dict[str, str]):
     @property
     def line(self) -> Color | None:
         """What a shape's line is drawn with; None for nothing."""
-        return None if _is_zero(self["stroke-width"]) else self._paint("stroke")
+        return None if is_zero(self["stroke-width"]) else self._paint("stroke")
 
     @property
     def has_dots(self) -> bool:
@@ -261,10 +276,10 @@ def _is_valid(name: str, value: str) -> bool:
 @lru_cache(CACHE)
 def _color(text: str) -> Color | None:
     """The colour of a paint; None for "none", and for what is no colour."""
-    if text.startswith(("url(", "context-")) or text == "currentcolor":
+    if text in OTHER_COLORS or _OTHER_PAINT.fullmatch(text):
         return UNKNOWN
     try:
-        color: Any = None if text == "none" else parse_color(text)
+        color: Any = None if text == "none" else parse_color(_ICC.sub("", text))
         if color is None:
             return None
         red, green, blue, alpha = (float(one or 0) for one in color.to("srgb"))
@@ -282,6 +297,6 @@ def _share(text: str) -> float:
     return min(max(value, 0.0), 1.0) if value == value else 1.0
 
 
-def _is_zero(text: str) -> bool:
-    """Whether a length is 0, whatever its unit."""
+def is_zero(text: str) -> bool:
+    """Whether a length is 0, whatever its unit; and whether all of several are."""
     return "0" in text and not any(digit in text for digit in "123456789")
