@@ -140,6 +140,13 @@ def test_a_page_is_no_drawing(page: str) -> None:
     same(lines(page + '<path stroke="red" fill="none" d="M10 10L90 20"/>'), [[(10, 10), (90, 20)]])
 
 
+def test_a_page_alone_is_said() -> None:
+    with pytest.raises(
+        SketchRNNError, match=r"no drawing \(left out: 1 shape that fills the page\)"
+    ):
+        parse(svg('<rect width="100" height="100"/>'))
+
+
 def test_what_only_reaches_to_the_edges_is_no_page() -> None:
     """A circle, a frame, and a rectangle that is a little smaller."""
     assert len(one('<circle cx="50" cy="50" r="50"/>')) > 40

@@ -36,6 +36,7 @@ def seen(placed: Sequence[Placed], viewport: Box | None) -> tuple[list[Placed], 
         (the shapes, what the others are, how many of them there are)
     """
     page: Color | None = None
+    pages = 0
     shapes: list[Placed] = []
     hidden: list[Placed] = []
     boxes = np.zeros((len(placed), 4))  # left, top, -right, -bottom: of what is seen and filled
@@ -48,6 +49,7 @@ def seen(placed: Sequence[Placed], viewport: Box | None) -> tuple[list[Placed], 
         fill, line = one.style.fill, one.style.line
         if fill is not None and line is None and _is_page(one, box, viewport):
             page = _over(fill, page or WHITE)
+            pages += 1
             continue
         fill_differs = fill is not None and _differs(fill, page or WHITE)
         line_differs = line is not None and (page is None or _differs(line, page))
@@ -60,6 +62,8 @@ def seen(placed: Sequence[Placed], viewport: Box | None) -> tuple[list[Placed], 
             count += 1
     if page is None and not shapes:  # white, for a page that will be dark
         return hidden, "", 0
+    if not shapes and not hidden:
+        return [], "shape that fills the page", pages
     what = "white shape without a line" if page is None else "shape of the page's colour"
     return shapes, what, len(hidden)
 
