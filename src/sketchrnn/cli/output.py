@@ -201,9 +201,9 @@ def check_output(output: str, each: str | None = None, endings: Sequence[str] = 
     if output != STANDARD_OUTPUT:
         refuse_folder(output)
         _check_ending(output, ending_of(output), endings)
-        _check_folder(Path(output).parent, output)
+        check_folder(Path(output).parent, output)
     if each is not None:
-        _check_folder(Path(each), each)
+        check_folder(Path(each), each)
 
 
 def claim(arguments: argparse.Namespace, output: str, each: str | None = None) -> None:
@@ -220,8 +220,8 @@ def _check_ending(name: str, ending: str, endings: Sequence[str]) -> None:
     check_package(name, ending)
 
 
-def _check_folder(folder: Path, name: str) -> None:
-    """Whether files can be made in a folder that is there, or can be made itself."""
+def check_folder(folder: Path, name: str) -> None:
+    """Raise SketchRNNError for a folder in which no files can be made, nor it itself."""
     try:
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent

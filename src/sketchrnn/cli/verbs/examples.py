@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sketchrnn.cli.output import STANDARD_OUTPUT, check_output
+from sketchrnn.cli.output import check_folder
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.words import show
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sketchrnn.files import write_together
 
     folder = arguments.folder
-    check_output(STANDARD_OUTPUT, each=str(folder))
+    check_folder(folder, str(folder))
     drawn = {name: sketch.to_svg().encode() for name, sketch in examples().items()}
     missing = {
         name: content

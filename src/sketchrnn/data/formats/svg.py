@@ -332,7 +332,7 @@ class _Reader:
             self.left_out[what] += hidden
         if not shapes:
             return []
-        size = extent([corners_of(one.shape, one.matrix) for one in shapes])
+        size = extent([one.corners for one in shapes])
         lines: list[FloatArray] = []
         count = 0
         for one in shapes:

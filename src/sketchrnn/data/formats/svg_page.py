@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,11 +18,16 @@ WHITE: Color = (1.0, 1.0, 1.0, 1.0)
 
 @dataclass(slots=True)
 class Placed:
-    """A shape that is painted, and the matrix [3, 3] that puts it where it is seen."""
+    """A shape that is painted, and the matrix [3, 3] that puts it where it is seen.
+
+    Attributes:
+        corners: points [n, 2] with its bounding box there, once `seen` has looked at it.
+    """
 
     shape: Shape
     matrix: FloatArray
     style: Style
+    corners: FloatArray = field(init=False)
 
 
 def seen(placed: Sequence[Placed], viewport: Box | None) -> tuple[list[Placed], str, int]:
@@ -42,10 +47,10 @@ def seen(placed: Sequence[Placed], viewport: Box | None) -> tuple[list[Placed], 
     boxes = np.zeros((len(placed), 4))  # left, top, -right, -bottom: of what is seen and filled
     count = 0
     for one in placed:
-        corners = corners_of(one.shape, one.matrix)
-        if not len(corners):
+        one.corners = corners_of(one.shape, one.matrix)
+        if not len(one.corners):
             continue
-        box = np.concatenate([corners.min(axis=0), -corners.max(axis=0)])
+        box = np.concatenate([one.corners.min(axis=0), -one.corners.max(axis=0)])
         fill, line = one.style.fill, one.style.line
         if fill is not None and line is None and _is_page(one, box, viewport):
             page = _over(fill, page or WHITE)
