@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from file_server import Server
 
 # The gate tries the same examples each time, so that what passed once passes again; pytest alone
 # tries others each time, to find what nobody thought of.
@@ -34,3 +38,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The place of the files on this machine, reached without a proxy."""
+    from file_server import serving
+
+    monkeypatch.setenv("no_proxy", "*")
+    with serving() as server:
+        yield server

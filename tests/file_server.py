@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from in_thread import running
 from sketchrnn.data.download import download
 from sketchrnn.errors import SketchRNNError
 
@@ -164,15 +165,11 @@ def changes(handler: Handler) -> None:
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server in a thread of its own."""
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with running(Server()) as server:
         try:
             yield server
         finally:
             server.over.set()
-            server.shutdown()
-            thread.join()
     assert server.failures == []
 
 

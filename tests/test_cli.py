@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 import torch
 
 import sketchrnn
+from in_thread import running
 from sketchrnn import cli
 from sketchrnn.cli import build_parser, verb_names
 from sketchrnn.cli.flags import flag, given_fields
@@ -676,14 +676,10 @@ class Files(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Files) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with running(HTTPServer(("127.0.0.1", 0), Files)) as server:
         address = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("SKETCHRNN_QUICKDRAW_URL", address)
         yield address
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.usefixtures("server")

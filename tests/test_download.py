@@ -9,7 +9,6 @@ import io
 import os
 import re
 import socket
-from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,6 @@ from file_server import (
     md5_header,
     refusal,
     resets,
-    serving,
     stalls,
 )
 from sketchrnn.data import download as module
@@ -52,13 +50,6 @@ from sketchrnn.data.remote import RemoteFile
 from sketchrnn.data.transfer import TransferProgress, follow
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.words import closest
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "*")
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture

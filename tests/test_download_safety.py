@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,20 +23,11 @@ from file_server import (
     fetch,
     files,
     refusal,
-    serving,
 )
 from sketchrnn.data import pace
 from sketchrnn.data.download import download
 from sketchrnn.data.transfer import TransferProgress
 from sketchrnn.errors import SketchRNNError
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "*")
-    with serving() as server:
-        yield server
-
 
 # Servers that drip -------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from in_thread import running
 from sketchrnn import registry
 from sketchrnn.api import load
 from sketchrnn.data import download, transfer
@@ -618,15 +619,9 @@ def test_links_never_lead_out_of_a_folder(tmp_path: Path) -> None:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    from threading import Thread
-
-    with Server() as running:
-        thread = Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.over.set()
-        running.shutdown()
-        thread.join()
+    with running(Server()) as server:
+        yield server
+        server.over.set()
 
 
 def refusal(server: Server, folder: Path) -> str:

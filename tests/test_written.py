@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from file_server import Server, fetch, files, refusal
 from sketchrnn.cli import written
 from sketchrnn.sketch import Sketch
-from test_download import Server, fetch, files, refusal
-from test_download import server as server
 from tiny import Shell, write_ndjson
 
 HAND = Sketch.from_polylines([[[7.0, 9.0], [7.2, 9.1], [7.5, 8.7]], [[7.1, 9.0], [7.1, 8.8]]])
