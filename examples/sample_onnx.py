@@ -43,13 +43,25 @@ def load(path):
     return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
 
 
+def latents(facts, n, rng):
+    """z [n, Z] from the fitted prior, or from N(0, I) where the model has none."""
+    z_nZ = rng.standard_normal((n, facts["config"]["z_size"]))
+    if facts["prior"] is None:
+        return z_nZ.astype(np.float32)
+    prior = {name: np.array(values) for name, values in facts["prior"].items()}
+    pick = rng.choice(len(prior["shares"]), n, p=prior["shares"] / prior["shares"].sum())
+    along = z_nZ @ prior["basis"].T
+    there = prior["means"][pick] + np.einsum("nij,nj->ni", prior["factors"][pick], along)
+    across = prior["rest"] * (z_nZ - along @ prior["basis"])
+    return (prior["center"] + across + there @ prior["basis"]).astype(np.float32)
+
+
 def sample(folder, n, tau, rng):
-    """n drawings from the prior: stroke-5 rows [n, T, 5] in the user's units."""
+    """n new drawings: stroke-5 rows [n, T, 5] in the user's units."""
     facts = json.loads((folder / "sketchrnn.json").read_text("utf-8"))
     given, state = {}, {}
     if facts["conditional"]:
-        z_nZ = rng.standard_normal((n, facts["config"]["z_size"]))
-        given = {"z": z_nZ.astype(np.float32)}
+        given = {"z": latents(facts, n, rng)}
         state = load(folder / "initial_state.onnx")(given)
     else:
         state = {name: np.zeros((n, size), np.float32) for name, size in facts["state"].items()}

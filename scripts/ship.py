@@ -20,6 +20,7 @@ import sketchrnn
 from sketchrnn.data.sources import read_sources
 from sketchrnn.drawing.sheets import temperature_sheet
 from sketchrnn.files import write_text
+from sketchrnn.model.prior import MARK
 from sketchrnn.runs import (
     BEST,
     CONFIG,
@@ -102,7 +103,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = read_config(arguments.run)
     tensors, about = load_tensors(arguments.run / BEST)
-    save_tensors(folder / BEST, {name: value.half() for name, value in tensors.items()}, about)
+    halves = {name: v if name.startswith(MARK) else v.half() for name, v in tensors.items()}
+    save_tensors(folder / BEST, halves, about)
     dataset = read_sources(arguments.data)
     facts_of_data = replace(
         config.data, sources=(), size=dataset.limited(config.model.N_max)[0].size

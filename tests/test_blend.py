@@ -16,6 +16,7 @@ import pytest
 from sketchrnn.api import Model
 from sketchrnn.drawing.blend import placed_as
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.seeds import POSTERIOR_STREAM, normal_vectors
 from sketchrnn.sketch import Sketch
 from test_latent import white_2016
 from test_model import SCALE, TOO_LONG, assert_same_drawings, make_model, make_sketches
@@ -155,6 +156,21 @@ def test_a_spread_of_three_strays_three_times_as_far(monkeypatch: pytest.MonkeyP
     mu = model.encode(sketch)
     assert np.ptp(seen[0], axis=0).min() > 0
     np.testing.assert_allclose(seen[1] - mu, 3 * (seen[0] - mu), rtol=1e-4, atol=1e-5)
+
+
+def test_variations_of_several_are_those_of_each() -> None:
+    """Numbers of z and of points go on from one to the next: two are not varied alike."""
+    model, (first, second, *_) = make_model(), far_apart()
+    rows = model.vary([first, second], 3, spread=0.7, temperature=0.6, seed=SEED)
+    alone = model.vary(first, 3, spread=0.7, temperature=0.6, seed=SEED)
+    assert_same_drawings(rows[0], alone, SCALE)
+    mu, sigma = model.posterior([second])
+    noise = normal_vectors(SEED, POSTERIOR_STREAM, 6, model.z_size)[3:]
+    z_6Z = np.concatenate([np.zeros_like(noise), mu + 0.7 * sigma * noise])
+    expected = model.generate(6, z=z_6Z, temperature=0.6, seed=SEED)[3:]
+    assert_same_drawings(rows[1], [new.moved(*second.start) for new in expected], SCALE)
+    with pytest.raises(SketchRNNError, match="no drawing to vary"):
+        model.vary([], 3)
 
 
 CALLS: dict[str, Callable[..., Any]] = {

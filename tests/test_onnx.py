@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from scipy import stats
 
 import sketchrnn
 from models import random_network
@@ -277,3 +278,18 @@ def test_the_example_samples_the_models_distribution(tau: float) -> None:
         (dx * dy, mu_x * mu_y + tau * parts["rho"][0] * sigma_x * sigma_y),
     ):
         assert abs(values.mean() - pi @ expected) <= 4.5 * values.std() / np.sqrt(n)
+
+
+def test_the_z_of_the_example_is_of_our_prior(tmp_path: Path) -> None:
+    """Each drawing's -log p under our density, of the example's draws and of ours."""
+    model = sketchrnn.load("pig_face")
+    assert model.prior is not None
+    export_onnx(model, tmp_path)
+    facts = json.loads((tmp_path / FACTS).read_text("utf-8"))
+    latents = runpy.run_path(str(EXAMPLE))["latents"]
+    theirs, ours = latents(facts, 4_000, np.random.default_rng(6)), model.prior.sample(6, 4_000)
+    np.testing.assert_allclose(theirs.mean(axis=0), ours.mean(axis=0), atol=0.1)
+    densities = [model.prior.log_density(z_nZ) for z_nZ in (theirs, ours)]
+    assert stats.ks_2samp(*densities).pvalue > 1e-3
+    normal = latents(facts | {"prior": None}, 4_000, np.random.default_rng(6))
+    assert stats.ks_2samp(model.prior.log_density(normal), densities[1]).pvalue < 1e-12

@@ -165,6 +165,26 @@ def test_vary(shell: Any, here: Path) -> None:
     assert second == [None, *expected[6:]]
 
 
+def test_vary_several(shell: Any, here: Path) -> None:
+    """Rows of each; a folder and a data file are all of their drawings; three are no grid here."""
+    model = sketchrnn.load(here / "run")
+    specs = " ".join(f"@two.sketches#{index}" for index in range(3))
+    assert shell(f"vary @run {specs} --each-alone -n 2 --seed 4 -o a.json") == 0
+    given = [data_sketch(here, index) for index in range(3)]
+    expected = model.vary(given, 2, temperature=0.5, seed=4)
+    rows = [[one, *row] for one, row in zip(given, expected, strict=True)]
+    assert drawings("a.json") == rows
+    folder = Path("folder")
+    for number in range(2):
+        given[number].save(folder / f"{number}.svg")
+    assert shell("vary @run folder -n 2 --seed 4 -o b.json --each each") == 0
+    assert [len(row) for row in drawings("b.json")] == [3, 3]
+    assert len(list(Path("each").iterdir())) == 4
+    assert shell("vary @run @two.sketches -n 1 --seed 4 -o c.json") == 0
+    count = sum(len(split) for split in sketchrnn.read(here / "two.sketches").splits.values())
+    assert [len(row) for row in drawings("c.json")] == [2] * count
+
+
 def test_tidy(shell: Any, here: Path) -> None:
     given = "@two.sketches#0 @two.sketches#1"
     assert shell(f"tidy @run {given} -n 7 --seed 4 -o a.json --each each") == 0
@@ -492,7 +512,7 @@ REFUSED = {
     "prior and sample": ("complete @run @hand.svg --z prior --sample-z", "leave out --sample-z"),
     "a wrong pen": ("complete @run @hand.svg --pen sideways", "invalid choice: 'sideways'"),
     "two terms": ("analogy @run @hand.svg @hand.svg", "the following arguments are required"),
-    "vary two": ("vary @run @hand.svg @hand.svg", "there is interpolate"),
+    "vary linear": ("vary @run @hand.svg @hand.svg --linear", "there is no grid"),
     "one step": ("interpolate @run @hand.svg @hand.svg -n 1", "-n must be at least 2"),
     "grid of one": (f"vary @run{' @hand.svg' * 3} -n 1", "at least 2"),
     "spread": ("vary @run @hand.svg --spread -1", "error: --spread must be a number from 0"),

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from sketchrnn.drawing.live import load_live
     from sketchrnn.errors import SketchRNNError
     from sketchrnn.figures.sheet import SketchSheet
+    from sketchrnn.judge.run import score
     from sketchrnn.model.config import ModelConfig
     from sketchrnn.sketch import Sketch
     from sketchrnn.training.config import TrainingConfig
     from sketchrnn.training.evaluate import compare, evaluate
-    from sketchrnn.training.session import train
+    from sketchrnn.training.session import fit_prior, train
 
 # Loaded on first use, so that `import sketchrnn` and `sketchrnn --help` do not wait for PyTorch.
 _HOMES = {
@@ -34,11 +35,13 @@ _HOMES = {
     "TrainingConfig": "training.config",
     "compare": "training.evaluate",
     "evaluate": "training.evaluate",
+    "fit_prior": "training.session",
     "from_pretrained": "api",
     "load": "api",
     "load_live": "drawing.live",
     "prepare": "data.prepare",
     "read": "data.sources",
+    "score": "judge.run",
     "train": "training.session",
 }
 
@@ -53,11 +56,13 @@ __all__ = [
     "__version__",
     "compare",
     "evaluate",
+    "fit_prior",
     "from_pretrained",
     "load",
     "load_live",
     "prepare",
     "read",
+    "score",
     "train",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sketchrnn.drawing import blend
+from sketchrnn.drawing.base import PriorChoice
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import complete, fit_part
 from sketchrnn.drawing.likelihood import likelihood
@@ -46,6 +47,7 @@ class Model(Coder):
         *,
         device: str = "cpu",
         bf16: bool = False,
+        prior: PriorChoice = "fitted",
         revision: str | None = None,
         token: str | None = None,
     ) -> Model:
@@ -60,7 +62,7 @@ class Model(Coder):
 
         Args:
             name: the folder that `save_pretrained` or a training wrote, or a name.
-            device, bf16: as in `load`.
+            device, bf16, prior: as in `load`.
             revision: of a model on the hub: a branch, tag or commit.
             token: for a private model on the hub.
 
@@ -68,10 +70,10 @@ class Model(Coder):
             SketchRNNError: there is no such model, no network, or it cannot be used.
         """
         if find_run(name).exists() or not hub.is_repository(str(name)):
-            return Model.load(name, device=device, bf16=bf16)
+            return Model.load(name, device=device, bf16=bf16, prior=prior)
         folder = hub.fetch(str(name), revision=revision, token=token)
         with naming(f"{name}: cannot be used"):
-            model = Model.load(folder, device=device, bf16=bf16)
+            model = Model.load(folder, device=device, bf16=bf16, prior=prior)
         model.name = str(name).partition("/")[2]
         return model
 

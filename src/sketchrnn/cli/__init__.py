@@ -22,7 +22,7 @@ from sketchrnn.words import choices, did_you_mean, say
 
 # How the help lists the verbs; one that is not named here comes after them.
 ORDER = (
-    *("demo", "examples", "data", "train", "evaluate"),
+    *("demo", "examples", "data", "train", "prior", "evaluate", "score"),
     *("generate", "reconstruct", "interpolate", "analogy", "complete", "vary", "tidy", "tile"),
     *("convert", "likelihood", "models", "import", "export", "reproduce", "bench"),
 )

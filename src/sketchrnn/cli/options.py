@@ -162,6 +162,15 @@ def add_which(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--which", choices=("best", "last"), default="best", help=text)
 
 
+def add_prior(parser: argparse.ArgumentParser) -> None:
+    """Add --prior, which each verb has that draws new drawings."""
+    text = (
+        "of z: fitted to what the training drawings encode to, if the model has that (default); or"
+        " normal, N(0, I), as in the paper"
+    )
+    parser.add_argument("--prior", choices=("fitted", "normal"), default="fitted", help=text)
+
+
 def use_one_thread() -> None:
     """Let NumPy, where it is not loaded yet, compute in one thread.
 
@@ -211,4 +220,5 @@ def load_model(arguments: argparse.Namespace) -> Model:
     from sketchrnn.devices import prepared_device
 
     device = str(prepared_device(arguments.device))
-    return load(arguments.model, device=device, which=arguments.which)
+    prior: Any = getattr(arguments, "prior", "fitted")
+    return load(arguments.model, device=device, which=arguments.which, prior=prior)

@@ -296,12 +296,27 @@ def showing(model: Drawer, count: int) -> Iterator[None]:
     if count < SHOWN_FROM:
         yield
         return
+    done = 0
+    with counting("drawing") as progress:
+
+        def drawn(more: int) -> None:
+            nonlocal done
+            done += more
+            progress(done, count)
+
+        model.progress = drawn
+        yield
+
+
+@contextmanager
+def counting(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how much of how much is done, as what is given is called with both."""
     from rich import progress  # slow to load
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield lambda done, total: None
         return
     columns = (
         progress.TextColumn("{task.description}"),
@@ -310,9 +325,8 @@ def showing(model: Drawer, count: int) -> Iterator[None]:
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("drawing", total=count)
-        model.progress = lambda drawn: bar.advance(task, drawn)
-        yield
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager

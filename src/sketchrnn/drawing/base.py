@@ -6,7 +6,7 @@ import operator
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,13 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.figures.sheet import SketchSheet
 from sketchrnn.memory import POINT_BYTES, check_room
 from sketchrnn.model.config import ModelConfig
+from sketchrnn.model.prior import Prior
 from sketchrnn.runs import DataFacts, able_starters
 from sketchrnn.seeds import PRIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
 
 Latent = npt.NDArray[np.float32]
+PriorChoice = Literal["fitted", "normal"]
 T = TypeVar("T")
 
 MAX_TEMPERATURE = 100.0
@@ -53,6 +55,12 @@ def check_count(n: int, N_max: int = 0) -> int:
         each = POINT_BYTES * N_max
         check_room(n, each, "drawings", "draw fewer at a time, each time with another seed")
     return n
+
+
+def check_prior(prior: str) -> None:
+    """Raises SketchRNNError for what is no choice of a prior."""
+    if prior not in get_args(PriorChoice):
+        raise SketchRNNError(f"there is no prior {prior!r}; choose fitted or normal")
 
 
 class PenPoint(NamedTuple):
@@ -107,11 +115,16 @@ class Drawer(ABC):
         config: the shape of the model.
         facts: scale, classes and more of the training drawings.
         name: what to call it.
+        prior: what z is drawn from where none is given: the density that was fitted to what the
+            training drawings encode to, or None for N(0, I), as in the paper. It may be changed.
         progress: called with how many more drawings are drawn, again and again.
     """
 
-    def __init__(self, config: ModelConfig, facts: DataFacts, name: str) -> None:
+    def __init__(
+        self, config: ModelConfig, facts: DataFacts, name: str, prior: Prior | None = None
+    ) -> None:
         self.progress: Callable[[int], object] = lambda count: None
+        self.prior = prior
         self.config = config
         self.facts = facts
         self.name = name
@@ -151,7 +164,7 @@ class Drawer(ABC):
             n: how many.
             temperature: 0 for the most likely one, up to 1 for the model's full variety (eq. 8).
             z: one latent vector [Z] for all, or one each [n, Z]; by default each has its own from
-                the prior N(0, 1). Decoder-only models have none.
+                the prior (see `prior`). Decoder-only models have none.
             seed: the same seed gives the same drawings; if None, one is chosen; see `.seed`.
 
         Raises:
@@ -261,6 +274,8 @@ class Drawer(ABC):
             return np.broadcast_to(vectors, (n, vectors.shape[1]))
         if not self.conditional:
             return None
+        if self.prior is not None:
+            return self.prior.sample(seed, n, first=first)
         return normal_vectors(seed, PRIOR_STREAM, n, self.z_size, first=first)
 
     def _check_z(self, z: npt.ArrayLike) -> Latent:

@@ -8,6 +8,7 @@ Drawings along a way or in a grid have the same random numbers: from one to the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
@@ -123,32 +124,63 @@ def analogy(
     return SketchList((new.moved(*c.start) for new in drawn), seed)
 
 
+@overload
 def vary(
     model: Coder,
-    sketch: Sketch,
+    sketches: Sketch,
     n: int = 10,
     *,
     spread: float = 1.0,
     temperature: float = 0.5,
     seed: int | None = None,
-) -> SketchList:
+) -> SketchList: ...
+
+
+@overload
+def vary(
+    model: Coder,
+    sketches: Sequence[Sketch],
+    n: int = 10,
+    *,
+    spread: float = 1.0,
+    temperature: float = 0.5,
+    seed: int | None = None,
+) -> list[SketchList]: ...
+
+
+def vary(
+    model: Coder,
+    sketches: Sketch | Sequence[Sketch],
+    n: int = 10,
+    *,
+    spread: float = 1.0,
+    temperature: float = 0.5,
+    seed: int | None = None,
+) -> SketchList | list[SketchList]:
     """n drawings like the given one, each of its own z = mu + spread * sigma * N(0, 1) (eq. 2).
 
+    Of several given ones, n like each: what the first of them gets, it gets alone as well.
     `spread` is how far z strays, in sigmas of q(z | S): 1 is a sample of it, 0 is mu. All start
     where the given one does and have its label.
 
     Raises:
         SketchRNNError: n < 1, a spread that is not from 0 to 100, a decoder-only model, a drawing
-            that is too long.
+            that is too long, no drawing.
     """
     model.need_encoder("variation")
-    n = check_count(n, model.N_max)
+    many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
+    if not many:
+        raise SketchRNNError("there is no drawing to vary")
+    n = check_count(n)
+    count = check_count(len(many) * n, model.N_max)
     check_spread(spread)
     seed = choose_seed(seed)
-    mu_1Z, sigma_1Z = model.posterior([sketch])
-    noise_nZ = normal_vectors(seed, POSTERIOR_STREAM, n, model.z_size)
-    drawn = model.decode(mu_1Z + spread * sigma_1Z * noise_nZ, temperature=temperature, seed=seed)
-    return SketchList((placed_as(sketch, new) for new in drawn), seed)
+    mu_mZ, sigma_mZ = model.posterior(many)
+    noise = normal_vectors(seed, POSTERIOR_STREAM, count, model.z_size).reshape(len(many), n, -1)
+    z_mnZ = mu_mZ[:, None] + spread * sigma_mZ[:, None] * noise
+    drawn = iter(model.decode(z_mnZ.reshape(count, -1), temperature=temperature, seed=seed))
+    rows = [SketchList((placed_as(given, next(drawn)) for _ in range(n)), seed) for given in many]
+    return rows[0] if isinstance(sketches, Sketch) else rows
 
 
 def reconstruct(

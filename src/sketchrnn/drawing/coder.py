@@ -15,14 +15,15 @@ import torch
 
 from sketchrnn import strokes
 from sketchrnn.devices import choose_device
-from sketchrnn.drawing.base import PART, Drawer, Latent, SketchList
+from sketchrnn.drawing.base import PART, Drawer, Latent, PriorChoice, SketchList
 from sketchrnn.drawing.fit import Fitted, fit
-from sketchrnn.drawing.live import LiveDecoder, LiveModel
+from sketchrnn.drawing.live import LiveDecoder, LiveModel, load_prior
 from sketchrnn.drawing.sample import sample_strokes
 from sketchrnn.drawing.stepping import NetworkDecoder, load_network
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.network import Network
 from sketchrnn.model.numpy_cells import CELLS
+from sketchrnn.model.prior import Prior
 from sketchrnn.runs import DataFacts, find_run, read_config
 from sketchrnn.seeds import POSTERIOR_STREAM, choose_seed, normal_vectors
 from sketchrnn.sketch import Sketch
@@ -41,9 +42,15 @@ class Coder(Drawer):
     """
 
     def __init__(
-        self, network: Network, facts: DataFacts, name: str = "model", *, bf16: bool = False
+        self,
+        network: Network,
+        facts: DataFacts,
+        name: str = "model",
+        *,
+        bf16: bool = False,
+        prior: Prior | None = None,
     ) -> None:
-        super().__init__(network.config, facts, name)
+        super().__init__(network.config, facts, name, prior)
         self.network = network.eval()
         self.bf16 = bf16
 
@@ -55,6 +62,7 @@ class Coder(Drawer):
         device: str = "cpu",
         which: str = "best",
         bf16: bool = False,
+        prior: PriorChoice = "fitted",
     ) -> Self:
         """Load the model of a run folder, or one that comes with the package.
 
@@ -67,6 +75,8 @@ class Coder(Drawer):
             device: where to compute.
             which: "best" or "last" weights; see `runs.weights_place`.
             bf16: draw faster, with rounded products; see `Coder`.
+            prior: what new drawings are drawn from: "fitted", the density fitted to what the
+                training drawings encode to, if the run has one; "normal", N(0, I), as in the paper.
 
         Raises:
             SketchRNNError: no such folder, or something in it is missing or damaged.
@@ -74,7 +84,8 @@ class Coder(Drawer):
         folder = find_run(run)
         config = read_config(folder)
         network = load_network(folder, config.model, which).to(choose_device(device))
-        return cls(network, config.data, folder.resolve().name, bf16=bf16)
+        fitted = load_prior(folder, config.model, which, prior)
+        return cls(network, config.data, folder.resolve().name, bf16=bf16, prior=fitted)
 
     def _draw(
         self,
@@ -104,10 +115,11 @@ class Coder(Drawer):
     def live(self) -> LiveModel:
         """The same model for live drawing, its weights as they are now; takes some milliseconds."""
         if self.config.decoder_cell not in CELLS:
-            return LiveModel(NetworkDecoder(self.network), self.facts, self.name)
+            return LiveModel(NetworkDecoder(self.network), self.facts, self.name, self.prior)
         state = self.network.state_dict()
         weights = {name: value.numpy(force=True) for name, value in state.items()}
-        return LiveModel(LiveDecoder(self.config, weights, self.name), self.facts, self.name)
+        decoder = LiveDecoder(self.config, weights, self.name)
+        return LiveModel(decoder, self.facts, self.name, self.prior)
 
     def _rows(
         self, z_Z: Latent | None, temperature: float, seed: int, number: int

@@ -112,9 +112,9 @@ def complete(
         part: the unfinished drawing, in the user's units, of at most N_max points. A part of one
             point, unless the pen is up, is a place to begin at: whole drawings follow.
         n, temperature: as in `Drawer.generate`.
-        z: for a conditional model. None: one each from the prior N(0, 1); "part": mu of the part,
-            which asks for a drawing like the part, so that little follows; or one for all [Z] or
-            one each [n, Z].
+        z: for a conditional model. None: one each from the prior (`Drawer.prior`); "part": mu of
+            the part, which asks for a drawing like the part, so that little follows; or one for
+            all [Z] or one each [n, Z].
         pen: what it does at the last given point. "down": the stroke goes on; "up": a new one
             begins; "auto": the model decides for each drawing, by its own pen distribution without
             the end, at the same temperature.

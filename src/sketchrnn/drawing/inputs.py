@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from sketchrnn.data import places
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.formats import has_splits
 from sketchrnn.data.formats.records import Given
+from sketchrnn.data.gather import gather, holds_many
+from sketchrnn.data.sources import doodles_source
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import fit_part
 from sketchrnn.drawing.fit import Fitted
@@ -61,6 +64,28 @@ def read_given(model: Coder, specs: Sequence[str]) -> list[Given]:
 def read_inputs(model: Coder, specs: Sequence[str], *, as_is: bool) -> list[Input]:
     """Read each DRAWING and make it fit for the model."""
     return [fitted(model, given, as_is=as_is) for given in read_given(model, specs)]
+
+
+def read_every(
+    model: Coder, specs: Sequence[str], *, as_is: bool, say: Callable[[object], None]
+) -> list[Input]:
+    """As `read_inputs`; of a folder, or a file of many drawings, each of them.
+
+    `say` is told of what is passed over.
+    """
+    given: list[Given] = []
+    for spec in specs:
+        if not holds_many(spec):
+            given += read_given(model, [spec])
+            continue
+        outside = doodles_source(spec) is None and not has_splits(spec)
+        given += [
+            Given(one.sketch, f"{spec}#{one.number}", outside=outside, ended=True)
+            for one in gather(spec, None, say)
+        ]
+    if not given:
+        raise SketchRNNError(f"{', '.join(specs)}: there is no drawing")
+    return [fitted(model, one, as_is=as_is) for one in given]
 
 
 def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:

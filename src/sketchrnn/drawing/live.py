@@ -21,16 +21,18 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import exp, sqrt, tanh
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sketchrnn import strokes
-from sketchrnn.drawing.base import Drawer, Latent
+from sketchrnn.drawing.base import Drawer, Latent, PriorChoice, check_prior
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import PARAMETERS, PEN_STATES, POINT, ModelConfig
 from sketchrnn.model.numpy_cells import CELLS, Array, State, below
+from sketchrnn.model.prior import MARK, Prior
 from sketchrnn.runs import DataFacts, find_run, load_arrays, read_config, weights_place
 from sketchrnn.seeds import BLOCK, POINT_STREAM, generator, point_numbers
 
@@ -193,8 +195,14 @@ class LiveModel(Drawer):
     draw; it has no encoder.
     """
 
-    def __init__(self, decoder: PointDecoder, facts: DataFacts, name: str = "model") -> None:
-        super().__init__(decoder.config, facts, name)
+    def __init__(
+        self,
+        decoder: PointDecoder,
+        facts: DataFacts,
+        name: str = "model",
+        prior: Prior | None = None,
+    ) -> None:
+        super().__init__(decoder.config, facts, name, prior)
         self.decoder = decoder
 
     def draws_quickly(self, n: int) -> bool:
@@ -210,7 +218,9 @@ class LiveModel(Drawer):
         return draw_rows(self.decoder, z_Z, temperature=temperature, seed=seed, number=number)
 
 
-def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:
+def load_live(
+    run: str | os.PathLike[str], *, which: str = "best", prior: PriorChoice = "fitted"
+) -> LiveModel:
     """Load the model of a run folder for live drawing, without PyTorch.
 
     >>> import sketchrnn
@@ -220,7 +230,7 @@ def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:
 
     Args:
         run: the folder that `sketchrnn train` wrote, or the name of a starter model.
-        which: as in `sketchrnn.load`.
+        which, prior: as in `sketchrnn.load`.
 
     Raises:
         SketchRNNError: no such folder, or something in it is missing or damaged.
@@ -228,12 +238,22 @@ def load_live(run: str | os.PathLike[str], *, which: str = "best") -> LiveModel:
     folder = find_run(run)
     config = read_config(folder)
     name = folder.resolve().name
+    fitted = load_prior(folder, config.model, which, prior)
     if config.model.decoder_cell not in CELLS:
         from sketchrnn.drawing.stepping import NetworkDecoder, load_network  # PyTorch is slow
 
         network = load_network(folder, config.model, which)
-        return LiveModel(NetworkDecoder(network), config.data, name)
+        return LiveModel(NetworkDecoder(network), config.data, name, fitted)
     path, prefix = weights_place(folder, which)
     arrays = load_arrays(path, tuple(prefix + part for part in PARTS))
     weights = {name.removeprefix(prefix): value for name, value in arrays.items()}
-    return LiveModel(LiveDecoder(config.model, weights, str(path)), config.data, name)
+    return LiveModel(LiveDecoder(config.model, weights, str(path)), config.data, name, fitted)
+
+
+def load_prior(folder: Path, config: ModelConfig, which: str, prior: PriorChoice) -> Prior | None:
+    """The fitted prior of a run's weights; None where it has none, or "normal" is asked for."""
+    check_prior(prior)
+    if prior == "normal" or not config.conditional:
+        return None
+    path, _ = weights_place(folder, which)
+    return Prior.of(load_arrays(path, (MARK,)), config.z_size, str(path))

@@ -146,13 +146,22 @@ def completion_sheet(
 
 
 def variation_sheet(
-    given: Sketch, rows: Rows, temperatures: Sequence[float], columns: int | None = None
+    given: Sequence[Sketch],
+    rows: Sequence[Rows],
+    temperatures: Sequence[float],
+    columns: int | None = None,
 ) -> SketchSheet:
-    """A drawing in a frame, and beside it the drawings like it at each temperature."""
-    groups = [lines(row, columns) for row in rows]
-    cells = _beside(given, list(chain(*groups)))
-    labels = _first_lines(temperature_labels(temperatures), groups)
-    return SketchSheet(cells, framed=_framed(cells, [given]), row_labels=labels)
+    """Each drawing in a frame, and beside it the drawings like it at each temperature."""
+    groups = [[lines(row, columns) for row in drawn] for drawn in rows]
+    cells = [
+        line
+        for one, group in zip(given, groups, strict=True)
+        for line in _beside(one, list(chain(*group)))
+    ]
+    names = temperature_labels(temperatures)
+    labels = None if names is None else names * len(given)
+    labels = _first_lines(labels, list(chain(*groups)))
+    return SketchSheet(cells, framed=_framed(cells, given), row_labels=labels)
 
 
 def tidy_sheet(

@@ -11,6 +11,7 @@ import torch
 from sketchrnn.drawing.base import Latent
 from sketchrnn.model.config import ModelConfig
 from sketchrnn.model.network import Network
+from sketchrnn.model.prior import MARK
 from sketchrnn.runs import load_tensors, load_weights, weights_place
 
 
@@ -32,7 +33,7 @@ def load_network(folder: Path, config: ModelConfig, which: str = "best") -> Netw
     weights = {
         name.removeprefix(prefix): value.float()  # starters are stored in 16 bits
         for name, value in tensors.items()
-        if name.startswith(prefix)
+        if name.startswith(prefix) and not name.startswith(MARK)
     }
     return network_with(config, weights, path)
 

@@ -85,7 +85,10 @@ def run(arguments: argparse.Namespace) -> bool:
     draw, needs_encoder = LAYOUTS[figure]
     n = check_count(arguments.n)
     seed, device = choose_seed(arguments.seed), devices.prepared_device(arguments.device)
-    models = [load(name, device=str(device), which=arguments.which) for name in arguments.model]
+    models = [
+        load(name, device=str(device), which=arguments.which, prior="normal")
+        for name in arguments.model
+    ]
     if needs_encoder:
         for model in models:
             model.need_encoder(figure)

@@ -138,7 +138,7 @@ class TruthReport(NamedTuple):
 def run(arguments: argparse.Namespace) -> bool:
     """Measure the models that are named, write the report and print it."""
     seed, out = choose_seed(arguments.seed), arguments.output
-    models = [load(name) for name in arguments.model]
+    models = [load(name, prior="normal") for name in arguments.model]
     devices.prepare_cpu()
     labels = labels_of(arguments.model, models, of_classes=False)
     named = dict(zip(labels, models, strict=True))

@@ -3,7 +3,7 @@
     FOLDER/encoder.onnx         x_BT5 and lengths_B -> mu, log_variance        (conditional models)
     FOLDER/initial_state.onnx   z -> the decoder's state before the first step (conditional models)
     FOLDER/decoder_step.onnx    point, z, state -> the mixture of the next point, next state
-    FOLDER/sketchrnn.json       scale, N_max, classes, the state's sizes, the config
+    FOLDER/sketchrnn.json       scale, N_max, classes, the state's sizes, config, fitted prior
 
 The graphs are written from the equations of `model.cells`, operator by operator, and hold nothing
 else: that takes milliseconds and no other exporter, and a viewer shows the paper's figure 2.
@@ -95,6 +95,7 @@ def export_onnx(model: Coder, folder: Path) -> list[Path]:
         "conditional": config.conditional,
         "state": state_sizes(config.decoder_cell, config.decoder_size, config),
         "config": asdict(config),
+        "prior": None if model.prior is None else model.prior.to_json(),
     }
     contents[FACTS] = (json.dumps(facts, indent=2) + "\n").encode("utf-8")
     return write_together(folder, contents)

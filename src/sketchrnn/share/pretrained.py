@@ -1,7 +1,7 @@
 """A model as a folder to give away: weights, config, a card, pictures; and sending it to the hub.
 
     FOLDER/config.json         as in a run folder, without the paths of the data
-    FOLDER/model.safetensors   the weights
+    FOLDER/model.safetensors   the weights, and the fitted prior
     FOLDER/README.md           the model card
     FOLDER/sheet.png, .svg     drawings from the prior
 
@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Unpack
+
+from torch import from_numpy
 
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.sheets import temperature_sheet
@@ -92,7 +94,10 @@ def _save(model: Coder, folder: Path, load_as: str, words: CardWords) -> list[Pa
         stage = Path(made)
         facts = replace(model.facts, sources=())  # they would be paths on somebody's machine
         write_config(stage, RunConfig(model.config, facts, training={}))
-        save_tensors(stage / MODEL, model.network.state_dict(), {})
+        tensors = model.network.state_dict()
+        if model.prior is not None:
+            tensors |= {name: from_numpy(one) for name, one in model.prior.tensors().items()}
+        save_tensors(stage / MODEL, tensors, {})
         sheet = temperature_sheet(model, DRAWINGS, TEMPERATURES, SEED)
         for name in (SHEET, SHEET_PNG):
             sheet.save(stage / name)

@@ -237,7 +237,7 @@ def compare(
             for line in unlike(one.facts, one.N_max, dataset, source_names(data))
         ],
         "nats_per_drawing": _side_by_side(a.nats_per_drawing, b.nats_per_drawing),
-        "nats_with_z": _side_by_side(_nats_with_z(a, model_a), _nats_with_z(b, model_b)),
+        "nats_with_z": _side_by_side(nats_with_z(a, model_a), nats_with_z(b, model_b)),
         "L_R": _side_by_side(a.L_R, b.L_R) if alike else None,
     }
 
@@ -246,7 +246,7 @@ def _side_by_side(a: Losses, b: Losses) -> dict[str, dict[str, float]]:
     return {name: mean_and_stderr(n) for name, n in (("a", a), ("b", b), ("difference", a - b))}
 
 
-def _nats_with_z(result: Evaluation, model: Coder) -> Losses:
+def nats_with_z(result: Evaluation, model: Coder) -> Losses:
     """An upper bound on -log p(drawing), in the mean; L_KL is a mean over the numbers of z."""
     if result.L_KL is None:
         return result.nats_per_drawing

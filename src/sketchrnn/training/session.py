@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.data.sources import Data, Source, doodles_source, read, source_names
@@ -17,6 +17,9 @@ from sketchrnn.runs import BEST, find_run, read_config, steps_done, writing
 from sketchrnn.training.config import PRESETS, TrainingConfig
 from sketchrnn.training.logs import Record
 from sketchrnn.training.terminal import StopSignals, TrainingProgress
+
+if TYPE_CHECKING:
+    from sketchrnn.drawing.encodings import Fit
 
 # in a run that is resumed: when to stop, and what another machine may not have
 MAY_CHANGE = ("max_steps", "max_minutes", "patience", "precision")
@@ -70,7 +73,8 @@ def train(
         sizes, training = resumed_settings(run, stored.model, numbers, fixed=fixed)
         max_points = stored.data.max_points
         if not isinstance(data, Dataset):
-            data = source_names(data) or _found(run, stored.data.sources)
+            again = f"sketchrnn train DATA --resume -o {run}"
+            data = source_names(data) or _found(run, stored.data.sources, again)
     else:
         sizes, training = new_settings(data, preset, begin_with, numbers)
     progress = TrainingProgress(training, quiet=quiet)
@@ -109,6 +113,12 @@ def train(
         with progress:
             for record in records:
                 progress.show(record)
+        stop.patient = False
+        if record["step"]:
+            from sketchrnn.training.prior import fit_run
+
+            for which, fit in fit_run(run, dataset, device=str(where)).items():
+                say(f"{which} weights: {fit.said}")
     if record["reason"] == loop.STOPPED:
         say(_what_is_in(run))
         return record
@@ -119,6 +129,49 @@ def train(
             f" {record['best_step']}; with --which last, of step {record['step']}: look at both"
         )
     return record
+
+
+def fit_prior(
+    run: Source,
+    data: Data = (),
+    *,
+    device: str = "auto",
+    progress: Callable[[int, int], object] = lambda done, total: None,
+    say: Callable[[str], object] = lambda line: None,
+) -> dict[str, Fit]:
+    """Fit the prior of a run to what its training drawings encode to, and store it in the run.
+
+    Every training ends so; this is for a run that was trained before. See `training.prior.fit_run`.
+
+    >>> import sketchrnn
+    >>> _ = sketchrnn.train("doodles:40", "run2", max_steps=2, decoder_size=16, quiet=True)
+    >>> list(sketchrnn.fit_prior("run2"))
+    ['best', 'last']
+
+    Args:
+        run: the run folder.
+        data: the drawings that it learned from; by default where they were then.
+        device: where to encode.
+        progress: called with how many drawings of how many are encoded.
+        say: is told of drawings that are left out.
+
+    Raises:
+        SketchRNNError: no such run, a decoder-only model, drawings that are not there.
+    """
+    from sketchrnn.devices import prepared_device
+    from sketchrnn.training.prior import fit_run
+
+    stored = read_config(run)
+    if not stored.model.conditional:
+        raise SketchRNNError(f"{run}: is a decoder-only model: it has no z to draw from a prior")
+    if not isinstance(data, Dataset):
+        again = f"sketchrnn prior {quote(str(run))} DATA"
+        data = source_names(data) or _found(run, stored.data.sources, again)
+    where = prepared_device(device)
+    dataset, notes = fitting(read(data), stored.data.max_points)
+    for note in notes:
+        say(note)
+    return fit_run(run, dataset, device=str(where), progress=progress)
 
 
 @contextmanager
@@ -215,9 +268,11 @@ def shape_of(model: ModelConfig) -> dict[str, Any]:
     return {name: value for name, value in vars(model).items() if name != "N_max"}
 
 
-def _found(run: Source, sources: Sequence[str]) -> Sequence[str]:
-    """The sources that a run knows of. Raises SketchRNNError where they are not there any more."""
-    again = f"sketchrnn train DATA --resume -o {run}"
+def _found(run: Source, sources: Sequence[str], again: str) -> Sequence[str]:
+    """The sources that a run knows of. Raises SketchRNNError where they are not there any more.
+
+    `again` is the command that names them.
+    """
     if not sources:
         raise SketchRNNError(f"{run}: does not say where its data are; name them: {again}")
     for source in sources:

@@ -23,6 +23,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
 from sketchrnn.model.losses import kl_loss, reconstruction_loss
 from sketchrnn.model.network import Network
+from sketchrnn.model.prior import MARK
 from sketchrnn.model.unroll import Backend
 from sketchrnn.runs import load_tensors, load_weights, save_tensors
 from sketchrnn.training.config import TrainingConfig
@@ -240,7 +241,8 @@ class Trainer:
         try:
             for name, value in tensors.items():
                 part, _, parameter_name = name.partition("/")
-                parts[part][parameter_name] = value
+                if not name.startswith(MARK):  # the prior is fitted anew at the end
+                    parts[part][parameter_name] = value
             place = Place(**{item.name: about[item.name] for item in fields(Place)})
         except KeyError as error:
             raise SketchRNNError(f"{path}: not a checkpoint of a training: no {error}") from None

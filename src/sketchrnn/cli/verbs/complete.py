@@ -47,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how large a part from outside is beside the whole, 1 for as large (default: what the"
         " model finds likeliest)",
     )
+    options.add_prior(parser)
     options.add_drawing_options(parser, [0.4], pages=True)
     options.add_input_options(parser)
 

@@ -37,6 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="write each point to standard output as it is drawn, one JSON object a line: drawing,"
         ' x, y, and pen: "down" or "up" after the point, or "end" of the drawing',
     )
+    options.add_prior(parser)
     options.add_drawing_options(parser, [0.5], pages=True)
     # None: not given, which --stream has to know
     parser.set_defaults(output=None, usual_output=parser.get_default("output"))
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     task = Task(arguments)
     model: Drawer | None = None
     if arguments.device == "cpu":  # the live model, if it is done before PyTorch is loaded
-        live = load_live(arguments.model, which=arguments.which)
+        live = load_live(arguments.model, which=arguments.which, prior=arguments.prior)
         model = live if live.draws_quickly(arguments.n * len(task.temperatures)) else None
     model = model or options.load_model(arguments)
     n, temperatures, seed = check_count(arguments.n), task.temperatures, task.seed
@@ -92,7 +93,7 @@ def _stream(arguments: argparse.Namespace) -> int:
             raise SketchRNNError(f"--stream {why}")
     temperature = options.one_temperature(arguments)
     n, seed = check_count(arguments.n), choose_seed(arguments.seed)
-    model = load_live(arguments.model, which=arguments.which)
+    model = load_live(arguments.model, which=arguments.which, prior=arguments.prior)
     say(f"seed {seed}")
     for number in range(n):
         for x, y, pen in model.stream(temperature=temperature, seed=seed, number=number):

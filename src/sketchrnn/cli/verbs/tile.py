@@ -54,6 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="write so many tiles side by side, to see the pattern: at most 10 each way (default 1"
         " 1)",
     )
+    options.add_prior(parser)
     options.add_drawing_options(parser, [0.4], ladder=False, output="tile.svg")
     options.add_input_options(parser, sample=False)
 
