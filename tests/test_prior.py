@@ -321,3 +321,45 @@ def test_the_command(
         command = ["generate", str(fitted), "-n", "2", "--seed", "1", "--prior", prior]
         assert main([*command, "-o", f"{prior}.json"]) == 0
     assert Path("fitted.json").read_text("utf-8") != Path("normal.json").read_text("utf-8")
+
+
+def test_copies_are_no_drawings_of_their_own(tmp_path: Path) -> None:
+    """Thirty drawings and twenty copies of each are thirty: none has a Gaussian to itself."""
+    rng = np.random.default_rng(9)
+    originals, copies = 30, 20
+    places = np.repeat(4 * rng.normal(size=(originals, Z)), 1 + copies, axis=0)
+    mu_nZ = places + 0.05 * rng.normal(size=places.shape)
+    labels, part = np.zeros(len(mu_nZ), dtype=int), 1 / (1 + copies)
+    few = mixture(mu_nZ, np.full(mu_nZ.shape, 0.1), labels, originals=part)
+    assert few is not None
+    assert few.shares.min() * originals >= encodings.LEAST_DRAWINGS - 0.01  # stored in 16 bits
+    prepared = tmp_path / "a.sketches"
+    sketchrnn.prepare("doodles:12:1:face", prepared, copies=4, turn=10)
+    dataset = sketchrnn.read(prepared)
+    assert (len(dataset.train), dataset.copies) == (60, 48)
+    assert dataset.limited(int(np.median(dataset.train.lengths)))[0].copies < 48
+    twice = type(dataset).merge([dataset, sketchrnn.read("doodles:5:2:face")])
+    assert twice.copies == 48
+
+
+def test_a_gaussian_that_only_one_drawing_has_is_given_up() -> None:
+    rng = np.random.default_rng(10)
+    mu_nZ = rng.normal(size=(60, Z))
+    mu_nZ[0] = 40
+    prior = mixture(mu_nZ, np.full((60, Z), 0.1), np.zeros(60, dtype=int))
+    assert prior is not None
+    own = prior.center + prior.means @ prior.basis
+    assert np.abs(own - mu_nZ[0]).max(axis=1).min() > 5
+
+
+def test_a_class_of_one_drawing_gets_the_gaussian_of_all() -> None:
+    rng = np.random.default_rng(11)
+    mu_nZ = rng.normal(size=(80, Z))
+    mu_nZ[0] = 9
+    labels = np.zeros(80, dtype=int)
+    labels[0] = 1
+    prior = mixture(mu_nZ, np.full((80, Z), 0.1), labels)
+    assert prior is not None
+    (mean,) = prior.center + prior.means[prior.classes == 1] @ prior.basis
+    np.testing.assert_allclose(mean, mu_nZ.mean(axis=0), atol=0.1)
+    assert prior.shares[prior.classes == 1].sum() == pytest.approx(1 / 80, abs=1e-4)

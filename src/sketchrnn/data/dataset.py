@@ -183,6 +183,7 @@ class Dataset:
         factor_names: names of the columns of `Drawings.factors`; empty where there are none.
         stored_scale: the scale as the data file states it, so that it need not be computed again.
         source: the file or folder that it was read from, as it was named.
+        copies: how many of the training drawings are copies of others (`data prepare --copies`).
     """
 
     train: Drawings
@@ -195,6 +196,7 @@ class Dataset:
     factor_names: tuple[str, ...] = ()
     stored_scale: float | None = field(default=None, repr=False)
     source: str = field(default="", repr=False)
+    copies: int = field(default=0, repr=False)
 
     @property
     def where(self) -> str:
@@ -304,7 +306,9 @@ class Dataset:
         train, valid, test = (self.split(name).select(mask) for name, mask in kept.items())
         # the scale is the training split's; it stands if that lost nothing
         scale = None if dropped["train"] else self.stored_scale
-        return replace(self, train=train, valid=valid, test=test, stored_scale=scale), dropped
+        copies = round(self.copies * float(kept["train"].mean()))  # as long as their originals
+        limited = replace(self, train=train, valid=valid, test=test, stored_scale=scale)
+        return replace(limited, copies=copies), dropped
 
     @staticmethod
     def merge(datasets: Sequence[Dataset]) -> Dataset:
@@ -355,6 +359,7 @@ class Dataset:
             name="+".join(dict.fromkeys(data.name for data in datasets)),
             factor_names=factor_names,
             source=", ".join(dict.fromkeys(data.where for data in datasets)),
+            copies=sum(data.copies for data in datasets),
         )
 
     def _training_drawings(self) -> Drawings:

@@ -27,7 +27,9 @@ IN_USE = 0.1  # variance of mu over the training drawings, over which a directio
 MOST_DRAWINGS = 5_000  # that are encoded, of the training and of the validation drawings
 LEAST_SAMPLES = 6_000  # of a class, of so few drawings however often each
 # The form was chosen by `sketchrnn score` on validation drawings (docs/results.md).
-DRAWINGS_EACH = 10  # there is at most one component for so many drawings: none is of one drawing
+# Of drawings that are no copies: no component is that of one drawing.
+DRAWINGS_EACH = 10  # there is at most one component for so many ...
+LEAST_DRAWINGS = 3  # ... and the smallest is of so many
 COMPONENTS_ALL = 40  # at most of all classes; and at least one of each
 FEW = 1_000  # drawings of a class. Between few drawings lies much that the decoder has not seen,
 COMPONENTS_FEW, WIDTH_FEW = 5, 0.7  # so their mixture is drawn from narrower than it is fitted ...
@@ -110,7 +112,9 @@ def fit_prior(
     if not len(mu_nZ):
         raise SketchRNNError(f"{dataset.where}: has no training drawing to fit a prior to")
     numbers = _numbers(dataset, model.facts.classes)
-    prior = mixture(mu_nZ, sigma_nZ, numbers[np.asarray(chosen[0].labels)])
+    originals = 1 - dataset.copies / len(dataset.train)
+    labels = numbers[np.asarray(chosen[0].labels)]
+    prior = mixture(mu_nZ, sigma_nZ, labels, originals=originals)
     mu, sigma = others if len(others[0]) else found[0]
     z_nZ = mu + sigma * generator(0, POSTERIOR_STREAM, 1).standard_normal(mu.shape)
     normal = 0.5 * float(np.square(z_nZ).sum(axis=1).mean() + z_nZ.shape[1] * np.log(2 * np.pi))
@@ -118,11 +122,19 @@ def fit_prior(
     return Fit(prior, len(in_use(mu_nZ)[1]), len(mu_nZ), nats, normal, model.z_size)
 
 
-def mixture(mu_nZ: Numbers, sigma_nZ: Numbers, labels: npt.NDArray[np.integer]) -> Prior | None:
+def mixture(
+    mu_nZ: Numbers,
+    sigma_nZ: Numbers,
+    labels: npt.NDArray[np.integer],
+    *,
+    originals: float = 1.0,
+) -> Prior | None:
     """The prior of drawings with these mu and sigma of q(z | S) [n, Z], each of a class [n].
 
     For each class a mixture of Gaussians (scikit-learn) is fitted to samples of q, along the
-    directions in use. None where there are none, as for a single drawing.
+    directions in use. None where there are none, as for a single drawing. A class of too few
+    drawings for a Gaussian of its own gets one of all drawings. `originals` is the part of them
+    that are no copies of others.
     """
     from sklearn.mixture import GaussianMixture  # not needed to draw, and slow to load
 
@@ -133,14 +145,23 @@ def mixture(mu_nZ: Numbers, sigma_nZ: Numbers, labels: npt.NDArray[np.integer]) 
     present, counts = np.unique(labels, return_counts=True)
     across = 0.0  # squared, of all samples
     for label, n in zip(present.tolist(), counts.tolist(), strict=True):
-        mine, often = labels == label, -(-LEAST_SAMPLES // n)
-        noise = generator(0, POSTERIOR_STREAM, 0).standard_normal((often, n, mu_nZ.shape[1]))
-        apart = (mu_nZ[mine] + sigma_nZ[mine] * noise - center_Z).reshape(often * n, -1)
+        alone = n * originals
+        mine = np.flatnonzero((labels == label) | (alone < LEAST_DRAWINGS))
+        often = -(-LEAST_SAMPLES // len(mine))
+        shape = often, len(mine), mu_nZ.shape[1]
+        noise = generator(0, POSTERIOR_STREAM, 0).standard_normal(shape)
+        apart = (mu_nZ[mine] + sigma_nZ[mine] * noise - center_Z).reshape(-1, mu_nZ.shape[1])
         along = apart @ basis_AZ.T
-        across += float(np.square(apart).sum() - np.square(along).sum()) / often
-        most, width = (COMPONENTS_FEW, WIDTH_FEW) if n < FEW else (COMPONENTS_MANY, WIDTH_MANY)
-        count = max(min(most, COMPONENTS_ALL // len(present), n // DRAWINGS_EACH), 1)
-        fitted = GaussianMixture(count, reg_covar=LEAST_VARIANCE, random_state=0).fit(along)
+        squared = float(np.square(apart).sum() - np.square(along).sum())
+        across += squared * n / len(apart)
+        few = alone < FEW
+        most, width = (COMPONENTS_FEW, WIDTH_FEW) if few else (COMPONENTS_MANY, WIDTH_MANY)
+        count = max(min(most, COMPONENTS_ALL // len(present), int(alone / DRAWINGS_EACH)), 1)
+        while True:
+            fitted = GaussianMixture(count, reg_covar=LEAST_VARIANCE, random_state=0).fit(along)
+            if count == 1 or fitted.weights_.min() * alone >= LEAST_DRAWINGS:
+                break
+            count -= 1
         classes += [label] * count
         shares += (fitted.weights_ * (n / len(labels))).tolist()
         means.append(fitted.means_)

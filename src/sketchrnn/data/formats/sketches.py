@@ -157,8 +157,9 @@ def read(path: str | os.PathLike[str]) -> Dataset:
         train, valid, test = (_read_split(file, target, name, tensors, metadata) for name in SPLITS)
         fields = {name: metadata[name] for name in ("classes", "epsilon", "provenance")}
         fields |= {"factor_names": metadata["factor_names"], "stored_scale": metadata["scale"]}
+        fields["copies"] = metadata["effects"].copies
         dataset = Dataset(train, valid, test, name=target.stem, source=str(target), **fields)
-        if metadata["effects"].copies > len(train):
+        if dataset.copies > len(train):
             raise _damaged("it says that it has more copies than training drawings")
         if not len(train) or dataset.N_max != metadata["N_max"]:
             raise _damaged("its N_max is not the length of the longest training drawing")
