@@ -185,6 +185,21 @@ def test_vary_several(shell: Any, here: Path) -> None:
     assert [len(row) for row in drawings("c.json")] == [2] * count
 
 
+def test_vary_leaves_out_what_is_too_long(shell: Any, here: Path) -> None:
+    """Of a data file, in the model's units, what it cannot read; the others are all there."""
+    zigzag = [[0, 250] * 30, list(range(0, 240, 4))]  # 60 points, none of which can go
+    with write_ndjson(Path("own.ndjson"), 5).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"word": "cat", "drawing": [zigzag]}) + "\n")
+    assert shell("data prepare own.ndjson -o own.sketches --valid 0 --test 0") == 0
+    dataset = sketchrnn.read("own.sketches")
+    N_max = sketchrnn.load(here / "run").N_max
+    short = [dataset.sketch("train", i) for i in range(6) if dataset.train.lengths[i] <= N_max]
+    assert len(short) == 5
+    assert shell("vary @run own.sketches -n 1 --seed 4 -o a.json") == 0
+    assert f"own.sketches: left out 1 drawing of more than {N_max + 1} points" in shell.err
+    assert [row[0] for row in drawings("a.json")] == short
+
+
 def test_tidy(shell: Any, here: Path) -> None:
     given = "@two.sketches#0 @two.sketches#1"
     assert shell(f"tidy @run {given} -n 7 --seed 4 -o a.json --each each") == 0
@@ -519,6 +534,7 @@ REFUSED = {
     "a huge spread": ("vary @run @hand.svg --spread 1e300", "--spread must be a number from 0"),
     "spread of a tile": ("tile @run @hand.svg --spread nan", "--spread must be a number from 0"),
     "spread of a grid": (f"vary @run{' @hand.svg' * 3} --spread 1", "leave out --spread"),
+    "standard input twice": ("vary @run - -", "name it once"),
     "linear without a grid": ("vary @run @hand.svg --linear", "leave out --linear"),
     "spread from nothing": ("tile @run --spread 1", "no DRAWING to stray from"),
     "nothing as it is": ("tile @run --as-is", "no DRAWING to take as it is: leave out --as-is"),

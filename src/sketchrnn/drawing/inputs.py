@@ -12,6 +12,7 @@ from sketchrnn.data.formats import has_splits
 from sketchrnn.data.formats.records import Given
 from sketchrnn.data.gather import gather, holds_many
 from sketchrnn.data.sources import doodles_source
+from sketchrnn.data.tables import counts_text
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import fit_part
 from sketchrnn.drawing.fit import Fitted
@@ -69,22 +70,29 @@ def read_inputs(model: Coder, specs: Sequence[str], *, as_is: bool) -> list[Inpu
 def read_every(
     model: Coder, specs: Sequence[str], *, as_is: bool, say: Callable[[object], None]
 ) -> list[Input]:
-    """As `read_inputs`; of a folder, or a file of many drawings, each of them.
+    """As `read_inputs`; of a folder, or a file of many drawings, each that the model can read.
 
     `say` is told of what is passed over.
     """
+    pairs = [(spec, holds_many(spec)) for spec in specs]
+    singles = iter(read_given(model, [spec for spec, many in pairs if not many]))
     given: list[Given] = []
-    for spec in specs:
-        if not holds_many(spec):
-            given += read_given(model, [spec])
+    for spec, many in pairs:
+        if not many:
+            given.append(next(singles))
             continue
         outside = doodles_source(spec) is None and not has_splits(spec)
-        given += [
+        every = [
             Given(one.sketch, f"{spec}#{one.number}", outside=outside, ended=True)
             for one in gather(spec, None, say)
         ]
+        short = [one for one in every if outside or len(one.sketch.to_stroke3()) <= model.N_max]
+        if len(short) < len(every):
+            left_out = counts_text({"drawing": len(every) - len(short)})
+            say(f"{spec}: left out {left_out} of more than {model.N_max + 1} points")
+        given += short
     if not given:
-        raise SketchRNNError(f"{', '.join(specs)}: there is no drawing")
+        raise SketchRNNError(f"{', '.join(specs)}: there is no drawing that {model.name} can read")
     return [fitted(model, one, as_is=as_is) for one in given]
 
 
