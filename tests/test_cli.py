@@ -256,9 +256,13 @@ def test_train_says_how_it_goes(shell: Shell, data: Path, tmp_path: Path) -> Non
         assert word in first
     assert lines[3].startswith("step 2: validation L_R ")
     assert lines[3].endswith("the best so far")
-    assert lines[-2].startswith("ended at step 4: all 4 steps done; best loss ")
+    assert lines[5].startswith("ended at step 4: all 4 steps done; best loss ")
+    # four steps do not teach the encoder to tell drawings apart
+    none = "weights: no prior is fitted, for no direction of z is in use"
+    assert [line.split(":")[0] for line in lines[6:8]] == ["best weights", "last weights"]
+    assert all(none in line for line in lines[6:8])
     assert lines[-1].endswith(f"draw with: sketchrnn generate {tmp_path / 'run'}")
-    assert len(lines) == 7
+    assert len(lines) == 9
     assert shell.out == ""
 
 

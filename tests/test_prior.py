@@ -303,6 +303,24 @@ def test_it_says_nothing_to_a_training_that_goes_on(tmp_path: Path) -> None:
     assert theirs.keys() == mine.keys()
 
 
+def test_a_training_that_goes_on_is_the_same_as_one_that_was_never_fitted_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fitted in the middle, or only at the end: every bit of the weights and of the prior."""
+    monkeypatch.setattr(encodings, "IN_USE", 0.0)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    sketchrnn.train("doodles:40:2:face", whole, max_steps=6, evaluate_every=3, **SMALL)
+    sketchrnn.train("doodles:40:2:face", parts, max_steps=3, evaluate_every=3, **SMALL)
+    assert load(parts).prior is not None
+    sketchrnn.train((), parts, resume=True, max_steps=6, quiet=True)
+    for name in (BEST, LAST):
+        mine, theirs = (load_tensors(one / name)[0] for one in (whole, parts))
+        assert mine.keys() == theirs.keys()
+        assert any(name.startswith(MARK) for name in mine)
+        for key, value in mine.items():
+            assert torch.equal(theirs[key], value), key
+
+
 def test_the_command(
     fitted: Path,
     tmp_path: Path,
