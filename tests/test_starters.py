@@ -13,6 +13,7 @@ import sketchrnn
 from sketchrnn.cli import main
 from sketchrnn.data.doodles import doodles
 from sketchrnn.errors import SketchRNNError
+from sketchrnn.model.prior import MARK
 from sketchrnn.paper.reader import ANIMALS, examine, train_reader
 from sketchrnn.paper.truth import (
     CROSSINGS,
@@ -51,7 +52,9 @@ def test_a_starter_is_whole(name: str) -> None:
     data = json.loads((folder / CONFIG).read_text("utf-8"))["data"]
     assert data["sources"] == []  # whose paths would be those of somebody's machine
     one = starter(name)
-    assert one.about["weights"] == sum(value.size for value in weights.values())
+    own = {part: value for part, value in weights.items() if not part.startswith(MARK)}
+    assert one.about["weights"] == sum(value.size for value in own.values())
+    assert (own.keys() < weights.keys()) == one.about["conditional"]  # a fitted prior
     assert one.about["counts"] == data["counts"]
     assert one.about["test"]["n"] > 0
 
