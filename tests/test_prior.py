@@ -331,6 +331,12 @@ def test_the_command(
     assert main(["prior", str(fitted)]) == 0
     out = capsys.readouterr().out
     assert out.count("prior fitted to 60 encodings") == 2
+    assert main(["prior", str(fitted), "doodles:20:3:cat_head+pig_head"]) == 0
+    assert "learned from other drawings than these" in capsys.readouterr().err
+    assert main(["prior", str(fitted)]) == 0
+    assert "other drawings" not in capsys.readouterr().err
+    assert main(["prior", "face"]) == 2
+    assert "is a starter model, which stays as it is" in capsys.readouterr().err
     assert main(["prior", str(fitted), "doodles:20:1:face"]) == 2
     assert "the model has not learned 'face'" in capsys.readouterr().err
     assert main(["prior", "car"]) == 2

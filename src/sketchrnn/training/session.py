@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from sketchrnn.data.dataset import Dataset
+from sketchrnn.data.facts import describe
 from sketchrnn.data.sources import Data, Source, doodles_source, read, source_names
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.model.config import BackendName, ModelConfig
@@ -153,7 +154,7 @@ def fit_prior(
         data: the drawings that it learned from; by default where they were then.
         device: where to encode.
         progress: called with how many drawings of how many are encoded.
-        say: is told of drawings that are left out.
+        say: is told of drawings that are left out, and if the run learned from others.
 
     Raises:
         SketchRNNError: no such run, a decoder-only model, drawings that are not there.
@@ -161,6 +162,10 @@ def fit_prior(
     from sketchrnn.devices import prepared_device
     from sketchrnn.training.prior import fit_run
 
+    if find_run(run) != Path(run):
+        raise SketchRNNError(
+            f"{run}: is a starter model, which stays as it is; name a run of yours"
+        )
     stored = read_config(run)
     if not stored.model.conditional:
         raise SketchRNNError(f"{run}: is a decoder-only model: it has no z to draw from a prior")
@@ -171,6 +176,8 @@ def fit_prior(
     dataset, notes = fitting(read(data), stored.data.max_points)
     for note in notes:
         say(note)
+    if stored.data.fingerprint not in ("", describe(dataset, (), None).fingerprint):
+        say(f"{run}: learned from other drawings than these; its prior will be of these")
     return fit_run(run, dataset, device=str(where), progress=progress)
 
 
