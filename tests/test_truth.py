@@ -472,7 +472,7 @@ def test_the_whole_report(
     keep(quick, tmp_path)
     monkeypatch.setattr(truth, "examine", lambda reader: GOOD_READER)
     monkeypatch.setattr(truth, "STEPS", 3)
-    monkeypatch.setattr(truth, "load", lambda name: tiny_model())
+    monkeypatch.setattr(truth, "load", lambda name, prior: tiny_model())
     words = ["reproduce", "truth", "tiny", "-o", str(tmp_path), "--cases", "2", "--force"]
     assert cli.main(words) == 0
     printed = capsys.readouterr().out

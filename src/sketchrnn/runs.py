@@ -46,6 +46,8 @@ CONFIG_LIMIT_BYTES = 1 << 24
 HEADER_LIMIT_BYTES = 1 << 20  # of a weight file; that of a model has some kB
 DTYPES = ("F16", "BF16", "F32", "F64")  # of weights
 
+_UNLOCKED: set[Path] = set()  # run folders without locks of which it has been said
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -141,14 +143,15 @@ def writing(run: Path) -> Iterator[None]:
     """Be the one process that writes into a run folder, which is made, and removed if left empty.
 
     Reading needs no such leave. Raises SketchRNNError naming the process that is there already;
-    where the file system has no locks, a line on stderr says so.
+    where the file system has no locks, a line on stderr says so, once.
     """
     made = [folder for folder in (run, *run.parents) if not folder.exists()]
     run.mkdir(parents=True, exist_ok=True)
     try:
         with ExitStack() as held:
             try:
-                if not held.enter_context(locked(run / LOCK)):
+                if not held.enter_context(locked(run / LOCK)) and run not in _UNLOCKED:
+                    _UNLOCKED.add(run)
                     say(
                         f"{run}: its file system has no locks; take care that nothing else writes"
                         " into this run"

@@ -33,7 +33,7 @@ LEAST_DRAWINGS = 3  # ... and the smallest is of so many
 COMPONENTS_ALL = 40  # at most of all classes; and at least one of each
 FEW = 1_000  # drawings of a class. Between few drawings lies much that the decoder has not seen,
 COMPONENTS_FEW, WIDTH_FEW = 5, 0.7  # so their mixture is drawn from narrower than it is fitted ...
-COMPONENTS_MANY, WIDTH_MANY = 10, 0.95  # ... than that of many
+COMPONENTS_MANY, WIDTH_MANY = 10, 0.9  # ... than that of many
 LEAST_VARIANCE = 1e-3  # added to each variance
 
 Numbers = npt.NDArray[np.floating]

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sketchrnn.drawing.base import Latent
 from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import complete
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.judge.judges import plain
 from sketchrnn.judge.people import People
+from sketchrnn.seeds import INPUT_STREAM, generator
 from sketchrnn.sketch import Sketch
 from sketchrnn.words import choices
 
-WAYS = ("prior", "z", "parts")
+WAYS = ("prior", "posterior", "z", "parts")
 EACH_PART = 10  # completions of one part: they share its reading
 
 
@@ -38,35 +40,48 @@ class Drawn:
 def drawn_by(
     model: Coder, groups: Sequence[People], way: str, n: int, *, temperature: float, seed: int
 ) -> list[Drawn]:
-    """n drawings of a model: "prior", "z" (of people's drawings), or "parts" (their first halves).
+    """n drawings of a model, in one of the WAYS.
 
-    From the prior a model of several classes draws any of them, so the groups are one. The others
-    take people's `others` of each class in turn, as far as they have at most N_max points.
+    "prior": new ones. "posterior": each from a sample of q(z | S) of a training drawing, drawn by
+    chance. "z": of mu of people's drawings; "parts": their first halves, gone on with.
+
+    In the first two a model of several classes draws any of them, so the groups are one. The others
+    take people's `others` of each class in turn. Drawings of more than N_max points are not taken.
 
     Raises:
         SketchRNNError: z of a decoder-only model; another way; no drawing that is short enough.
     """
-    if way == "prior":
-        group = groups[0] if len(groups) == 1 else People.joined(groups)
-        return [Drawn(group, model.generate(n, temperature=temperature, seed=seed))]
     if way not in WAYS:
         raise SketchRNNError(f"drawings come from {', '.join(WAYS)}, got {way!r}")
+    if way in ("prior", "posterior"):
+        group = groups[0] if len(groups) == 1 else People.joined(groups)
+        z_nZ = None if way == "prior" else _of_training(model, group, n, seed)
+        return [Drawn(group, model.generate(n, z=z_nZ, temperature=temperature, seed=seed))]
     each = [n // len(groups) + (number < n % len(groups)) for number in range(len(groups))]
     make = _reconstructed if way == "z" else _completed
     drawn = []
     for number, (group, count) in enumerate(zip(groups, each, strict=True)):
-        fitting = [
-            index
-            for index, sketch in enumerate(group.others)
-            if 2 < sketch.point_count <= model.N_max + 1
-        ]
-        if not fitting:
-            raise SketchRNNError(
-                f"{group.name}: no unseen drawing has 3 to {model.N_max + 1} points"
-            )
+        fitting = _fitting(model, group.others, f"{group.name}: no unseen drawing")
         if count:
             drawn.append(make(model, group, fitting, count, temperature, seed + number))
     return drawn
+
+
+def _fitting(model: Coder, sketches: Sequence[Sketch], none: str) -> list[int]:
+    """The numbers of those that the model can read. Raises SketchRNNError for none."""
+    most = model.N_max + 1
+    fitting = [index for index, one in enumerate(sketches) if 2 < one.point_count <= most]
+    if not fitting:
+        raise SketchRNNError(f"{none} has 3 to {most} points")
+    return fitting
+
+
+def _of_training(model: Coder, group: People, n: int, seed: int) -> Latent:
+    """n samples of the aggregate posterior [n, Z]."""
+    model.need_encoder("the aggregate posterior")
+    fitting = _fitting(model, group.train, f"{group.name}: no training drawing")
+    chosen = generator(seed, INPUT_STREAM, 0).choice(fitting, n)
+    return model.encode([group.train[int(index)] for index in chosen], sample=True, seed=seed)
 
 
 def _reconstructed(
@@ -108,16 +123,19 @@ def drawn_elsewhere(
 ) -> list[Drawn]:
     """Drawings of any program, each by its label: the class that it should be.
 
-    Without a label it may be any of the classes. Raises SketchRNNError, naming `where`, for a label
-    that no group has, where there are several.
+    Without a label it may be of any of the classes; so may all, if they have one label that no
+    group has, which may be the name of their file. Raises SketchRNNError, naming `where`, for a
+    label that no group has among several.
     """
     by_name = {plain(name): group for group in groups for name in group.names}
     every = groups[0] if len(groups) == 1 else People.joined(groups)
     sorted_in: dict[tuple[str, ...], list[Sketch]] = {}
     members: dict[tuple[str, ...], People] = {}
+    labels = {sketch.label for sketch in sketches}
+    labelled = len(groups) > 1 and (len(labels) > 1 or plain(next(iter(labels)) or "") in by_name)
     for number, sketch in enumerate(sketches):
         group = every
-        if sketch.label is not None and len(groups) > 1:
+        if labelled and sketch.label is not None:
             if plain(sketch.label) not in by_name:
                 names = [name for one in groups for name in one.names]
                 raise SketchRNNError(

@@ -79,8 +79,7 @@ def score(
         drawer: a model; or drawings of any other program, labelled with their classes.
         data: people's drawings of the same classes, with a valid and a test split.
         temperature: of a model, one or several.
-        way: what a model draws from, one or several of "prior", "z" (of people's drawings) and
-            "parts" (their first halves).
+        way: what a model draws from, one or several of `drawn.WAYS`.
         n: drawings of each temperature and way.
         split: that people's reference is of, test or valid.
         seed: the same seed, the same figures, on one machine.

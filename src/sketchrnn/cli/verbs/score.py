@@ -63,11 +63,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--from",
         dest="ways",
         nargs="+",
-        choices=("prior", "z", "parts"),
+        choices=("prior", "posterior", "z", "parts"),
         default=["prior"],
         metavar="WAY",
-        help="prior: new drawings; z: people's drawings, drawn again; parts: people's drawings,"
-        " gone on with after half of their points (default prior)",
+        help="prior: new drawings; posterior: new ones, from samples of q(z | S) of DATA's training"
+        " drawings; z: people's drawings, drawn again; parts: people's drawings, gone on with after"
+        " half of their points (default prior)",
     )
     options.add_prior(parser)
     add("--split", default="test", choices=("valid", "test"), help="of DATA (default test)")
