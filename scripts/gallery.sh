@@ -10,7 +10,7 @@ sketchrnn() { "${PYTHON:-python}" -m sketchrnn "$@" --force; }  # over the pictu
 
 # What the pictures begin with: drawings by the models, each as a file of its own.
 begin() { # MODEL TEMPERATURE SEED
-    sketchrnn generate "$1" -n 100 --temperature "$2" --seed "$3" -o "$WORK/$1.svg" --each "$WORK/$1"
+    sketchrnn generate "$1" -n 100 --prior normal --temperature "$2" --seed "$3" -o "$WORK/$1.svg" --each "$WORK/$1"
 }
 begin pig_face 0.1 2
 begin face 0.1 2
@@ -36,6 +36,6 @@ sketchrnn likelihood pig_face "$(pig_face 47)" "$(pig_face 62)" "$(pig_face 17)"
     -o $OUT-likelihood.svg
 
 # docs/own-drawings.md: what preparing does
-sketchrnn generate face -n 8 --temperature 0.3 --seed 11 -o "$WORK/eight.svg" --each "$WORK/eight"
+sketchrnn generate face -n 8 --prior normal --temperature 0.3 --seed 11 -o "$WORK/eight.svg" --each "$WORK/eight"
 sketchrnn data inspect "$WORK/eight" --join 8 --order --at-most 45 \
     --svg docs/images/own-before-after.svg >"$WORK/eight.txt"

@@ -30,7 +30,10 @@ CHOSEN = (
 def rows(columns: int) -> list[list[Sketch]]:
     """Some drawings of three models."""
     return [
-        [load_live(name).generate(8, temperature=0.1, seed=seed)[i] for i in numbers[:columns]]
+        [
+            load_live(name, prior="normal").generate(8, temperature=0.1, seed=seed)[i]
+            for i in numbers[:columns]
+        ]
         for name, seed, numbers in CHOSEN
     ]
 

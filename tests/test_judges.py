@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sketchrnn.data.formats import npz
-from sketchrnn.judge.judges import NAMES, WEIGHTS, Opinion, both, plain
+from sketchrnn.judge.judges import NAMES, WEIGHTS, Judge, Opinion, both, plain
 from sketchrnn.judge.networks import WIDTH, PictureJudge, StrokeJudge, _Attention
 from sketchrnn.judge.reading import POINT, POINTS, prepared, rows
 from sketchrnn.sketch import Sketch
@@ -186,3 +186,14 @@ def test_people_who_nobody_has_seen_are_recognised(shared: Path) -> None:
     assert {name: np.mean(found) > 0.7 for name, found in hits.items()} == dict.fromkeys(
         NAMES, True
     )
+
+
+@pytest.mark.parametrize("judge", both(), ids=NAMES)
+def test_the_protocol_names_this_judge(judge: Judge) -> None:
+    """Another file is another judge: it needs a new protocol, and new figures in the documents."""
+    text = (Path(__file__).resolve().parents[1] / "docs" / "protocol.md").read_text("utf-8")
+    row = next(line for line in text.splitlines() if f"`{judge.sha256[:16]}…`" in line)
+    for part in ("well_filled", "all"):
+        found = judge.accuracy[part]
+        assert f"{found['top1']:.1%} ({found['top5']:.1%})" in row
+        assert f"{found['n']:,} drawings" in text

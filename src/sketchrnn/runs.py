@@ -1,8 +1,9 @@
 """The run folder: what a training writes and everything else reads.
 
     RUN/config.json         model, training, data: what was asked for
-    RUN/best.safetensors    weights with the best validation loss
-    RUN/last.safetensors    weights, Adam's moments and the place in the run: what --resume needs
+    RUN/best.safetensors    weights with the best validation loss, and the prior fitted for them
+    RUN/last.safetensors    weights, Adam's moments and the place in the run: what --resume needs;
+                            the prior too
     RUN/log.jsonl           one JSON line a record
     RUN/sheets/             drawings of the model at each evaluation
     RUN/tensorboard/        the same numbers for TensorBoard

@@ -48,8 +48,9 @@ class Fit:
         prior: None where nothing is in use, or there is but one drawing.
         used: how many directions of z are in use.
         drawings: how many were encoded.
-        nats, normal_nats: mean -log p(z) of held-out encodings, under the fit and under N(0, I);
-            of the training drawings where none are held out.
+        nats, normal_nats: mean -log p(z) of validation drawings' encodings, under the fit and
+            under N(0, I); of the training drawings' where there are none.
+        unseen: whether there are.
         z_size: numbers of z.
     """
 
@@ -58,6 +59,7 @@ class Fit:
     drawings: int
     nats: float
     normal_nats: float
+    unseen: bool
     z_size: int
 
     @property
@@ -68,9 +70,10 @@ class Fit:
                 "no direction of z is in use" if not self.used else "there is one training drawing"
             )
             return f"no prior is fitted, for {why}: new drawings come from N(0, I)"
+        which = "a validation drawing's" if self.unseen else "each"
         return (
             f"prior fitted to {self.drawings:,} encodings: {len(self.prior.shares)} Gaussians for"
-            f" the {self.used} of {self.z_size} directions of z in use; a held-out encoding has"
+            f" the {self.used} of {self.z_size} directions of z in use; {which} has"
             f" {self.nats:.1f} nats ({self.normal_nats:.1f} by N(0, I))"
         )
 
@@ -115,11 +118,13 @@ def fit_prior(
     originals = 1 - dataset.copies / len(dataset.train)
     labels = numbers[np.asarray(chosen[0].labels)]
     prior = mixture(mu_nZ, sigma_nZ, labels, originals=originals)
-    mu, sigma = others if len(others[0]) else found[0]
+    unseen = len(others[0]) > 0
+    mu, sigma = others if unseen else found[0]
     z_nZ = mu + sigma * generator(0, POSTERIOR_STREAM, 1).standard_normal(mu.shape)
     normal = 0.5 * float(np.square(z_nZ).sum(axis=1).mean() + z_nZ.shape[1] * np.log(2 * np.pi))
     nats = normal if prior is None else -float(prior.log_density(z_nZ).mean())
-    return Fit(prior, len(in_use(mu_nZ)[1]), len(mu_nZ), nats, normal, model.z_size)
+    used = len(in_use(mu_nZ)[1])
+    return Fit(prior, used, len(mu_nZ), nats, normal, unseen, model.z_size)
 
 
 def mixture(
