@@ -13,6 +13,7 @@ import json
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -38,6 +39,7 @@ from sketchrnn.training.logs import read_log
 TEMPERATURES = (0.1, 0.3, 0.5, 0.8)
 COLUMNS = 10
 SEED = 1
+SCORED_TEMPERATURES, SCORED = (0.1, 0.3, 0.5), 4000
 
 # Paragraphs and points of the card, wrapped when it is written.
 CARD_TEXT = (
@@ -53,6 +55,8 @@ CARD_TEXT = (
     " the weights of step {best_step:,}, which has the least"
     " validation loss. `config.json` has every number.",
     "- **Losses on the test split**, with the 16-bit weights: {losses}.",
+    "- **Recognised** (protocol 1, test drawings; by the judge of pictures and that of strokes):"
+    " {recognised}.",
     "- **Weaknesses**: {weakness}",
 )
 CARD_END = """
@@ -67,6 +71,32 @@ QUICKDRAW = (
     "the weights were trained by this project and come under its licence, Apache-2.0; the drawings,"
     " which are not included, are Google's, CC BY 4.0."
 )
+
+
+def scored(model: sketchrnn.Model, dataset: sketchrnn.Dataset) -> dict[str, Any] | None:
+    """How many new drawings the judges recognise; None of classes that they have not learned."""
+    scores = sketchrnn.score(model, dataset, temperature=SCORED_TEMPERATURES, n=SCORED)
+    rates = [one.figures["all"]["recognised"] for one in scores]
+    if None in rates[0]:
+        return None
+    return {
+        "protocol": scores[0].figures["protocol"],
+        "n": SCORED,
+        "recognised": dict(zip(map(str, SCORED_TEMPERATURES), rates, strict=True)),
+        "people": scores[0].figures["human"]["recognised"],
+    }
+
+
+def in_words(score: dict[str, Any] | None) -> str:
+    """The same for the card."""
+    if score is None:
+        return "they have not learned its classes"
+
+    def both(rates: list[float]) -> str:
+        return " and ".join(f"{100 * rate:.0f}%" for rate in rates)
+
+    drawn = (f"{both(one)} at temperature {tau}" for tau, one in score["recognised"].items())
+    return f"{', '.join(drawn)}; people's {both(score['people'])}"
 
 
 def card_of(**facts: object) -> str:
@@ -130,6 +160,7 @@ def main() -> None:
         "minutes": round(last["seconds"] / 60, 1),
         "command": arguments.command,
         "test": summary,
+        "score": scored(model, dataset),
         "weaknesses": arguments.weakness,
     }
     write_text(folder / ABOUT, json.dumps(facts, indent=2) + "\n")
@@ -168,6 +199,7 @@ def main() -> None:
         batch_size=config.training["batch_size"],
         best_step=about["step"],
         losses=losses,
+        recognised=in_words(facts["score"]),
         weakness=arguments.weakness,
         command=arguments.command,
     )

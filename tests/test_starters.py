@@ -65,7 +65,14 @@ def test_a_card_says_what_people_must_know(name: str) -> None:
     test = one.about["test"]
     assert one.card.startswith(f"# {name}: ")
     for text in (
-        *("**Data**", "**Licence**", "**Weaknesses**", "Apache-2.0", f"({SHEET})"),
+        *(
+            "**Data**",
+            "**Licence**",
+            "**Recognised**",
+            "**Weaknesses**",
+            "Apache-2.0",
+            f"({SHEET})",
+        ),
         f"{one.about['counts']['train']:,} to train",
         f"{test['L_R']['mean']:.3f}",
         one.about["command"],
