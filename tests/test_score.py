@@ -282,6 +282,8 @@ def test_the_command(
     ]
     assert main(["score", "drawn", "sun.npz", "--json", "-o", "drawn.json"]) == 0
     assert json.loads(capsys.readouterr().out)["from"] == "file"
+    assert main(["score", "face", "sun.npz", "-n", "1"]) == 0
+    assert "face learned face; its drawings are judged as sun" in capsys.readouterr().err
     assert main(["score", "moon", "sun.npz"]) == 2
     assert "no such run folder, nor a starter model" in capsys.readouterr().err
     assert main(["score", "sun", "sun.npz", "--json", "-o", "-"]) == 2

@@ -13,6 +13,7 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.words import say, show_text
 
 if TYPE_CHECKING:
+    from sketchrnn.api import Model
     from sketchrnn.judge.judges import Judge
     from sketchrnn.judge.run import Scores
     from sketchrnn.sketch import Sketch
@@ -81,6 +82,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw, judge, print."""
+    from sketchrnn.api import Model
     from sketchrnn.judge.run import score
 
     output = None
@@ -105,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
             where=arguments.model,
         )
+    if isinstance(drawer, Model):
+        _say_other_names(drawer, scores)
     if arguments.json:
         found = [one.figures for one in scores]
         show_text(json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n")
@@ -113,6 +117,15 @@ def run(arguments: argparse.Namespace) -> int:
     if output is not None:
         output.write_sheet(scores.sheet())
     return 0
+
+
+def _say_other_names(model: Model, scores: Scores) -> None:
+    """Where the one class of the model is called otherwise in DATA, say so."""
+    from sketchrnn.judge.judges import plain
+
+    mine, theirs = model.facts.classes, list(scores[0].figures["classes"])
+    if len(mine) == len(theirs) == 1 and plain(mine[0]) != plain(theirs[0]):
+        say(f"{model.name} learned {mine[0]}; its drawings are judged as {theirs[0]}")
 
 
 def _is_model(name: str) -> bool:
@@ -168,7 +181,7 @@ def _accuracy(judge: Judge) -> str:
     found = judge.accuracy["well_filled"], judge.accuracy["all"]
     few, every = (f"{one['top1']:.1%} (top 5: {one['top5']:.1%})" for one in found)
     return (
-        f"The judge of {judge.name} recognises {few} of people's unseen drawings of 49 classes, and"
+        f"The {judge.name} judge recognises {few} of people's unseen drawings of 49 classes, and"
         f" {every} of those of {len(judge.classes)}.\n"
     )
 
