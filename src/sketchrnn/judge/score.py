@@ -108,7 +108,6 @@ class Panel:
 
     Attributes:
         judges: who they are.
-        looks: how often `progress` will be told of a drawing.
 
     Args:
         groups: people's drawings, each group of one class.
@@ -166,12 +165,10 @@ class _Known:
 
     @staticmethod
     def joined(parts: Sequence[_Known]) -> _Known:
-        return _Known(
+        return _Known.of(
             Opinion.joined([one.reference for one in parts]),
             Opinion.joined([one.others for one in parts]),
             np.concatenate([one.train for one in parts]),
-            np.concatenate([one.reference_away for one in parts]),
-            np.concatenate([one.others_away for one in parts]),
         )
 
     def judged(self, judge: Judge, seen: Opinion, drawn: Drawn) -> Judged:
@@ -181,7 +178,7 @@ class _Known:
         novelty = metrics.nearest(seen.features, self.train) if len(self.train) else np.empty(0)
         nearness = np.empty(0)
         others = self.others.features
-        if drawn.inputs is not None:
+        if drawn.inputs is not None and len(others) > 1:
             pairs = np.linalg.norm(others - np.roll(others, 1, axis=0), axis=1)
             away = np.linalg.norm(seen.features - others[list(drawn.inputs)], axis=1)
             nearness = away / _usual(pairs)
