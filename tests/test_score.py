@@ -17,7 +17,7 @@ from sketchrnn.data.formats import npz
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.judge.drawn import EACH_PART, drawn_by, drawn_elsewhere, first_half
 from sketchrnn.judge.judges import both
-from sketchrnn.judge.people import people_of
+from sketchrnn.judge.people import mixed, people_of
 from sketchrnn.judge.reading import prepared
 from sketchrnn.judge.run import score
 from sketchrnn.sketch import Sketch
@@ -90,11 +90,11 @@ def test_the_counts_are_those_of_the_judges(suns: Dataset, sun: Model) -> None:
 
 
 def test_quality_is_of_equally_many_drawings(suns: Dataset, sun: Model) -> None:
-    """20 are drawn, and people's are 14 and 12: the first 12 of each are compared."""
+    """20 are drawn, and people's are 14 and 12: 12 of each are compared."""
     drawn = sun.generate(20, temperature=0.25, seed=3)
     figures = score(sun, suns, temperature=0.25, n=20, seed=3)[0].figures
     sides = {
-        "reference": [suns.sketch("test", i) for i in range(12)],
+        "reference": [suns.sketch("test", i) for i in mixed(14).tolist()[:12]],
         "human": [suns.sketch("valid", i) for i in range(12)],
         "all": drawn[:12],
     }
@@ -158,6 +158,19 @@ def test_drawings_of_many_classes_are_counted_class_by_class() -> None:
             assert figures["all"][name][number] == pytest.approx(np.average(rates, weights=[8, 4]))
     assert classes["car"]["precision"] == [None, None]  # four have no fifth neighbour
     assert figures["all"]["precision"] != [None, None]
+
+
+def test_fewer_drawings_of_several_classes_are_compared_with_people_s_of_all() -> None:
+    """20 drawn beside 40 of people's, suns and then cars: the 20 compared are not all suns."""
+    both_kinds = people("sun", "car", counts={"train": 1, "valid": 20, "test": 20})
+    drawn = [*load("sun").generate(10, temperature=0.25, seed=9)]
+    drawn += load("car").generate(10, temperature=0.25, seed=9)
+    (found,) = score([replace(one, label=None) for one in drawn], both_kinds)
+    assert list(found.figures["classes"]) == ["sun or car"]
+    every, floor = found.figures["all"], found.figures["human"]
+    assert min(every["precision"]) > 0.8
+    assert min(every["coverage"]) > 0.8
+    assert max(every["kid"]) < 1 + max(floor["kid"])
 
 
 def test_labels_that_are_not_known() -> None:

@@ -1,4 +1,4 @@
-"""What is scored: drawings of a model, by one of three ways, or of a file."""
+"""What is scored: drawings of a model, in one of four ways, or of a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sketchrnn.drawing.coder import Coder
 from sketchrnn.drawing.complete import complete
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.judge.judges import plain
-from sketchrnn.judge.people import People
+from sketchrnn.judge.people import People, mixed
 from sketchrnn.seeds import INPUT_STREAM, generator
 from sketchrnn.sketch import Sketch
 from sketchrnn.words import choices
@@ -145,4 +145,8 @@ def drawn_elsewhere(
             group = by_name[plain(sketch.label)]
         members[group.names] = group
         sorted_in.setdefault(group.names, []).append(sketch)
-    return [Drawn(members[names], drawn) for names, drawn in sorted_in.items()]
+    # the first of them may be all that are compared: they are not to be of one kind
+    return [
+        Drawn(members[names], [drawn[number] for number in mixed(len(drawn)).tolist()])
+        for names, drawn in sorted_in.items()
+    ]

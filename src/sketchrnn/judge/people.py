@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sketchrnn.data.dataset import Dataset
 from sketchrnn.errors import SketchRNNError
 from sketchrnn.judge.judges import plain
+from sketchrnn.seeds import INPUT_STREAM, generator
 from sketchrnn.sketch import Sketch
 from sketchrnn.words import choices
 
@@ -48,6 +50,13 @@ class People:
         parts = ("reference", "others", "train")
         drawn = ([one for group in groups for one in getattr(group, part)] for part in parts)
         return People(names, *drawn)
+
+
+def mixed(count: int) -> npt.NDArray[np.int64]:
+    """An order by chance, always the same, for so many: of several classes one after the other the
+    first in it are as many of each as is its share.
+    """
+    return generator(0, INPUT_STREAM, 1).permutation(count)
 
 
 def people_of(

@@ -21,7 +21,7 @@ from sketchrnn.judge import metrics
 from sketchrnn.judge.drawn import Drawn
 from sketchrnn.judge.judges import Judge, Opinion, both
 from sketchrnn.judge.metrics import Features
-from sketchrnn.judge.people import People
+from sketchrnn.judge.people import People, mixed
 from sketchrnn.judge.reading import prepared
 from sketchrnn.sketch import Sketch
 
@@ -39,7 +39,7 @@ class Side:
 
     Attributes:
         answers: what is counted as recognised or not.
-        features: what is compared with people's reference.
+        features: what is compared with people's reference: of people's in a `mixed` order too.
         novelty: how far each is from the nearest training drawing, in units of what is usual (the
             median) for people's unseen drawings; none where there are no training drawings.
         nearness: how far each is from what it was drawn from, in units of what is usual for two of
@@ -58,7 +58,7 @@ class Judged:
 
     Attributes:
         right: the judge's numbers of the classes that it should name; none if it knows none.
-        reference: features of people's drawings that all are compared with.
+        reference: features of people's drawings that all are compared with, in a `mixed` order.
         drawn, people: both sides.
     """
 
@@ -184,11 +184,11 @@ class _Known:
             nearness = away / _usual(pairs)
         return Judged(
             right,
-            self.reference.features,
+            self.reference.features[mixed(len(self.reference.features))],
             Side(seen, seen.features, novelty / usual, nearness),
             Side(
                 Opinion.joined([self.reference, self.others]),
-                others,
+                others[mixed(len(others))],
                 self.others_away / usual,
                 np.empty(0),
             ),
