@@ -186,7 +186,7 @@ def test_vary_several(shell: Any, here: Path) -> None:
 
 
 def test_vary_leaves_out_what_is_too_long(shell: Any, here: Path) -> None:
-    """Of a data file, in the model's units, what it cannot read; the others are all there."""
+    """Of a data file or a folder what it cannot read; the others are all there."""
     zigzag = [[0, 250] * 30, list(range(0, 240, 4))]  # 60 points, none of which can go
     with write_ndjson(Path("own.ndjson"), 5).open("a", encoding="utf-8") as file:
         file.write(json.dumps({"word": "cat", "drawing": [zigzag]}) + "\n")
@@ -196,8 +196,14 @@ def test_vary_leaves_out_what_is_too_long(shell: Any, here: Path) -> None:
     short = [dataset.sketch("train", i) for i in range(6) if dataset.train.lengths[i] <= N_max]
     assert len(short) == 5
     assert shell("vary @run own.sketches -n 1 --seed 4 -o a.json") == 0
-    assert f"own.sketches: left out 1 drawing of more than {N_max + 1} points" in shell.err
+    assert "own.sketches: left out 1 drawing that run cannot read; the last: own" in shell.err
     assert [row[0] for row in drawings("a.json")] == short
+    many = [np.array([[x, 0], [x, 9]]) for x in range(N_max)]  # of so many strokes none can go
+    sketchrnn.Sketch.from_polylines(many).save("folder/many.svg")
+    short[0].save("folder/short.svg")
+    assert shell("vary @run folder -n 1 --seed 4 -o b.json") == 0
+    assert "folder: left out 1 drawing that run cannot read" in shell.err
+    assert len(drawings("b.json")) == 1
 
 
 def test_tidy(shell: Any, here: Path) -> None:

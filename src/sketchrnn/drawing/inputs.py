@@ -76,24 +76,25 @@ def read_every(
     """
     pairs = [(spec, holds_many(spec)) for spec in specs]
     singles = iter(read_given(model, [spec for spec, many in pairs if not many]))
-    given: list[Given] = []
+    inputs: list[Input] = []
     for spec, many in pairs:
         if not many:
-            given.append(next(singles))
+            inputs.append(fitted(model, next(singles), as_is=as_is))
             continue
         outside = doodles_source(spec) is None and not has_splits(spec)
-        every = [
-            Given(one.sketch, f"{spec}#{one.number}", outside=outside, ended=True)
-            for one in gather(spec, None, say)
-        ]
-        short = [one for one in every if outside or len(one.sketch.to_stroke3()) <= model.N_max]
-        if len(short) < len(every):
-            left_out = counts_text({"drawing": len(every) - len(short)})
-            say(f"{spec}: left out {left_out} of more than {model.N_max + 1} points")
-        given += short
-    if not given:
+        left_out = 0
+        for one in gather(spec, None, say):
+            given = Given(one.sketch, f"{spec}#{one.number}", outside=outside, ended=True)
+            try:
+                inputs.append(fitted(model, given, as_is=as_is))
+            except SketchRNNError as error:
+                left_out, why = left_out + 1, error
+        if left_out:
+            lost = counts_text({"drawing": left_out})
+            say(f"{spec}: left out {lost} that {model.name} cannot read; the last: {why}")
+    if not inputs:
         raise SketchRNNError(f"{', '.join(specs)}: there is no drawing that {model.name} can read")
-    return [fitted(model, one, as_is=as_is) for one in given]
+    return inputs
 
 
 def fitted(model: Coder, given: Given, *, as_is: bool) -> Input:
