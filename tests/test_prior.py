@@ -205,6 +205,9 @@ def test_where_nothing_is_in_use_there_is_none() -> None:
     fit = fit_prior(model, sketchrnn.read("doodles:12:1:face"))
     assert (fit.prior, fit.used) == (None, 0)
     assert "no direction of z is in use" in fit.said
+    short = Model(random_network(z_size=Z, N_max=2), DataFacts(scale=20.0), "short")
+    with pytest.raises(SketchRNNError, match="no training drawing of at most 3 points"):
+        fit_prior(short, sketchrnn.read("doodles:12:1:face"))
 
 
 @pytest.fixture(scope="module")

@@ -113,7 +113,10 @@ def fit_prior(
         found.append((mu_nZ, sigma_nZ))
     (mu_nZ, sigma_nZ), others = found
     if not len(mu_nZ):
-        raise SketchRNNError(f"{dataset.where}: has no training drawing to fit a prior to")
+        raise SketchRNNError(
+            f"{dataset.where}: has no training drawing of at most {model.N_max + 1} points to fit a"
+            " prior to"
+        )
     numbers = _numbers(dataset, model.facts.classes)
     originals = 1 - dataset.copies / len(dataset.train)
     labels = numbers[np.asarray(chosen[0].labels)]
