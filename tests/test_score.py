@@ -140,7 +140,7 @@ def test_scribbles_are_known_for_such(suns: Dataset) -> None:
     assert found.figures["temperature"] is None
     for number in range(2):
         assert every["recognised"][number] < 0.2 < floor["recognised"][number]
-        assert every["precision"][number] < floor["precision"][number]
+        assert every["density"][number] < floor["density"][number]
         assert every["coverage"][number] < floor["coverage"][number]
         assert every["kid"][number] > 3 * abs(floor["kid"][number])
         assert every["novelty_ratio"][number] > 1.5
@@ -182,9 +182,11 @@ def test_labels_that_are_not_known() -> None:
     for label in (None, "my file"):
         (of_any,) = drawn_elsewhere([replace(one, label=label) for one in suns], groups, "x")
         assert of_any.group.name == "sun or car"
-    mixed = [suns[0], replace(suns[0], label="moon")]
+    several = [suns[0], replace(suns[0], label="moon")]
     with pytest.raises(SketchRNNError, match=r"suns.json: drawing 1 is of 'moon'.*sun, car"):
-        drawn_elsewhere(mixed, groups, "suns.json")
+        drawn_elsewhere(several, groups, "suns.json")
+    with pytest.raises(SketchRNNError, match=r"suns.json: drawing 1 is of 'moon'.*sun"):
+        drawn_elsewhere(several, groups[:1], "suns.json")
 
 
 def test_a_class_that_no_judge_knows_is_not_recognised_and_all_else_is_measured(
@@ -204,6 +206,42 @@ def test_reconstructions_are_near_what_they_are_of(suns: Dataset, sun: Model) ->
         for model in (sun, load("face"))
     )
     assert all(mine < 1 < other for mine, other in zip(near, far, strict=True))
+
+
+def test_nats_of_drawings_that_are_all_too_long_are_none(suns: Dataset, sun: Model) -> None:
+    rng = np.random.default_rng(1)
+    long = Drawings.from_arrays([np.insert(rng.normal(size=(120, 2)), 2, 0, axis=1)] * 2)
+    (found,) = score(sun, Dataset(suns.train, long, long, suns.classes), n=1)
+    assert found.figures["all"]["nats"] is None
+
+
+def test_what_z_is_drawn_from_is_told(suns: Dataset, sun: Model) -> None:
+    normal = Model.load("sun", prior="normal")
+    told = [score(drawer, suns, n=1)[0].figures["prior"] for drawer in (sun, normal, load("car"))]
+    assert told == ["fitted", "normal", None]
+
+
+def test_a_model_of_classes_that_the_data_lack(suns: Dataset) -> None:
+    """Its faces would count as bad pigs."""
+    pigs = replace(suns, classes=("pig",))
+    with pytest.raises(SketchRNNError, match="people: has no drawings of face, which pig_face"):
+        score(load("pig_face"), pigs, n=2)
+    assert score(load("pig_face"), pigs, n=2, way="z")[0].figures["n"] == 2
+    with pytest.raises(SketchRNNError, match="no drawings of pig, face, which pig_face"):
+        score(load("pig_face"), suns, n=2, way="z")
+
+
+def test_z_of_a_decoder_only_model_is_refused_before_anything_is_read() -> None:
+    for way in ("z", "posterior"):
+        with pytest.raises(SketchRNNError, match="decoder-only"):
+            score(load("car"), "not there.npz", way=way)
+
+
+def test_names_that_are_plain_the_same_are_one_class(suns: Dataset) -> None:
+    two = Dataset.merge([suns, replace(suns, classes=("_Sun",))])
+    (group,) = people_of(two)
+    assert group.names == ("sun",)
+    assert [len(group.reference), len(group.others), len(group.train)] == [28, 24, 60]
 
 
 def test_the_aggregate_posterior_is_of_training_drawings(suns: Dataset, sun: Model) -> None:
@@ -259,6 +297,8 @@ def test_what_cannot_be_compared_with(
 
 
 def test_without_unseen_drawings_there_is_no_score(suns: Dataset, sun: Model) -> None:
+    with pytest.raises(SketchRNNError, match="mine: has no drawings to score"):
+        score([], suns, where="mine")
     empty = suns.test.select([])
     with pytest.raises(SketchRNNError, match="no class has two unseen drawings"):
         score([suns.sketch("train", 0)], Dataset(suns.train, empty, empty, suns.classes))
@@ -294,7 +334,9 @@ def test_the_command(
         ("z", 0.4),
     ]
     assert main(["score", "drawn", "sun.npz", "--json", "-o", "drawn.json"]) == 0
-    assert json.loads(capsys.readouterr().out)["from"] == "file"
+    said = capsys.readouterr()
+    assert json.loads(said.out)["from"] == "file"
+    assert "drawn is labelled drawn; its drawings are judged as sun" in said.err
     assert main(["score", "face", "sun.npz", "-n", "1"]) == 0
     assert "face learned face; its drawings are judged as sun" in capsys.readouterr().err
     assert main(["score", "moon", "sun.npz"]) == 2

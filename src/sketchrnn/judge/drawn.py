@@ -78,7 +78,6 @@ def _fitting(model: Coder, sketches: Sequence[Sketch], none: str) -> list[int]:
 
 def _of_training(model: Coder, group: People, n: int, seed: int) -> Latent:
     """n samples of the aggregate posterior [n, Z]."""
-    model.need_encoder("the aggregate posterior")
     fitting = _fitting(model, group.train, f"{group.name}: no training drawing")
     chosen = generator(seed, INPUT_STREAM, 0).choice(fitting, n)
     return model.encode([group.train[int(index)] for index in chosen], sample=True, seed=seed)
@@ -125,14 +124,14 @@ def drawn_elsewhere(
 
     Without a label it may be of any of the classes; so may all, if they have one label that no
     group has, which may be the name of their file. Raises SketchRNNError, naming `where`, for a
-    label that no group has among several.
+    label that no group has among several labels.
     """
     by_name = {plain(name): group for group in groups for name in group.names}
     every = groups[0] if len(groups) == 1 else People.joined(groups)
     sorted_in: dict[tuple[str, ...], list[Sketch]] = {}
     members: dict[tuple[str, ...], People] = {}
     labels = {sketch.label for sketch in sketches}
-    labelled = len(groups) > 1 and (len(labels) > 1 or plain(next(iter(labels)) or "") in by_name)
+    labelled = len(labels) > 1 or plain(next(iter(labels)) or "") in by_name
     for number, sketch in enumerate(sketches):
         group = every
         if labelled and sketch.label is not None:

@@ -64,6 +64,8 @@ def people_of(
 ) -> list[People]:
     """The people's drawings of each class that has some, or of the named ones.
 
+    Names that are `plain` the same, as those of two files may be, are one class.
+
     The reference is the split, and the others are of valid (of test, where the split is valid).
     Where one of the two is empty the drawings of the other are dealt out to both in turn.
 
@@ -75,25 +77,28 @@ def people_of(
             f"a score needs drawings that the model has not seen: {split!r} is not valid or test"
         )
     wanted = dataset.classes if classes is None else classes
-    number = {plain(name): index for index, name in reversed([*enumerate(dataset.classes)])}
+    numbers: dict[str, list[int]] = {}
+    for number, name in enumerate(dataset.classes):
+        numbers.setdefault(plain(name), []).append(number)
+    wanted = list({plain(name): name for name in wanted}.values())
     for name in wanted:
-        if plain(name) not in number:
+        if plain(name) not in numbers:
             raise SketchRNNError(
                 f"{dataset.where}: has no drawings of {name}; {choices(name, dataset.classes)}"
             )
     groups = []
     for name in wanted:
-        label = number[plain(name)]
+        labels = numbers[plain(name)]
         reference, others = (
-            _drawings(dataset, one, label, REFERENCE_CLASS, REFERENCE_ALL // len(wanted))
+            _drawings(dataset, one, labels, REFERENCE_CLASS, REFERENCE_ALL // len(wanted))
             for one in (split, "valid" if split == "test" else "test")
         )
         if not (reference and others):
             unseen = reference or others
             reference, others = unseen[::2], unseen[1::2]
-        train = _drawings(dataset, "train", label, TRAIN_CLASS, TRAIN_ALL // len(wanted))
+        train = _drawings(dataset, "train", labels, TRAIN_CLASS, TRAIN_ALL // len(wanted))
         if reference and others:
-            groups.append(People((dataset.classes[label],), reference, others, train))
+            groups.append(People((dataset.classes[labels[0]],), reference, others, train))
         elif classes is not None:
             raise SketchRNNError(
                 f"{dataset.where}: has fewer than two unseen drawings of {name} (splits valid and"
@@ -107,9 +112,11 @@ def people_of(
     return groups
 
 
-def _drawings(dataset: Dataset, split: str, label: int, most: int, share: int) -> list[Sketch]:
+def _drawings(
+    dataset: Dataset, split: str, labels: Sequence[int], most: int, share: int
+) -> list[Sketch]:
     """The drawings of a class in a split, or so many evenly over them."""
-    found = np.flatnonzero(np.asarray(dataset.split(split).labels) == label)
+    found = np.flatnonzero(np.isin(dataset.split(split).labels, labels))
     most = min(most, max(share, 1))
     if len(found) > most:
         found = found[np.arange(most) * len(found) // most]

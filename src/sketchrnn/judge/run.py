@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sketchrnn.data.dataset import Drawings
+from sketchrnn.data.dataset import Dataset, Drawings
 from sketchrnn.data.sources import Data, read
 from sketchrnn.drawing.base import check_count, check_temperature
 from sketchrnn.drawing.coder import Coder
@@ -102,9 +102,13 @@ def score(
         if one not in WAYS:
             raise SketchRNNError(f"there is no way {one!r} to draw; {choices(one, WAYS)}")
     model = drawer if isinstance(drawer, Coder) else None
+    if model is not None and not {"posterior", "z"}.isdisjoint(ways):
+        model.need_encoder("drawing from z of drawings")
+    if model is None and not drawer:
+        raise SketchRNNError(f"{where}: has no drawings to score")
     tasks = [(one, check_temperature(tau)) for one in ways for tau in taus] if model else []
     dataset = read(data)
-    groups = people_of(dataset, split, _names(model, dataset.classes) if model else None)
+    groups = people_of(dataset, split, _names(model, dataset, ways) if model else None)
     done, total = 0, 0
 
     def step(count: int) -> None:
@@ -120,16 +124,17 @@ def score(
     if model is None:
         assert not isinstance(drawer, Coder)
         drawn = drawn_elsewhere(drawer, groups, where)
-        about: dict[str, Any] = {"model": None, "temperature": None, "from": FILE}
+        about: dict[str, Any] = {"model": None, "temperature": None, "from": FILE, "prior": None}
         about |= {"split": split, "seed": None}
         scores.append(_judged(panel, drawn, about, None))
         return scores
     nats = {group.names: _nats(model, group) for group in groups}
+    prior = None if not model.conditional else "normal" if model.prior is None else "fitted"
     before, model.progress = model.progress, step
     try:
         for one, tau in tasks:
             drawn = drawn_by(model, groups, one, n, temperature=tau, seed=seed)
-            about = {"model": model.name, "temperature": tau, "from": one}
+            about = {"model": model.name, "temperature": tau, "from": one, "prior": prior}
             about |= {"split": split, "seed": seed}
             scores.append(_judged(panel, drawn, about, nats))
     finally:
@@ -153,16 +158,23 @@ def _judged(
     return Score(document(panel.judges, verdicts, about), tuple(verdicts))
 
 
-def _names(model: Coder, classes: Sequence[str]) -> Sequence[str]:
+def _names(model: Coder, dataset: Dataset, ways: Sequence[str]) -> Sequence[str]:
     """The classes that a model draws, as the data call them.
 
     Where both have one class each it is that one, whatever it is called; a model that does not say
-    its classes draws those of the data.
+    its classes draws those of the data. Raises SketchRNNError where new drawings may be of a class
+    that the data lack: they would count as bad drawings of the others.
     """
-    known = model.facts.classes
+    known, classes = model.facts.classes, dataset.classes
     if not known or (len(known) == 1 and len(classes) == 1):
         return classes
-    return [name for name in classes if plain(name) in map(plain, known)] or known
+    missing = [name for name in known if plain(name) not in map(plain, classes)]
+    if missing and ("prior" in ways or len(missing) == len(known)):
+        raise SketchRNNError(
+            f"{dataset.where}: has no drawings of {', '.join(missing)}, which {model.name}"
+            " draws; name data of that too"
+        )
+    return [name for name in classes if plain(name) in map(plain, known)]
 
 
 def _nats(model: Coder, group: People) -> Numbers:

@@ -2,14 +2,13 @@
 
 A figure that has one number a judge is a list, in the order of the judges. None stands for what
 cannot be measured: the class is none that a judge has learned, there are fewer than six drawings,
-no training drawings, no likelihood.
+no training drawings, no likelihood, none of people's drawings that the model can read.
 
 Shapes: n drawings of one group.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from sketchrnn.judge.metrics import Features
 from sketchrnn.judge.people import People, mixed
 from sketchrnn.judge.reading import prepared
 from sketchrnn.sketch import Sketch
+from sketchrnn.training.evaluate import mean_and_stderr
 
 PROTOCOL = "1"
 TOP = 5  # answers of a judge, of which one may be right
@@ -216,8 +216,8 @@ def figures(verdicts: Sequence[Verdict]) -> tuple[Figures, Figures]:
             None if mine is None or not theirs else mine / theirs
             for mine, theirs in zip(found["recognised"], people["recognised"], strict=True)
         ]
-    nats = [one.nats for one in verdicts if one.nats is not None]
-    drawn["nats"] = _mean_and_stderr(np.concatenate(nats)) if nats else None
+    nats = [one.nats for one in verdicts if one.nats is not None and len(one.nats)]
+    drawn["nats"] = mean_and_stderr(np.concatenate(nats)) if nats else None
     people["nats"] = None
     return drawn, people
 
@@ -256,11 +256,6 @@ def _quality(groups: Sequence[tuple[Judged, Side]]) -> dict[str, float] | None:
     if len(reference) <= metrics.K:
         return None
     return asdict(metrics.compare(reference, features))
-
-
-def _mean_and_stderr(values: Numbers) -> dict[str, float]:
-    stderr = float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return {"mean": float(values.mean()), "stderr": stderr}
 
 
 def document(

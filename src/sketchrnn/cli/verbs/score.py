@@ -13,7 +13,8 @@ from sketchrnn.errors import SketchRNNError
 from sketchrnn.words import say, show_text
 
 if TYPE_CHECKING:
-    from sketchrnn.api import Model
+    from collections.abc import Sequence
+
     from sketchrnn.judge.judges import Judge
     from sketchrnn.judge.run import Scores
     from sketchrnn.sketch import Sketch
@@ -107,8 +108,9 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
             where=arguments.model,
         )
-    if isinstance(drawer, Model):
-        _say_other_names(drawer, scores)
+    learned = isinstance(drawer, Model)
+    names = drawer.facts.classes if learned else sorted({one.label or "" for one in drawer})
+    _say_other_names(arguments.model, "learned" if learned else "is labelled", names, scores)
     if arguments.json:
         found = [one.figures for one in scores]
         show_text(json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n")
@@ -119,13 +121,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _say_other_names(model: Model, scores: Scores) -> None:
-    """Where the one class of the model is called otherwise in DATA, say so."""
+def _say_other_names(model: str, has: str, mine: Sequence[str], scores: Scores) -> None:
+    """Where the one class that is scored is called otherwise in DATA, say so."""
     from sketchrnn.judge.judges import plain
 
-    mine, theirs = model.facts.classes, list(scores[0].figures["classes"])
-    if len(mine) == len(theirs) == 1 and plain(mine[0]) != plain(theirs[0]):
-        say(f"{model.name} learned {mine[0]}; its drawings are judged as {theirs[0]}")
+    theirs = list(scores[0].figures["classes"])
+    if len(mine) == len(theirs) == 1 and plain(mine[0]) not in ("", plain(theirs[0])):
+        say(f"{model} {has} {mine[0]}; its drawings are judged as {theirs[0]}")
 
 
 def _is_model(name: str) -> bool:
@@ -142,10 +144,7 @@ def _drawings(name: str) -> list[Sketch]:
 
     if not holds_many(name):
         return [single(name, read_given([name])[0]).as_data]
-    drawings = [found.as_data for found in gather(name, None, say)]
-    if not drawings:
-        raise SketchRNNError(f"{name}: has no drawings to score")
-    return drawings
+    return [found.as_data for found in gather(name, None, say)]
 
 
 def _table(scores: Scores) -> str:
@@ -153,7 +152,7 @@ def _table(scores: Scores) -> str:
     from sketchrnn.data.tables import text_table
     from sketchrnn.judge.judges import both
 
-    first = scores[0].figures
+    first, last = scores[0].figures, scores[-1].figures
     columns = [name for name in COLUMNS if any(_given(one.figures, name) for one in scores)]
     rows = []
     for one in scores:
@@ -163,10 +162,10 @@ def _table(scores: Scores) -> str:
                 rows.append([name, judge["name"], *_cells(figures, columns, number)])
     headings = [COLUMNS[name][0] for name in columns]
     text = text_table(["drawings", "judge", *headings], rows)
-    if len(first["classes"]) > 1:
+    if len(last["classes"]) > 1:
         classes = [
             [name, judge["name"], *_cells(figures, columns, number)]
-            for name, figures in scores[-1].figures["classes"].items()
+            for name, figures in last["classes"].items()
             for number, judge in enumerate(first["judges"])
         ]
         text += f"\n{scores[-1].name}\n"
